@@ -1,0 +1,50 @@
+# make build   build/out_sls.so and build/in_sls.so
+# make demo    ship a file through out_sls and read it back through in_sls
+# make test    everything, with the race detector
+# make lint    static checks
+# make fuzz    every fuzz target for FUZZTIME each
+# make docs    option tables of the READMEs from their declarations
+
+GO       ?= go
+FUZZTIME ?= 10s
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+PLUGINS  := build/out_sls.so build/in_sls.so
+SOURCES  := $(shell find out_sls in_sls shared -name '*.go' -o -name '*.c' -o -name '*.h') go.mod go.sum
+
+LINT_VERSION := v2.6.2
+LINT         := build/tools/$(LINT_VERSION)/golangci-lint
+
+.DELETE_ON_ERROR:
+.PHONY: build demo test lint fuzz docs fmt clean
+
+build: $(PLUGINS)
+
+build/%.so: $(SOURCES)
+	CGO_ENABLED=1 $(GO) build -buildmode=c-shared -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./$*
+	@rm -f build/$*.h
+
+demo: build
+	@$(GO) run ./tests/demo/cmd/demo $(if $(LOG),--log '$(LOG)')
+
+test: build
+	@$(GO) run ./tests/cmd/gotest
+
+lint: $(LINT)
+	$(LINT) run ./...
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+
+fmt: $(LINT)
+	$(LINT) fmt ./...
+
+$(LINT):
+	GOBIN=$(CURDIR)/$(@D) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+fuzz:
+	@FUZZTIME=$(FUZZTIME) GO=$(GO) sh tests/fuzz.sh
+
+docs:
+	$(GO) test ./out_sls ./in_sls -run TestReadmeOptionTable -count=1 -args -update
+
+clean:
+	rm -rf build

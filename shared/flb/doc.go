@@ -1,0 +1,12 @@
+// Package flb is the only place, besides the two plugin mains, that knows the
+// C side: it registers a plugin, reads an instance's properties, keeps the Go
+// value that belongs to an instance where the engine hands it back, and writes
+// log lines in the engine's own form and level.
+//
+// It never starts a goroutine, never interprets a property and holds nothing of
+// an instance once that instance is closed.
+//
+// Registration and properties go through fluent-bit-go. The instance contexts
+// do not: that binding has none for inputs, and the one it has for outputs keeps
+// every value for the life of the process, which a hot reload turns into a leak.
+package flb

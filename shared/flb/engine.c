@@ -1,0 +1,70 @@
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stddef.h>
+
+#include "engine.h"
+
+/* struct flb_plugin_proxy_context: what an output instance points at. */
+struct output_context {
+    void *remote_context;
+};
+
+/* struct flb_plugin_input_proxy_context, v4.1 and later. Before, the word of
+ * remote_context held the engine's own proxy pointer. */
+struct input_context {
+    int coll_fd;
+    void *remote_context;
+};
+
+void *sls_instance(void *plugin)
+{
+    return ((struct sls_plugin *) plugin)->instance;
+}
+
+void *sls_api_of(void *plugin)
+{
+    return ((struct sls_plugin *) plugin)->api;
+}
+
+int sls_bind(void *plugin, int direction, uintptr_t handle)
+{
+    struct sls_plugin *p = plugin;
+
+    if (p->context == NULL) {
+        return -1;
+    }
+    if (direction == SLS_OUTPUT) {
+        ((struct output_context *) p->context)->remote_context = (void *) handle;
+        return 0;
+    }
+    /* Engines from v4.1 on allocate the context zeroed and set the proxy pointer
+     * behind it; on older ones this word is the proxy pointer, and writing it
+     * would crash the engine. */
+    if (((struct input_context *) p->context)->remote_context != NULL) {
+        return -1;
+    }
+    ((struct input_context *) p->context)->remote_context = (void *) handle;
+    return 0;
+}
+
+const char *sls_instance_name(void *instance, int direction)
+{
+    const char *(*name)(void *);
+
+    name = (const char *(*)(void *)) dlsym(RTLD_DEFAULT, direction == SLS_OUTPUT ?
+                                           "flb_output_name" : "flb_input_name");
+    return name != NULL ? name(instance) : NULL;
+}
+
+int sls_log_check(void *api, void *instance, int direction, int level)
+{
+    struct sls_api *a = api;
+
+    return direction == SLS_OUTPUT ? a->output_log_check(instance, level)
+                                   : a->input_log_check(instance, level);
+}
+
+void sls_log_print(void *api, int level, const char *text)
+{
+    ((struct sls_api *) api)->log_print(level, NULL, 0, "%s", text);
+}

@@ -1,0 +1,118 @@
+package flb
+
+/*
+#include <stdlib.h>
+#include "engine.h"
+*/
+import "C"
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"unsafe"
+)
+
+// Levels of the engine (include/fluent-bit/flb_log.h).
+const (
+	levelError = 1
+	levelWarn  = 2
+	levelInfo  = 3
+	levelDebug = 4
+)
+
+// handler is the slog.Handler of an instance: slog is the only logger interface
+// of the engines below, so none of them knows the C side.
+type handler struct {
+	instance *Instance
+	prefix   string // of attribute keys: groups, each followed by a dot
+	attrs    string // rendered attributes of With
+}
+
+// Enabled asks the engine, which knows the instance's log_level.
+func (h *handler) Enabled(_ context.Context, l slog.Level) bool {
+	i := h.instance
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	return i.open && C.sls_log_check(i.api, i.ptr, C.int(i.dir), engineLevel(l)) != 0
+}
+
+// Handle writes one line. The engine adds time and level.
+func (h *handler) Handle(_ context.Context, r slog.Record) error {
+	i := h.instance
+	var b strings.Builder
+	fmt.Fprintf(&b, "[%s:sls:%s] %s", i.dir, i.name, r.Message)
+	b.WriteString(h.attrs)
+	r.Attrs(func(a slog.Attr) bool {
+		appendAttr(&b, h.prefix, a)
+		return true
+	})
+	line := C.CString(oneLine(b.String()))
+	defer C.free(unsafe.Pointer(line))
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	if i.open {
+		C.sls_log_print(i.api, engineLevel(r.Level), line)
+	}
+	return nil
+}
+
+// WithAttrs returns a handler that ends every line with attrs.
+func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	var b strings.Builder
+	b.WriteString(h.attrs)
+	for _, a := range attrs {
+		appendAttr(&b, h.prefix, a)
+	}
+	return &handler{instance: h.instance, prefix: h.prefix, attrs: b.String()}
+}
+
+// WithGroup prefixes the keys of attributes that follow.
+func (h *handler) WithGroup(name string) slog.Handler {
+	return &handler{instance: h.instance, prefix: h.prefix + name + ".", attrs: h.attrs}
+}
+
+func appendAttr(b *strings.Builder, prefix string, a slog.Attr) {
+	v := a.Value.Resolve().String()
+	if v == "" || strings.ContainsAny(v, " =\"\n") {
+		v = strconv.Quote(v)
+	}
+	fmt.Fprintf(b, " %s%s=%s", prefix, a.Key, v)
+}
+
+// oneLine keeps a message from looking like several, or like another's.
+func oneLine(s string) string {
+	if !strings.ContainsAny(s, "\n\r\x00") {
+		return s
+	}
+	return strings.NewReplacer("\r", "", "\n", "; ", "\x00", "").Replace(s)
+}
+
+func engineLevel(l slog.Level) C.int {
+	switch {
+	case l >= slog.LevelError:
+		return levelError
+	case l >= slog.LevelWarn:
+		return levelWarn
+	case l >= slog.LevelInfo:
+		return levelInfo
+	default:
+		return levelDebug
+	}
+}
+
+// Recover keeps a panic from ending the agent: deferred by every export, it logs
+// the panic with its stack and makes the export return code. log may be nil.
+func Recover(log *slog.Logger, export string, ret *int, code int) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	*ret = code
+	if log != nil {
+		log.Error("panic in "+export+", please report it", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	}
+}

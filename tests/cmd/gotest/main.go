@@ -1,0 +1,118 @@
+// Command gotest runs every test of the module with the race detector and ends
+// with the plain count of what ran. It shows a line per package, all that a
+// failing test printed, and the lines that tests mark with "report:".
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+)
+
+// event is a line of `go test -json` (go doc test2json).
+type event struct {
+	Action  string
+	Package string
+	Test    string
+	Output  string
+	Elapsed float64
+}
+
+// summary gathers what the run amounts to.
+type summary struct {
+	passed, failed, skipped int
+	output                  map[string][]string // by package and test, until its verdict
+	reports                 []string
+}
+
+func main() {
+	if !run() {
+		os.Exit(1)
+	}
+}
+
+// run reports whether every test passed.
+func run() bool {
+	args := append([]string{"test", "-json", "-race", "-timeout", "9m"}, os.Args[1:]...)
+	if len(os.Args) == 1 {
+		args = append(args, "./...")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "gotest:", err)
+		return false
+	}
+	s := summary{output: map[string][]string{}}
+	s.read(out)
+	failed := cmd.Wait() != nil || s.failed > 0
+	for _, line := range s.reports {
+		fmt.Println(line)
+	}
+	fmt.Printf("%d passed, %d failed, %d skipped\n", s.passed, s.failed, s.skipped)
+	return !failed
+}
+
+func (s *summary) read(r io.Reader) {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		var e event
+		if json.Unmarshal(lines.Bytes(), &e) != nil {
+			fmt.Println(lines.Text()) // a build error
+			continue
+		}
+		s.take(e)
+	}
+}
+
+func (s *summary) take(e event) {
+	key := e.Package + " " + e.Test
+	switch e.Action {
+	case "build-output":
+		fmt.Print(e.Output)
+	case "output":
+		if text, ok := strings.CutPrefix(strings.TrimSpace(e.Output), "report: "); ok {
+			s.reports = append(s.reports, text)
+		}
+		s.output[key] = append(s.output[key], e.Output)
+	case "pass", "fail", "skip":
+		s.verdict(e, key)
+	}
+}
+
+func (s *summary) verdict(e event, key string) {
+	if e.Action == "fail" {
+		fmt.Print(strings.Join(s.output[key], ""))
+	}
+	if e.Action == "skip" && e.Test != "" {
+		fmt.Printf("skip %s: %s", key, strings.Join(s.output[key], ""))
+	}
+	delete(s.output, key)
+	if e.Test == "" {
+		if e.Action != "skip" { // skip: no test files
+			fmt.Printf("%-4s %s %.1fs\n", e.Action, e.Package, e.Elapsed)
+		}
+		return
+	}
+	switch e.Action {
+	case "pass":
+		s.passed++
+	case "fail":
+		s.failed++
+	default:
+		s.skipped++
+	}
+}
