@@ -1,0 +1,56 @@
+package flbhost
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+)
+
+// The C sources live in a folder of their own: a Go package without cgo that
+// holds .c files does not build.
+//
+//go:embed host
+var hostSources embed.FS
+
+// Build writes the C sources into dir, which must exist, compiles them there
+// and returns the path of the program. The compiler is $CC, else cc.
+func Build(ctx context.Context, dir string) (string, error) {
+	return build(ctx, dir)
+}
+
+func build(ctx context.Context, dir string, flags ...string) (string, error) {
+	if err := os.CopyFS(dir, hostSources); err != nil {
+		return "", fmt.Errorf("write flbhost sources: %w", err)
+	}
+	sources, err := fs.Glob(hostSources, "host/*.c")
+	if err != nil {
+		return "", fmt.Errorf("list flbhost sources: %w", err)
+	}
+	bin := filepath.Join(dir, "flbhost")
+	args := slices.Concat(
+		[]string{"-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"},
+		flags, sources, []string{"-o", bin, "-ldl"},
+	)
+	if err := compile(ctx, dir, args); err != nil {
+		return "", fmt.Errorf("build flbhost: %w", err)
+	}
+	return bin, nil
+}
+
+func compile(ctx context.Context, dir string, args []string) error {
+	cc := os.Getenv("CC")
+	if cc == "" {
+		cc = "cc"
+	}
+	cmd := exec.CommandContext(ctx, cc, args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", cc, err, out)
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package flbhost
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// Result is what a flush returned, in the engine's numbers.
+type Result int
+
+// The results of a flush. Any other value counts as Error, as in the engine.
+const (
+	Error Result = 0
+	OK    Result = 1
+	Retry Result = 2
+)
+
+// String names the result as the engine's documentation does.
+func (r Result) String() string {
+	switch r {
+	case Error:
+		return "FLB_ERROR"
+	case OK:
+		return "FLB_OK"
+	case Retry:
+		return "FLB_RETRY"
+	default:
+		return fmt.Sprintf("Result(%d)", int(r))
+	}
+}
+
+// Instance is one configured input or output.
+type Instance struct {
+	Name   string // as the engine numbers them: sls.0, sls.1
+	Plugin Plugin
+	host   *Host
+	id     uint32
+	stack  atomic.Int64
+
+	mu      sync.Mutex // guards the fields below
+	fn      func([]byte)
+	queue   [][]byte
+	handing bool
+}
+
+// Flush hands a chunk to an output and returns what the plugin answers. It may
+// be called from many goroutines: the instance's workers take the chunks in
+// turn. When ctx ends the call returns and the flush goes on in the host.
+func (i *Instance) Flush(ctx context.Context, tag string, chunk []byte) (Result, error) {
+	head := appendString(appendU32(nil, i.id), tag)
+	body, err := i.host.conn.call(ctx, reqFlush, appendU32(head, uint32(len(chunk))), chunk)
+	if err != nil {
+		return Error, fmt.Errorf("flush %d bytes of %q: %w", len(chunk), tag, err)
+	}
+	result, stack, err := decodeFlushed(body)
+	if err != nil {
+		return Error, err
+	}
+	for old := i.stack.Load(); int64(stack) > old && !i.stack.CompareAndSwap(old, int64(stack)); {
+		old = i.stack.Load()
+	}
+	return result, nil
+}
+
+// StackUsed is the most any flush has used of its stack, in bytes, rounded up
+// to pages.
+func (i *Instance) StackUsed() int { return int(i.stack.Load()) }
+
+// OnCollect sets what gets the buffers an input returns, one call at a time
+// and in order, on a goroutine of its own: fn may flush to another instance,
+// but not end the host, which waits for it. What was collected before OnCollect
+// is called is kept for it. buf is the callee's.
+func (i *Instance) OnCollect(fn func(buf []byte)) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.fn = fn
+	i.hand()
+}
+
+func (i *Instance) collected(buf []byte) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.queue = append(i.queue, buf)
+	i.hand()
+}
+
+// hand starts the goroutine that empties the queue unless it runs already. It
+// ends when the queue is empty: an instance that is no longer used leaves
+// nothing behind. i.mu is held.
+func (i *Instance) hand() {
+	if i.fn == nil || i.handing || len(i.queue) == 0 {
+		return
+	}
+	i.handing = true
+	i.host.handing.Go(func() {
+		for {
+			i.mu.Lock()
+			if len(i.queue) == 0 {
+				i.handing = false
+				i.mu.Unlock()
+				return
+			}
+			buf, fn := i.queue[0], i.fn
+			i.queue = i.queue[1:]
+			i.mu.Unlock()
+			fn(buf)
+		}
+	})
+}
+
+// Pause pauses this input, as the engine does when its memory limit is
+// reached; what that means with several instances see Host.Pause.
+func (i *Instance) Pause() error { return i.host.pause(reqPause, i.id) }
+
+// Resume undoes Pause.
+func (i *Instance) Resume() error { return i.host.pause(reqResume, i.id) }
