@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	sdk "github.com/aliyun/aliyun-log-go-sdk"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"fluent-bit-sls/tests/slsfake"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestParse(t *testing.T) {
+	var out bytes.Buffer
+	set, err := parse([]string{
+		"--listen", "127.0.0.1:8089", "--project", "demo", "--logstore", "app, web", "--logstore", "db",
+		"--shards", "4", "--access-key-id", "id", "--access-key-secret", "sec", "--quota", "on",
+	}, &out)
+	require.NoError(t, err)
+	require.Equal(t, names{"app", "web", "db"}, set.logstores)
+	require.Equal(t, slsfake.ProductionQuota(), set.config.Quota)
+	require.Equal(t, []any{"demo", 4, "id", "sec"},
+		[]any{set.project, set.shards, set.config.AccessKeyID, set.config.AccessKeySecret})
+
+	set, err = parse(nil, &out)
+	require.NoError(t, err)
+	require.Equal(t, names{"app"}, set.logstores)
+	require.Zero(t, set.config.Quota)
+
+	for _, args := range []string{
+		"--quota maybe", "--quota", "--shards 0", "--shards x", "--logstore a,,b", "stray", "--nonsense 1",
+	} {
+		_, err := parse(strings.Fields(args), &out)
+		require.Error(t, err, args)
+	}
+	_, err = parse([]string{"-h"}, &out)
+	require.ErrorIs(t, err, flag.ErrHelp)
+	require.Contains(t, out.String(), "logstore to create")
+	require.Error(t, run(t.Context(), []string{"--listen", "0.0.0.0:0"}, &out))
+}
+
+// banners hands over what run prints until it is stopped.
+type banners struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	ready chan string
+}
+
+func (b *banners) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.text.Len() == 0 {
+		b.ready <- string(p)
+	}
+	return b.text.Write(p)
+}
+
+// The printed endpoint and keys are all that the SDK needs.
+func TestServesUntilStopped(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	out := &banners{ready: make(chan string, 1)}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, []string{"--listen", "127.0.0.1:0", "--project", "p", "--logstore", "one,two", "--shards", "3"}, out)
+	}()
+	printed := map[string]string{}
+	for line := range strings.Lines(<-out.ready) {
+		f := strings.Fields(line)
+		printed[f[0]] = f[1]
+	}
+	proxy := &http.Transport{} // a client whose names resolve to the endpoint
+	proxy.DialContext = dialer(strings.TrimPrefix(printed["endpoint"], "http://"))
+	defer proxy.CloseIdleConnections()
+	c := sdk.CreateNormalInterfaceV2("http://emu.local",
+		sdk.NewStaticCredentialsProvider(printed["access_key_id"], printed["access_key_secret"], ""))
+	c.SetHTTPClient(&http.Client{Transport: proxy})
+	shards, err := c.ListShards("p", "two")
+	require.NoError(t, err)
+	require.Len(t, shards, 3)
+	names, err := c.ListLogStore("p")
+	require.NoError(t, err)
+	require.Equal(t, []string{"one", "two"}, names)
+
+	stop()
+	require.NoError(t, <-ended)
+	require.Regexp(t, `ListShards +1 +200:1 `, out.text.String())
+	require.Regexp(t, `p/two +0 logs`, out.text.String())
+}

@@ -1,0 +1,42 @@
+package slsfake
+
+import (
+	"encoding/base64"
+	"strconv"
+)
+
+// A cursor is the base64 of a decimal number. Each group of a shard has a
+// number, one more than the group before it; the cursor of a group points at
+// the group itself, the end cursor at the next one to be written.
+
+func encodeCursor(n int64) string {
+	return base64.StdEncoding.EncodeToString(strconv.AppendInt(nil, n, 10))
+}
+
+// decodeCursor accepts exactly what encodeCursor writes for numbers >= 0.
+func decodeCursor(cursor string) (int64, bool) {
+	raw, err := base64.StdEncoding.Strict().DecodeString(cursor)
+	if err != nil {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(raw), 10, 64)
+	if err != nil || n < 0 || encodeCursor(n) != cursor {
+		return 0, false
+	}
+	return n, true
+}
+
+// position reads a cursor of sh: malformed, trimmed and future ones are
+// InvalidCursor.
+func (sh *shard) position(cursor string) (int64, *apiError) {
+	n, ok := decodeCursor(cursor)
+	switch {
+	case !ok:
+		return 0, fail(codeInvalidCursor, "Invalid cursor : %s", cursor)
+	case n < sh.base:
+		return 0, fail(codeInvalidCursor, "cursor %s has expired", cursor)
+	case n > sh.endNumber():
+		return 0, fail(codeInvalidCursor, "cursor %s is beyond the end of shard %d", cursor, sh.id)
+	}
+	return n, nil
+}

@@ -1,0 +1,188 @@
+package slsfake
+
+import (
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Op names an operation of the service.
+type Op string
+
+// The operations. OpUnknown counts requests that are none of them; hooks do
+// not see those.
+const (
+	OpPutLogs             Op = "PutLogs"
+	OpPullLogs            Op = "PullLogs"
+	OpGetCursor           Op = "GetCursor"
+	OpGetCursorTime       Op = "GetCursorTime"
+	OpListShards          Op = "ListShards"
+	OpSplitShard          Op = "SplitShard"
+	OpMergeShards         Op = "MergeShards"
+	OpGetProject          Op = "GetProject"
+	OpCreateLogstore      Op = "CreateLogstore"
+	OpUpdateLogstore      Op = "UpdateLogstore"
+	OpGetLogstore         Op = "GetLogstore"
+	OpListLogstores       Op = "ListLogstores"
+	OpDeleteLogstore      Op = "DeleteLogstore"
+	OpCreateConsumerGroup Op = "CreateConsumerGroup"
+	OpUpdateConsumerGroup Op = "UpdateConsumerGroup"
+	OpDeleteConsumerGroup Op = "DeleteConsumerGroup"
+	OpListConsumerGroups  Op = "ListConsumerGroups"
+	OpHeartbeat           Op = "Heartbeat"
+	OpUpdateCheckpoint    Op = "UpdateCheckpoint"
+	OpListCheckpoints     Op = "ListCheckpoints"
+	OpUnknown             Op = "Unknown"
+)
+
+// Call is one request as a hook sees it: authenticated, its route known, not
+// yet carried out. A Call is valid only until the hook returns. What several
+// hooks ask for adds up; of two that set the same thing the later wins.
+type Call struct {
+	Op          Op
+	Project     string
+	Logstore    string
+	Group       string // consumer group, "" where there is none
+	Consumer    string
+	Shard       int    // -1 where the call names none
+	Cursor      string // of PullLogs, GetCursorTime and UpdateCheckpoint
+	HashKey     string // of PutLogs by key
+	N           int    // how many calls of this Op came so far, this one included
+	RequestID   string
+	AccessKeyID string
+	Method      string
+	Header      http.Header // read only
+	Body        []byte      // as sent, possibly compressed; read only
+
+	plan plan
+}
+
+// plan is what hooks decided for one call.
+type plan struct {
+	answer         *answer
+	delay          time.Duration
+	delayAfter     time.Duration
+	closeBefore    bool
+	closeAfter     bool
+	truncate       bool
+	truncateAt     int
+	bytesPerSecond int
+}
+
+// Fail answers with an error of the service's form instead of carrying the
+// call out.
+func (c *Call) Fail(status int, code, msg string) {
+	a := (&apiError{status: status, code: code, message: msg}).answer()
+	c.plan.answer = &a
+}
+
+// FailHTML answers as a gateway in front of the service does: status and an
+// HTML page, no code.
+func (c *Call) FailHTML(status int) {
+	h := http.Header{"Content-Type": {"text/html"}}
+	c.Answer(status, h, []byte("<html><head><title>"+http.StatusText(status)+
+		"</title></head><body><center><h1>"+http.StatusText(status)+"</h1></center></body></html>"))
+}
+
+// Answer answers with exactly this instead of carrying the call out. The
+// slices and maps are not copied. Date, Content-Length and x-log-requestid
+// are added where header has none.
+func (c *Call) Answer(status int, header http.Header, body []byte) {
+	c.plan.answer = &answer{status: status, header: header, body: body}
+}
+
+// Delay holds the call back before it is carried out. If its client goes away
+// meanwhile the call is never carried out; Close ends the wait the same way.
+func (c *Call) Delay(d time.Duration) { c.plan.delay = d }
+
+// DelayAfter holds the answer back after the call has been carried out: a
+// client that times out cannot know that it was.
+func (c *Call) DelayAfter(d time.Duration) { c.plan.delayAfter = d }
+
+// CloseBefore resets the connection without carrying the call out.
+func (c *Call) CloseBefore() { c.plan.closeBefore = true }
+
+// CloseAfter carries the call out, then resets the connection without an
+// answer.
+func (c *Call) CloseAfter() { c.plan.closeAfter = true }
+
+// Truncate sends the headers and the first n bytes of the answer's body, then
+// resets the connection.
+func (c *Call) Truncate(n int) { c.plan.truncate, c.plan.truncateAt = true, n }
+
+// SlowBody sends the answer's body at this rate, in steps of a tenth of a
+// second.
+func (c *Call) SlowBody(bytesPerSecond int) { c.plan.bytesPerSecond = bytesPerSecond }
+
+// First returns a hook that calls fn for the first n calls it sees.
+func First(n int, fn func(*Call)) func(*Call) {
+	var mu sync.Mutex
+	return func(c *Call) {
+		mu.Lock()
+		run := n > 0
+		n--
+		mu.Unlock()
+		if run {
+			fn(c)
+		}
+	}
+}
+
+type hook struct {
+	op Op
+	fn func(*Call)
+}
+
+type hookTable struct {
+	mu    sync.Mutex // guards what follows; not held while a hook runs
+	hooks []*hook    // replaced, never changed in place
+	seen  map[Op]int
+}
+
+func (t *hookTable) init() { t.seen = map[Op]int{} }
+
+// Hook calls fn for each call of op ("" = every operation) after
+// authentication and before the operation, in the order of installation, on
+// the request's goroutine: fn may run several times at once. fn may use the
+// server's methods except Close. remove takes the hook out again; calls in
+// progress may still run it.
+func (s *Server) Hook(op Op, fn func(*Call)) (remove func()) {
+	h := &hook{op: op, fn: fn}
+	t := &s.hooks
+	t.mu.Lock()
+	t.hooks = append(t.hooks[:len(t.hooks):len(t.hooks)], h)
+	t.mu.Unlock()
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		var kept []*hook
+		for _, other := range t.hooks {
+			if other != h {
+				kept = append(kept, other)
+			}
+		}
+		t.hooks = kept
+	}
+}
+
+// run numbers the call and shows it to its hooks.
+func (t *hookTable) run(r *request) plan {
+	t.mu.Lock()
+	t.seen[r.op]++
+	n, hooks := t.seen[r.op], t.hooks
+	t.mu.Unlock()
+	var c *Call
+	for _, h := range hooks {
+		if h.op != "" && h.op != r.op {
+			continue
+		}
+		if c == nil {
+			c = r.call(n)
+		}
+		h.fn(c)
+	}
+	if c == nil {
+		return plan{}
+	}
+	return c.plan
+}

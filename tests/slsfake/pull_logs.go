@@ -1,0 +1,119 @@
+package slsfake
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// PullLogs: GET /logstores/L/shards/S?type=logs&cursor=C&count=N[&end_cursor=E]
+//
+// Answers the groups from the cursor on as a LogGroupList (each stored group
+// as field 1, bytes untouched), at most count (1..1000) of them, at most
+// Config.MaxPullSize raw bytes but one group at least, and none from
+// end_cursor on. x-log-cursor is where to go on; at the end of the shard, or
+// at end_cursor, it is the cursor asked for and the body is empty. A read-only
+// shard answers the same way: only ListShards tells that nothing will follow.
+// Accept must be application/x-protobuf. Accept-Encoding lz4 or zstd
+// compresses; anything else is answered plain and without x-log-compresstype.
+//
+// Not implemented: query=, pullMode= and processor= (400 NotSupported).
+func (s *Server) pullLogs(r *request) (answer, *apiError) {
+	for _, param := range []string{"query", "pullMode", "processor"} {
+		if r.query.Has(param) {
+			return answer{}, unsupported(param)
+		}
+	}
+	if a := r.http.Header.Get("Accept"); a != "application/x-protobuf" {
+		return answer{}, fail(codeParameterInvalid, "accept %q is not application/x-protobuf", a)
+	}
+	count, err := strconv.Atoi(r.query.Get("count"))
+	if err != nil || count < 1 || count > 1000 {
+		return answer{}, fail(codeParameterInvalid, "count %q is not within 1..1000", r.query.Get("count"))
+	}
+	groups, next, apiErr := s.readGroups(r, count)
+	if apiErr != nil {
+		return answer{}, apiErr
+	}
+	return s.pullAnswer(r, groups, next)
+}
+
+// readGroups returns the groups to answer with and the number after them. The
+// slice must not be changed.
+func (s *Server) readGroups(r *request, count int) ([]group, int64, *apiError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, sh, err := s.shardLocked(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	from, err := sh.position(r.query.Get("cursor"))
+	if err != nil {
+		return nil, 0, err
+	}
+	until := sh.endNumber()
+	if end := r.query.Get("end_cursor"); end != "" {
+		n, ok := decodeCursor(end) // may lie beyond the end: what is written until then counts
+		if !ok {
+			return nil, 0, fail(codeInvalidCursor, "Invalid end_cursor : %s", end)
+		}
+		until = max(from, min(until, n))
+	}
+	if err := sh.quota.read(s.cfg.Quota, time.Now()); err != nil {
+		return nil, 0, err
+	}
+	until = min(until, from+int64(count))
+	groups := sh.groups[from-sh.base : until-sh.base]
+	size, n := 0, 0
+	for n < len(groups) {
+		size += listedSize(groups[n])
+		if n > 0 && size > s.cfg.MaxPullSize {
+			size -= listedSize(groups[n])
+			break
+		}
+		n++
+	}
+	sh.quota.readBytes.take(size)
+	return groups[:n:n], from + int64(n), nil
+}
+
+// listedSize is what a group takes in a LogGroupList.
+func listedSize(g group) int {
+	return 1 + protowire.SizeBytes(len(g.data))
+}
+
+func (s *Server) pullAnswer(r *request, groups []group, next int64) (answer, *apiError) {
+	size := 0
+	for i := range groups {
+		size += listedSize(groups[i])
+	}
+	a := answer{status: http.StatusOK, body: slices.Grow([]byte(nil), size)}
+	for i := range groups {
+		a.body = protowire.AppendTag(a.body, 1, protowire.BytesType)
+		a.body = protowire.AppendBytes(a.body, groups[i].data)
+	}
+	a.out = traffic{raw: size, groups: len(groups)}
+	a.set("Content-Type", "application/x-protobuf")
+	a.set("X-Log-Cursor", encodeCursor(next))
+	a.set("X-Log-Count", strconv.Itoa(len(groups)))
+	a.set("X-Log-Bodyrawsize", strconv.Itoa(size))
+	if size == 0 {
+		return a, nil
+	}
+	a.set("X-Log-Read-Last-Cursor", strconv.FormatInt(next-1, 10))
+	codec := strings.ToLower(r.http.Header.Get("Accept-Encoding"))
+	if codec != "lz4" && codec != "zstd" {
+		return a, nil
+	}
+	body, err := s.codecs.compress(codec, a.body)
+	if err != nil {
+		return answer{}, fail("InternalServerError", "compress: %v", err).withStatus(http.StatusInternalServerError)
+	}
+	a.body = body
+	a.set("X-Log-Compresstype", codec)
+	return a, nil
+}

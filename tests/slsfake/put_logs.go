@@ -1,0 +1,127 @@
+package slsfake
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// PutLogs: POST /logstores/L, POST /logstores/L/shards/lb and
+// POST /logstores/L/shards/route?key=K.
+//
+// The body is one LogGroup (application/x-protobuf), plain, as an lz4 block or
+// as zstd per x-log-compresstype; x-log-bodyrawsize is its uncompressed length
+// and must be exact. It is verified in full before anything is stored, then
+// stored as it came. Without a key the read-write shards take turns; with one
+// (32 hex digits) the shard whose range holds it is written.
+//
+// Not implemented: deflate bodies, the x-log-hashkey header, processor= (400
+// NotSupported), project-wide quotas, the metric store URL.
+func (s *Server) putLogs(r *request) (answer, *apiError) {
+	key := ""
+	if r.hashed {
+		k, ok := parseKey(r.query.Get("key"))
+		if !ok {
+			return answer{}, fail(codeInvalidKey, "shard hash key must be 32 hex digits")
+		}
+		key = k
+	}
+	if r.query.Has("processor") {
+		return answer{}, unsupported("processor")
+	}
+	if err := s.logstoreExists(r); err != nil {
+		return answer{}, err
+	}
+	data, err := s.writeBody(r)
+	if err != nil {
+		return answer{}, err
+	}
+	facts, err := verifyGroup(data, groupLimits{maxLogs: s.cfg.MaxLogs, maxLogSize: s.cfg.MaxLogSize})
+	if err != nil {
+		return answer{}, err
+	}
+	if err := s.checkLogTime(facts); err != nil {
+		return answer{}, err
+	}
+	return answer{status: http.StatusOK}, s.store(r, data, facts, key)
+}
+
+// unsupported is fail for a parameter the emulator does not know: better
+// refused than ignored.
+func unsupported(param string) *apiError {
+	return fail(codeNotSupported, "the emulator does not implement %s", param).withStatus(http.StatusBadRequest)
+}
+
+func (s *Server) logstoreExists(r *request) *apiError {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, err := s.logstoreLocked(r.project, r.logstore)
+	return err
+}
+
+// writeBody returns the uncompressed body, owned by the caller.
+func (s *Server) writeBody(r *request) ([]byte, *apiError) {
+	h := r.http.Header
+	if ct := h.Get("Content-Type"); ct != "application/x-protobuf" {
+		return nil, fail(codeInvalidContentType, "content-type %q is not application/x-protobuf", ct)
+	}
+	v := h.Get("X-Log-Bodyrawsize")
+	if v == "" {
+		return nil, fail(codeMissingBodyRawSize, "x-log-bodyrawsize does not exist in http header when it is necessary")
+	}
+	size, err := strconv.Atoi(v)
+	if err != nil || size < 0 {
+		return nil, fail(codeInvalidBodyRawSize, "x-log-bodyrawsize %q is no size", v)
+	}
+	if size > s.cfg.MaxRawSize {
+		return nil, fail(codePostBodyTooLarge, "Body size %d must little than %d", size, s.cfg.MaxRawSize)
+	}
+	switch codec := h.Get("X-Log-Compresstype"); codec {
+	case "":
+		if len(r.body) != size {
+			return nil, fail(codeInvalidBodyRawSize, "x-log-bodyrawsize is %d, the body has %d bytes", size, len(r.body))
+		}
+		return r.body, nil
+	case "lz4", "zstd":
+		raw, err := s.codecs.decompress(codec, r.body, size)
+		if err != nil {
+			return nil, fail(codePostBodyUncompress, "%s body cannot be uncompressed: %v", codec, err)
+		}
+		return raw, nil
+	default:
+		return nil, fail(codeInvalidCompressType, "x-log-compresstype %q is not supported", codec)
+	}
+}
+
+// checkLogTime holds the logs' times against the window -7 days .. +15
+// minutes, when configured.
+func (s *Server) checkLogTime(f groupFacts) *apiError {
+	if !s.cfg.CheckLogTime {
+		return nil
+	}
+	now := s.now()
+	oldest, newest := now.Add(-7*24*time.Hour).Unix(), now.Add(15*time.Minute).Unix()
+	if int64(f.minTime) < oldest || int64(f.maxTime) > newest {
+		return fail(codePostBodyInvalid, "post data time is out of range").withStatus(statusTimeOutOfRange)
+	}
+	return nil
+}
+
+// store appends the group to the shard that takes it. The logstore is looked
+// up again: it may have gone while the body was verified.
+func (s *Server) store(r *request, data []byte, f groupFacts, key string) *apiError {
+	w := &writer{requestID: r.id, accessKeyID: r.accessKeyID, userAgent: r.http.UserAgent(), hashKey: key}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ls, err := s.logstoreLocked(r.project, r.logstore)
+	if err != nil {
+		return err
+	}
+	sh := ls.writable(key) // ranges of read-write shards cover the whole space
+	if err := sh.quota.write(s.cfg.Quota, len(data), time.Now()); err != nil {
+		return err
+	}
+	sh.append(group{data: data, received: s.nowLocked().UnixNano(), logs: int32(f.logs), writer: w})
+	r.in = traffic{raw: len(data), groups: 1, logs: f.logs}
+	return nil
+}

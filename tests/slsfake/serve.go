@@ -1,0 +1,256 @@
+package slsfake
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// maxWireBody is the most that is read of any request; what is beyond is
+// answered PostBodyTooLarge with the connection closed.
+const maxWireBody = 64 << 20
+
+// maxPooledBody is the largest wire buffer kept for reuse.
+const maxPooledBody = 12 << 20
+
+// request is one HTTP request on its way through the server.
+type request struct {
+	route
+	id          string
+	project     string
+	query       url.Values
+	http        *http.Request
+	body        []byte  // as sent
+	pooled      *[]byte // where body came from; nil = body may be kept
+	accessKeyID string
+	in          traffic // what a write brought
+}
+
+// call is the request as hooks see it.
+func (r *request) call(n int) *Call {
+	c := &Call{
+		Op: r.op, Project: r.project, Logstore: r.logstore, Group: r.group,
+		Consumer: r.query.Get("consumer"), Shard: r.shard, Cursor: r.query.Get("cursor"),
+		HashKey: r.query.Get("key"), N: n, RequestID: r.id, AccessKeyID: r.accessKeyID,
+		Method: r.http.Method, Header: r.http.Header, Body: r.body,
+	}
+	var body checkpointBody
+	if r.op == OpUpdateCheckpoint && decodeJSON(r.body, &body) == nil && body.Shard != nil {
+		c.Shard, c.Cursor = *body.Shard, body.Checkpoint
+	}
+	return c
+}
+
+// answer is what goes back.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	code   string  // error code, for the statistics
+	out    traffic // what a pull took away
+}
+
+func (a *answer) set(name, value string) {
+	if a.header == nil {
+		a.header = http.Header{}
+	}
+	a.header.Set(name, value)
+}
+
+// errAbort ends a request without an answer: the connection is reset.
+var errAbort = errors.New("connection to be reset")
+
+// serveHTTP takes one request through: read, route, authenticate, hooks,
+// operation, answer.
+func (s *Server) serveHTTP(w http.ResponseWriter, hr *http.Request) {
+	if !s.enter() {
+		hijackAndReset(w)
+		return
+	}
+	defer s.calls.Done()
+	r := &request{http: hr, id: fmt.Sprintf("%024X", s.requestSeq.Add(1))}
+	r.op, r.shard = OpUnknown, -1
+	defer s.release(r)
+
+	a, p, err := s.process(r)
+	silent := err != nil || p.closeAfter
+	// Counted before the answer leaves: a client that has its answer finds the
+	// request in the statistics.
+	s.stats.record(r, a, silent || p.truncate)
+	if silent || s.send(w, r, a, p) != nil {
+		hijackAndReset(w)
+	}
+}
+
+// process returns the answer and how to deliver it, or errAbort.
+func (s *Server) process(r *request) (answer, plan, error) {
+	if err := s.receive(r); err != nil {
+		var refused *apiError
+		if errors.As(err, &refused) {
+			return refused.answer(), plan{}, nil
+		}
+		return answer{}, plan{}, errAbort
+	}
+	if err := s.admit(r); err != nil {
+		return err.answer(), plan{}, nil
+	}
+	p := s.hooks.run(r)
+	if !wait(r, p.delay) || p.closeBefore {
+		return answer{}, p, errAbort
+	}
+	var a answer
+	if p.answer != nil {
+		a = *p.answer
+	} else {
+		got, err := r.run(s, r)
+		if err != nil {
+			got = err.answer()
+		}
+		a = got
+	}
+	if !wait(r, p.delayAfter) {
+		return a, p, errAbort
+	}
+	return a, p, nil
+}
+
+// receive reads the body into r. An *apiError is for the client, any other
+// error means that the client went away.
+func (s *Server) receive(r *request) error {
+	hr := r.http
+	if hr.ContentLength < 0 || (hr.Header.Get("Content-Length") == "" &&
+		(hr.Method == http.MethodPost || hr.Method == http.MethodPut)) {
+		return fail(codeMissingContentLength, "content-length does not exist in http header when it is necessary")
+	}
+	if hr.ContentLength > maxWireBody {
+		return fail(codePostBodyTooLarge, "body of %d bytes is too large", hr.ContentLength)
+	}
+	n := int(hr.ContentLength)
+	if n == 0 {
+		return nil
+	}
+	if hr.Header.Get("X-Log-Compresstype") == "" {
+		r.body = make([]byte, n) // what is not compressed is kept as it came
+	} else {
+		r.pooled, _ = s.bodies.Get().(*[]byte)
+		if r.pooled == nil {
+			r.pooled = new([]byte)
+		}
+		if cap(*r.pooled) < n {
+			*r.pooled = make([]byte, n)
+		}
+		r.body = (*r.pooled)[:n]
+	}
+	_, err := io.ReadFull(hr.Body, r.body)
+	return err
+}
+
+// release gives the body's buffer back.
+func (s *Server) release(r *request) {
+	if r.pooled != nil && cap(*r.pooled) <= maxPooledBody {
+		s.bodies.Put(r.pooled)
+	}
+	r.body, r.pooled = nil, nil
+}
+
+// admit finds the operation and authenticates the request.
+func (s *Server) admit(r *request) *apiError {
+	hr := r.http
+	q, err := url.ParseQuery(hr.URL.RawQuery)
+	if err != nil {
+		return fail(codeParameterInvalid, "query string: %v", err)
+	}
+	r.query = q
+	r.project = projectOf(hr.Host)
+	rt, known := parseRoute(hr.Method, hr.URL.Path, q)
+	if known {
+		r.route = rt
+	}
+	if err := s.authenticate(r); err != nil {
+		return err
+	}
+	if !known {
+		return fail(codeNotSupported, "the emulator has no %s %s", hr.Method, hr.URL.RequestURI())
+	}
+	if r.project == "" {
+		return fail(codeMissingHost, "host %q names no project", hr.Host)
+	}
+	return nil
+}
+
+// wait sleeps for d; false when the connection ends first: the client goes
+// away, the server closes or is cut off.
+func wait(r *request, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-r.http.Context().Done():
+		return false
+	}
+}
+
+// send writes the answer as p wants it delivered.
+func (s *Server) send(w http.ResponseWriter, r *request, a answer, p plan) error {
+	h := w.Header()
+	h.Set("Server", "slsfake")
+	h.Set("Date", s.now().UTC().Format(http.TimeFormat))
+	h.Set("X-Log-Requestid", r.id)
+	h.Set("Content-Length", strconv.Itoa(len(a.body)))
+	for name, values := range a.header {
+		h[http.CanonicalHeaderKey(name)] = values
+	}
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // keep net/http from guessing one
+	}
+	w.WriteHeader(a.status)
+	body := a.body
+	if p.truncate {
+		body = body[:min(len(body), max(0, p.truncateAt))]
+	}
+	if err := sendBody(w, r, body, p.bytesPerSecond); err != nil || !p.truncate {
+		return err
+	}
+	_ = http.NewResponseController(w).Flush() // what there is must arrive before the reset
+	return errAbort
+}
+
+func sendBody(w http.ResponseWriter, r *request, body []byte, bytesPerSecond int) error {
+	if bytesPerSecond <= 0 {
+		_, err := w.Write(body)
+		return err
+	}
+	const step = 100 * time.Millisecond
+	perStep := max(1, bytesPerSecond/int(time.Second/step))
+	for len(body) > 0 {
+		n := min(perStep, len(body))
+		if _, err := w.Write(body[:n]); err != nil {
+			return err
+		}
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			return err
+		}
+		body = body[n:]
+		if !wait(r, step) {
+			return errAbort
+		}
+	}
+	return nil
+}
+
+// hijackAndReset takes the connection from net/http and resets it.
+func hijackAndReset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return // already gone
+	}
+	reset(conn)
+}
