@@ -1,0 +1,186 @@
+package sls
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	sdk "github.com/aliyun/aliyun-log-go-sdk"
+	"golang.org/x/sync/singleflight"
+)
+
+// Signature versions.
+const (
+	SignV1 = "v1"
+	SignV4 = "v4"
+)
+
+const (
+	defaultRequestTimeout = 30 * time.Second
+	defaultMaxConns       = 8
+	defaultUserAgent      = "fluent-bit-sls"
+)
+
+// Config is what a Client needs. Endpoint and Credentials are required.
+type Config struct {
+	// Endpoint is host[:port] or http(s)://host[:port]; no scheme means https.
+	// With an IP address or localhost the connection goes there and the Host
+	// header stays project.endpoint.
+	Endpoint string
+	// Credentials is asked for every request, so it must cache, and be safe for
+	// concurrent use. A provider that hangs does not hold up a cancelled call.
+	Credentials sdk.CredentialsProvider
+	SignVersion string // "v1" (default) or "v4"
+	Region      string // required by v4
+	UserAgent   string // default "fluent-bit-sls"
+	// MaxConns is how many idle connections are kept per host: the configured
+	// concurrency, or connections are closed and opened all the time. It limits
+	// nothing else: a heartbeat never queues behind pulls. Default 8.
+	MaxConns int
+	// RequestTimeout bounds each HTTP request from connecting to the last byte of
+	// the answer, on top of the call's context. Default 30 s.
+	RequestTimeout time.Duration
+	// Transport replaces the client's own transport; for tests.
+	Transport http.RoundTripper
+}
+
+// Client talks to one endpoint with one identity. It is safe for concurrent
+// use. Projects and logstores are named per call: see Logstore.
+type Client struct {
+	endpoint    endpoint
+	credentials sdk.CredentialsProvider
+	signVersion string
+	region      string
+	userAgent   string
+	timeout     time.Duration
+	transport   http.RoundTripper
+
+	clockOffset atomic.Int64 // nanoseconds to add to this host's clock
+	credFlight  singleflight.Group
+	wireBuffers sync.Pool // *[]byte, compressed answers
+}
+
+// New checks cfg and returns a Client. All problems are reported at once, each
+// naming its option. It does no network.
+func New(cfg Config) (*Client, error) {
+	ep, err := parseEndpoint(cfg.Endpoint)
+	problems := []error{err}
+	if cfg.Credentials == nil {
+		problems = append(problems, errors.New("access_key_id and access_key_secret: missing"))
+	}
+	version := strings.ToLower(cfg.SignVersion)
+	switch version {
+	case "":
+		version = SignV1
+	case SignV1:
+	case SignV4:
+		problems = append(problems, needRegion(cfg.Region))
+	default:
+		problems = append(problems, fmt.Errorf("sign_version %q: must be v1 or v4", shorten(cfg.SignVersion, 80)))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	c := &Client{
+		endpoint:    ep,
+		credentials: cfg.Credentials,
+		signVersion: version,
+		region:      cfg.Region,
+		userAgent:   shorten(cfg.UserAgent, 200),
+		timeout:     cfg.RequestTimeout,
+		transport:   cfg.Transport,
+	}
+	c.setDefaults(cfg.MaxConns)
+	return c, nil
+}
+
+// needRegion: V4 signs for one region.
+func needRegion(region string) error {
+	if region == "" {
+		return errRegionMissing
+	}
+	if err := checkRegion(region); err != nil {
+		return fmt.Errorf("region %q: %w", shorten(region, 80), err)
+	}
+	return nil
+}
+
+func (c *Client) setDefaults(maxConns int) {
+	if c.userAgent == "" {
+		c.userAgent = defaultUserAgent
+	}
+	if c.timeout <= 0 {
+		c.timeout = defaultRequestTimeout
+	}
+	if maxConns <= 0 {
+		maxConns = defaultMaxConns
+	}
+	if c.transport == nil {
+		c.transport = newTransport(c.endpoint, maxConns)
+	}
+}
+
+// Close closes idle connections. Calls in flight go on; cancel their contexts.
+func (c *Client) Close() {
+	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// Logstore returns a handle on a logstore. It is a cheap value, checks nothing
+// and does no network; a name that cannot be one is reported by the first call.
+func (c *Client) Logstore(project, name string) Logstore {
+	return Logstore{Project: project, Name: name, client: c}
+}
+
+// Logstore is a handle on one logstore of one project; made by Client.Logstore.
+type Logstore struct {
+	Project string
+	Name    string
+	client  *Client
+}
+
+// ClockOffset is how far the server's clock is ahead of this host's, as learnt
+// from the last refusal for time; 0 until there was one. Requests are signed
+// with the corrected time.
+func (c *Client) ClockOffset() time.Duration {
+	return time.Duration(c.clockOffset.Load())
+}
+
+// now is the server's time as far as it is known.
+func (c *Client) now() time.Time {
+	return time.Now().Add(c.ClockOffset())
+}
+
+// correctClock remembers the server's clock. It reports false, and changes
+// nothing, when the server's time is missing or absurd: then sending again
+// would be of no use.
+func (c *Client) correctClock(server time.Time) bool {
+	if y := server.Year(); y < 2015 || y > 2200 {
+		return false
+	}
+	c.clockOffset.Store(int64(time.Until(server)))
+	return true
+}
+
+// do carries out one call: one request, or two when the server refuses the
+// first for its time and tells the right one. A refused request was not carried
+// out, so sending it again cannot do it twice.
+func (c *Client) do(ctx context.Context, r *request) error {
+	if err := r.check(c); err != nil {
+		return err
+	}
+	failure := c.attempt(ctx, r)
+	if failure != nil && failure.Class == ClassClock && c.correctClock(failure.serverTime) {
+		failure = c.attempt(ctx, r)
+	}
+	if failure == nil {
+		return nil // not the typed nil
+	}
+	return failure
+}

@@ -1,0 +1,224 @@
+package sls
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	sdk "github.com/aliyun/aliyun-log-go-sdk"
+	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/tests/slsfake"
+)
+
+// N requests at a time, again and again, open N connections and keep them,
+// whatever the answer is. In virtual time, because net/http gives up on a
+// connection whose writer does not get the processor for 50 ms.
+func TestConnectionsAreReused(t *testing.T) {
+	const n, rounds = 8, 25
+	fail := func(status int, body string) func(*slsfake.Call) {
+		return func(c *slsfake.Call) { c.Answer(status, nil, []byte(body)) }
+	}
+	put := func(ctx context.Context, l Logstore) error { return l.PutLogs(ctx, oneByte, "") }
+	list := func(ctx context.Context, l Logstore) error { _, err := l.ListShards(ctx); return err }
+	pull := func(ctx context.Context, l Logstore) error {
+		_, err := l.PullLogs(ctx, Pull{Cursor: EncodeCursor(1)})
+		return err
+	}
+	for name, tc := range map[string]struct {
+		call   func(ctx context.Context, l Logstore) error
+		answer func(*slsfake.Call)
+	}{
+		"accepted":        {put, fail(200, "")},
+		"a body unwanted": {put, fail(200, strings.Repeat("x", 40_000))},
+		"refused":         {put, fail(503, `{"errorCode":"ServerBusy","errorMessage":"busy"}`)},
+		"a page of HTML":  {put, fail(502, "<html>"+strings.Repeat("x", 40_000))},
+		"a list":          {list, nil},
+		"not the JSON":    {list, fail(200, `{}`)},
+		"a bad pull":      {pull, fail(200, "")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fake := newFake(t)
+				fake.CreateLogstore("other", "store", 1)
+				// Without it a request may get the connection of one that is done
+				// before its own is dialed.
+				fake.Hook("", func(c *slsfake.Call) { c.Delay(time.Millisecond) })
+				if tc.answer != nil {
+					fake.Hook("", tc.answer)
+				}
+				transport := newTransport(endpoint{direct: true}, n)
+				transport.DialContext = fake.DialContext
+				c := newClient(t, "http://127.0.0.1", func(cfg *Config) { cfg.Transport = transport })
+				for range rounds {
+					var wg sync.WaitGroup
+					for i := range n {
+						// One pool for all projects of an address.
+						wg.Go(func() { _ = tc.call(t.Context(), c.Logstore([]string{"proj", "other"}[i%2], "store")) })
+					}
+					wg.Wait()
+				}
+				require.Equal(t, n, fake.Stats().Connections)
+				require.Equal(t, n*rounds, fake.Stats().Total().Requests)
+			})
+		})
+	}
+}
+
+func TestOwnTransport(t *testing.T) {
+	c := newClient(t, "host", func(cfg *Config) { cfg.MaxConns = 33 })
+	tr := c.transport.(*http.Transport)
+	require.Equal(t, 33, tr.MaxIdleConnsPerHost)
+	require.Zero(t, tr.MaxConnsPerHost, "a heartbeat must not queue behind pulls")
+	require.Less(t, tr.IdleConnTimeout, 60*time.Second)
+	require.True(t, tr.DisableCompression)
+	require.NotNil(t, tr.Proxy)
+	require.Nil(t, newClient(t, "127.0.0.1", nil).transport.(*http.Transport).Proxy)
+}
+
+// The server refuses the time; its Date header mends the clock, and the request
+// is sent once more, at once.
+func TestClockIsCorrected(t *testing.T) {
+	for _, code := range []string{"RequestTimeTooSkewed", "RequestTimeExpired", "requesttimetooskewed"} {
+		for _, version := range []string{SignV1, SignV4} {
+			ahead := 72 * time.Hour
+			rec := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
+				signed, err := time.Parse(http.TimeFormat, r.Header.Get("Date"))
+				if err != nil {
+					signed, err = time.Parse(sdk.ISO8601, r.Header.Get("X-Log-Date"))
+				}
+				server := time.Now().Add(ahead)
+				w.Header().Set("Date", server.UTC().Format(http.TimeFormat))
+				if err != nil || server.Sub(signed).Abs() > time.Minute {
+					answerWith(400, `{"errorCode":"`+code+`","errorMessage":"too far"}`)(w, r)
+				}
+			})
+			c := newClient(t, rec.URL, func(cfg *Config) { cfg.SignVersion, cfg.Region = version, testRegion })
+			require.Zero(t, c.ClockOffset())
+			require.NoError(t, put(t, c))
+			require.Len(t, rec.requests(), 2)
+			require.InDelta(t, ahead.Seconds(), c.ClockOffset().Seconds(), 5)
+			require.NoError(t, put(t, c))
+			require.Len(t, rec.requests(), 3, "the offset is remembered")
+			require.Equal(t, rec.requests()[0].body, rec.requests()[1].body)
+		}
+	}
+}
+
+func TestClockIsCorrectedOnce(t *testing.T) {
+	for name, tc := range map[string]struct {
+		header   map[string]string
+		requests int
+	}{
+		"a server that never agrees": {map[string]string{"Date": "Fri, 02 Jan 2026 03:04:05 GMT"}, 2},
+		"x-log-time":                 {map[string]string{"Date": "", "X-Log-Time": "1767323045"}, 2},
+		"no date":                    {map[string]string{"Date": ""}, 1},
+		"no date at all":             {map[string]string{"Date": "yesterday"}, 1},
+		"the beginning of time":      {map[string]string{"Date": "Thu, 01 Jan 1970 00:00:00 GMT"}, 1},
+		"the end of time":            {map[string]string{"Date": "Fri, 31 Dec 9999 00:00:00 GMT"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rec := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
+				for k, v := range tc.header {
+					w.Header()[k] = nil
+					if v != "" {
+						w.Header().Set(k, v)
+					}
+				}
+				answerWith(400, `{"errorCode":"RequestTimeTooSkewed","errorMessage":"too far"}`)(w, r)
+			})
+			c := newClient(t, rec.URL, nil)
+			e := requireError(t, put(t, c))
+			require.Equal(t, ClassClock, e.Class)
+			require.False(t, e.Ambiguous)
+			require.Len(t, rec.requests(), tc.requests)
+			require.Equal(t, tc.requests == 2, c.ClockOffset() != 0)
+		})
+	}
+}
+
+// provider is a scripted credential provider.
+type provider func() (sdk.Credentials, error)
+
+func (p provider) GetCredentials() (sdk.Credentials, error) { return p() }
+
+func TestCredentialsAreAskedForEachRequest(t *testing.T) {
+	rec := newRecorder(t, ok)
+	var n atomic.Int32
+	c := newClient(t, rec.URL, func(cfg *Config) {
+		cfg.Credentials = provider(func() (sdk.Credentials, error) {
+			token := []string{"", "first", "second"}[n.Add(1)]
+			return sdk.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret, SecurityToken: token}, nil
+		})
+	})
+	require.NoError(t, put(t, c))
+	require.NoError(t, put(t, c))
+	require.Equal(t, "first", rec.requests()[0].Header.Get("X-Acs-Security-Token"))
+	require.Equal(t, "second", rec.requests()[1].Header.Get("X-Acs-Security-Token"))
+}
+
+func TestCredentialProviderFailures(t *testing.T) {
+	rec := newRecorder(t, ok)
+	failed := errors.New("metadata service is down")
+	for _, p := range []provider{
+		func() (sdk.Credentials, error) { return sdk.Credentials{}, failed },
+		func() (sdk.Credentials, error) { return sdk.Credentials{}, nil },
+		func() (sdk.Credentials, error) { panic("provider") },
+	} {
+		e := requireError(t, put(t, newClient(t, rec.URL, func(cfg *Config) { cfg.Credentials = p })))
+		require.Equal(t, ClassCredentials, e.Class)
+		require.False(t, e.Ambiguous)
+		require.Contains(t, e.Mend, "access_key_id")
+	}
+	err := put(t, newClient(t, rec.URL, func(cfg *Config) {
+		cfg.Credentials = provider(func() (sdk.Credentials, error) { return sdk.Credentials{}, failed })
+	}))
+	require.ErrorIs(t, err, failed)
+	require.Empty(t, rec.requests())
+}
+
+// A provider that hangs holds up neither a cancelled call nor one with a
+// time-out, and is not called again while it does.
+func TestHangingCredentialProvider(t *testing.T) {
+	hang := make(chan struct{})
+	ended := make(chan struct{})
+	var calls atomic.Int32
+	c := newClient(t, "http://127.0.0.1:1", func(cfg *Config) {
+		cfg.RequestTimeout = 50 * time.Millisecond
+		cfg.Credentials = provider(func() (sdk.Credentials, error) {
+			defer close(ended)
+			calls.Add(1)
+			<-hang
+			return sdk.Credentials{}, nil
+		})
+	})
+	e := requireError(t, put(t, c))
+	require.ErrorIs(t, e, ErrTimeout)
+	require.Equal(t, ClassCredentials, e.Class)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	e = requireError(t, c.Logstore("p", "l").PutLogs(ctx, oneByte, ""))
+	require.ErrorIs(t, e, context.DeadlineExceeded)
+	require.Equal(t, ClassRetry, e.Class)
+	require.EqualValues(t, 1, calls.Load())
+	close(hang)
+	<-ended
+}
+
+// The SDK's refreshing provider works as it is.
+func TestSDKProvider(t *testing.T) {
+	rec := newRecorder(t, ok)
+	c := newClient(t, rec.URL, func(cfg *Config) {
+		cfg.Credentials = sdk.NewUpdateFuncProviderAdapter(func() (string, string, string, time.Time, error) {
+			return testKey, testSecret, testToken, time.Now().Add(time.Hour), nil
+		})
+	})
+	require.NoError(t, put(t, c))
+	require.Equal(t, testToken, rec.only(t).Header.Get("X-Acs-Security-Token"))
+}

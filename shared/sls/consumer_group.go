@@ -1,0 +1,192 @@
+package sls
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+)
+
+// ConsumerGroup is a named set of consumers that share a logstore's shards.
+type ConsumerGroup struct {
+	Name    string
+	Timeout time.Duration // a consumer silent for longer loses its shards; whole seconds on the wire, rounded up
+	Order   bool          // children of a split are handed out after their parent is read
+}
+
+func (g ConsumerGroup) seconds() int {
+	return int((g.Timeout + time.Second - 1) / time.Second)
+}
+
+// Member is one consumer of a group.
+type Member struct{ Group, Consumer string }
+
+// Checkpoint is a group's position in one shard.
+type Checkpoint struct {
+	Shard      int
+	Cursor     string    // "" = none yet
+	Consumer   string    // who wrote it
+	UpdateTime time.Time // zero = never
+}
+
+// group makes a request on one consumer group or, with an empty name, on all.
+func (l Logstore) group(op, method, name string) request {
+	r := request{
+		op: op, project: l.Project, logstore: l.Name, needName: true,
+		method: method, path: "/consumergroups",
+	}
+	if name != "" {
+		r.path += "/" + url.PathEscape(name)
+		r.detail = " group " + name
+	}
+	return r
+}
+
+// doGroup refuses a group name that cannot be part of a path, or sends r.
+func (l Logstore) doGroup(ctx context.Context, name string, r *request) error {
+	if err := checkPathName("consumer_group", name); err != nil {
+		return &Error{Op: r.opText(), Class: ClassConfiguration, Mend: "consumer_group", Err: err}
+	}
+	return l.client.do(ctx, r)
+}
+
+// setJSON gives the request a JSON body. The SDK says 0 for the raw size of all
+// consumer group calls, and so do we.
+func (r *request) setJSON(v any) {
+	r.contentType, r.body = typeJSON, jsonBody(v)
+}
+
+// ListConsumerGroups lists the logstore's groups: GET /logstores/L/consumergroups.
+func (l Logstore) ListConsumerGroups(ctx context.Context) ([]ConsumerGroup, error) {
+	var wire []struct {
+		Name    string `json:"name"`
+		Timeout int64  `json:"timeout"`
+		Order   bool   `json:"order"`
+	}
+	r := l.group("list consumer groups of", http.MethodGet, "")
+	r.read = intoJSON(&wire)
+	if err := l.client.do(ctx, &r); err != nil {
+		return nil, err
+	}
+	groups := make([]ConsumerGroup, 0, len(wire))
+	for _, w := range wire {
+		groups = append(groups, ConsumerGroup{Name: w.Name, Timeout: time.Duration(w.Timeout) * time.Second, Order: w.Order})
+	}
+	return groups, nil
+}
+
+// CreateConsumerGroup creates a group: POST /logstores/L/consumergroups. One
+// that exists already is ClassConflict.
+func (l Logstore) CreateConsumerGroup(ctx context.Context, g ConsumerGroup) error {
+	r := l.group("create consumer group in", http.MethodPost, "")
+	r.detail = " group " + g.Name
+	r.setJSON(struct {
+		Name    string `json:"consumerGroup"`
+		Timeout int    `json:"timeout"`
+		Order   bool   `json:"order"`
+	}{g.Name, g.seconds(), g.Order})
+	return l.doGroup(ctx, g.Name, &r)
+}
+
+// UpdateConsumerGroup changes a group's order and, if it is not 0, time-out:
+// PUT /logstores/L/consumergroups/G.
+func (l Logstore) UpdateConsumerGroup(ctx context.Context, g ConsumerGroup) error {
+	r := l.group("update consumer group in", http.MethodPut, g.Name)
+	r.setJSON(struct {
+		Timeout int  `json:"timeout,omitempty"`
+		Order   bool `json:"order"`
+	}{g.seconds(), g.Order})
+	return l.doGroup(ctx, g.Name, &r)
+}
+
+// DeleteConsumerGroup deletes a group and its checkpoints:
+// DELETE /logstores/L/consumergroups/G.
+func (l Logstore) DeleteConsumerGroup(ctx context.Context, name string) error {
+	r := l.group("delete consumer group in", http.MethodDelete, name)
+	return l.doGroup(ctx, name, &r)
+}
+
+// Heartbeat says that m is alive and which shards it holds, and returns those it
+// is to hold from now on:
+// POST /logstores/L/consumergroups/G?consumer=C&type=heartbeat.
+//
+// A shard that is not in the answer must be let go of, and goes on being
+// reported as held until it is: the server gives it to another member only then.
+// ClassLeaseLost: the server has forgotten m; begin again with nothing held.
+func (l Logstore) Heartbeat(ctx context.Context, m Member, held []int) ([]int, error) {
+	shards := []int{}
+	r := l.group("heartbeat in", http.MethodPost, m.Group)
+	r.detail += " consumer " + m.Consumer
+	r.query = escapeQuery("consumer", m.Consumer, "type", "heartbeat")
+	if held == nil {
+		held = []int{} // the server wants a list, not null
+	}
+	r.setJSON(held)
+	r.read = func(a answer) error {
+		if err := a.decodeJSON(&shards); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(shards, func(s int) bool { return s < 0 }) {
+			return fmt.Errorf("%w: a negative shard", ErrBadAnswer)
+		}
+		return nil
+	}
+	if err := l.doGroup(ctx, m.Group, &r); err != nil {
+		return nil, err
+	}
+	return shards, nil
+}
+
+// UpdateCheckpoint stores the group's position in a shard:
+// POST /logstores/L/consumergroups/G?consumer=C&forceSuccess=B&type=checkpoint.
+// Without force the server refuses it from a member that does not hold the shard
+// (ConsumerNotMatch, ClassLeaseLost).
+func (l Logstore) UpdateCheckpoint(ctx context.Context, m Member, shard int, cursor string, force bool) error {
+	r := l.group("update checkpoint in", http.MethodPost, m.Group)
+	r.detail += " consumer " + m.Consumer + shardDetail(shard)
+	forced := "false"
+	if force {
+		forced = "true"
+	}
+	r.query = escapeQuery("consumer", m.Consumer, "forceSuccess", forced, "type", "checkpoint")
+	r.setJSON(struct {
+		Cursor string `json:"checkpoint"`
+		Shard  int    `json:"shard"`
+	}{cursor, shard})
+	return l.doGroup(ctx, m.Group, &r)
+}
+
+// Checkpoints lists the group's positions, of all shards that have one:
+// GET /logstores/L/consumergroups/G.
+func (l Logstore) Checkpoints(ctx context.Context, group string) ([]Checkpoint, error) {
+	var wire []struct {
+		Shard    *int   `json:"shard"`
+		Cursor   string `json:"checkpoint"`
+		Updated  int64  `json:"updateTime"` // microseconds
+		Consumer string `json:"consumer"`
+	}
+	points := []Checkpoint{}
+	r := l.group("get checkpoints in", http.MethodGet, group)
+	r.read = func(a answer) error {
+		if err := a.decodeJSON(&wire); err != nil {
+			return err
+		}
+		for _, w := range wire {
+			if w.Shard == nil || *w.Shard < 0 {
+				return fmt.Errorf("%w: a checkpoint without a shard", ErrBadAnswer)
+			}
+			p := Checkpoint{Shard: *w.Shard, Cursor: w.Cursor, Consumer: w.Consumer}
+			if w.Updated > 0 {
+				p.UpdateTime = time.UnixMicro(w.Updated)
+			}
+			points = append(points, p)
+		}
+		return nil
+	}
+	if err := l.doGroup(ctx, group, &r); err != nil {
+		return nil, err
+	}
+	return points, nil
+}

@@ -1,0 +1,96 @@
+package sls
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+)
+
+// LogstoreInfo is a logstore's definition. Zero fields are left to the server
+// when creating.
+type LogstoreInfo struct {
+	Name           string `json:"logstoreName"`
+	TTL            int    `json:"ttl"` // days
+	ShardCount     int    `json:"shardCount"`
+	AutoSplit      bool   `json:"autoSplit"`
+	MaxSplitShard  int    `json:"maxSplitShard"`
+	WebTracking    bool   `json:"enable_tracking"`
+	AppendMeta     bool   `json:"appendMeta"`
+	HotTTL         int    `json:"hot_ttl,omitempty"` // days
+	Mode           string `json:"mode,omitempty"`    // "standard" or "query"
+	TelemetryType  string `json:"telemetryType"`
+	CreateTime     int64  `json:"createTime,omitempty"`     // unix seconds; set by the server
+	LastModifyTime int64  `json:"lastModifyTime,omitempty"` // unix seconds; set by the server
+}
+
+// Get reads the logstore's definition: GET /logstores/L. One that does not exist
+// is IsCode(err, "LogStoreNotExist"), ClassConfiguration.
+func (l Logstore) Get(ctx context.Context) (LogstoreInfo, error) {
+	var info LogstoreInfo
+	r := l.get("get logstore", "", "", intoJSON(&info))
+	if err := l.client.do(ctx, &r); err != nil {
+		return LogstoreInfo{}, err
+	}
+	return info, nil
+}
+
+// Create creates the logstore; its name is the handle's, whatever info says:
+// POST /logstores. One that exists already is ClassConflict. The server takes up
+// to a minute until it can be written to.
+func (l Logstore) Create(ctx context.Context, info LogstoreInfo) error {
+	info.Name = l.Name
+	info.CreateTime, info.LastModifyTime = 0, 0
+	body := jsonBody(info)
+	r := request{
+		op: "create logstore", project: l.Project, detail: "/" + l.Name,
+		method: http.MethodPost, path: "/logstores",
+		contentType: typeJSON, body: body, rawSize: len(body),
+	}
+	if err := checkPathName("logstore", l.Name); err != nil {
+		return &Error{Op: r.opText(), Class: ClassConfiguration, Mend: "logstore", Err: err}
+	}
+	return l.client.do(ctx, &r)
+}
+
+const (
+	listPage = 500 // the server's largest page
+	// maxLogstores ends a listing that would never end; accounts have a few hundred.
+	maxLogstores = 100_000
+)
+
+// ListLogstores lists the names of a project's logstores, through all pages:
+// GET /logstores?offset=N&size=500. What is created or deleted meanwhile may be
+// missing; no name comes twice.
+func (c *Client) ListLogstores(ctx context.Context, project string) ([]string, error) {
+	names := []string{}
+	seen := make(map[string]bool)
+	for offset := 0; offset < maxLogstores; {
+		var page struct {
+			Total     int      `json:"total"`
+			Logstores []string `json:"logstores"`
+		}
+		r := request{
+			op: "list logstores of", project: project,
+			method: http.MethodGet, path: "/logstores",
+			query: escapeQuery("offset", strconv.Itoa(offset), "size", strconv.Itoa(listPage)),
+			read:  intoJSON(&page),
+		}
+		if err := c.do(ctx, &r); err != nil {
+			return nil, err
+		}
+		before := len(names)
+		for _, name := range page.Logstores {
+			if !seen[name] {
+				seen[name] = true
+				names = append(names, name)
+			}
+		}
+		offset += len(page.Logstores)
+		// A short page is no end: the server may give less than was asked for. A
+		// page of nothing new is: some servers ignore the offset.
+		if len(names) == before || page.Total > 0 && offset >= page.Total {
+			break
+		}
+	}
+	return names, nil
+}

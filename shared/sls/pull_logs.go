@@ -1,0 +1,184 @@
+package sls
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+)
+
+// defaultMaxRawSize bounds a pull that names no limit of its own.
+const defaultMaxRawSize = 64 << 20
+
+// maxPullCount is the server's limit on groups per pull.
+const maxPullCount = 1000
+
+// Pull is one read from a shard.
+type Pull struct {
+	Shard     int
+	Cursor    string // where to begin
+	EndCursor string // where to stop, exclusive; "" = read on
+	Count     int    // log groups at most; outside 1..1000 means 1000
+	Codec     Codec  // LZ4 (default) or ZSTD; the server knows no other
+	Buf       []byte // decompressed bytes are appended here; may be nil
+	// MaxRawSize bounds the decompressed bytes; more is an error (ErrTooLarge,
+	// ClassSplit): ask for fewer groups. Default 64 MiB.
+	MaxRawSize int
+}
+
+// PullResult is what a pull gave.
+type PullResult struct {
+	NextCursor string // where to go on; equal to Pull.Cursor at the shard's end
+	Groups     int    // log groups in Data, as the server counts
+	RawSize    int    // len(Data)
+	WireSize   int    // bytes of the compressed body
+	LastCursor int64  // cursor of the last group, decoded; -1 = not sent
+	Data       []byte // a LogGroupList message: what was appended to Pull.Buf
+	Buf        []byte // Pull.Buf with Data at its end, to be reused
+}
+
+// PullLogs reads log groups: GET /logstores/L/shards/S?type=logs&cursor=C&count=N.
+// The result's bytes belong to the caller. An empty result is no error.
+func (l Logstore) PullLogs(ctx context.Context, p Pull) (PullResult, error) {
+	if p.Codec == "" {
+		p.Codec = LZ4
+	}
+	if p.MaxRawSize <= 0 {
+		p.MaxRawSize = defaultMaxRawSize
+	}
+	p.MaxRawSize = min(p.MaxRawSize, MaxRawSize)
+	if p.Count < 1 || p.Count > maxPullCount {
+		p.Count = maxPullCount
+	}
+	pairs := []string{"count", strconv.Itoa(p.Count), "cursor", p.Cursor, "type", "logs"}
+	if p.EndCursor != "" {
+		pairs = append(pairs, "end_cursor", p.EndCursor)
+	}
+	r := l.get("pull logs from", shardPath(p.Shard), escapeQuery(pairs...), nil)
+	r.detail, r.accept = shardDetail(p.Shard), p.Codec
+	if p.Codec != LZ4 && p.Codec != ZSTD {
+		return PullResult{}, &Error{
+			Op: r.opText(), Class: ClassPermanent, Mend: "compress",
+			Err: fmt.Errorf("pulls cannot use compression %q", shorten(string(p.Codec), 40)),
+		}
+	}
+	var res PullResult
+	r.read = func(a answer) (err error) {
+		res, err = l.client.readPull(a, p)
+		return err
+	}
+	if err := l.client.do(ctx, &r); err != nil {
+		return PullResult{}, err
+	}
+	return res, nil
+}
+
+// readPull reads the answer of a pull: headers x-log-cursor, x-log-count and
+// x-log-bodyrawsize always, x-log-compresstype with data, and the body.
+func (c *Client) readPull(a answer, p Pull) (PullResult, error) {
+	res, err := pullHeaders(a.header)
+	if err != nil {
+		return PullResult{}, err
+	}
+	res.Buf, res.Data = p.Buf, p.Buf[len(p.Buf):]
+	if res.RawSize == 0 {
+		drain(a.body)
+		return res, nil
+	}
+	if res.RawSize > p.MaxRawSize {
+		return PullResult{}, fmt.Errorf("%w: %d bytes in %d groups, the limit is %d",
+			ErrTooLarge, res.RawSize, res.Groups, p.MaxRawSize)
+	}
+	codec := Codec(a.header.Get(headerCompress))
+	if codec != LZ4 && codec != ZSTD {
+		return PullResult{}, fmt.Errorf("%w: x-log-compresstype %q", ErrBadAnswer, shorten(string(codec), 40))
+	}
+	wire := c.wireBuffer()
+	defer c.putWireBuffer(wire)
+	if err := readWire(a, wire, res.RawSize); err != nil {
+		return PullResult{}, err
+	}
+	res.WireSize = len(*wire)
+	if res.Buf, err = Decompress(codec, p.Buf, *wire, res.RawSize); err != nil {
+		return PullResult{}, fmt.Errorf("%w: %w", ErrBadAnswer, err)
+	}
+	res.Data = res.Buf[len(p.Buf):]
+	return res, nil
+}
+
+func pullHeaders(h http.Header) (PullResult, error) {
+	res := PullResult{NextCursor: h.Get("X-Log-Cursor"), LastCursor: -1}
+	if err := checkCursor(res.NextCursor); err != nil {
+		return res, fmt.Errorf("x-log-cursor: %w", err)
+	}
+	var err error
+	if res.RawSize, err = sizeHeader(h, headerRawSize); err != nil {
+		return res, err
+	}
+	if res.Groups, err = sizeHeader(h, "X-Log-Count"); err != nil {
+		return res, err
+	}
+	if n, err := strconv.ParseInt(h.Get("X-Log-Read-Last-Cursor"), 10, 64); err == nil && n >= 0 {
+		res.LastCursor = n
+	}
+	return res, nil
+}
+
+func sizeHeader(h http.Header, name string) (int, error) {
+	value := h.Get(name)
+	n, err := strconv.ParseInt(value, 10, 32)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%w: header %s is %q", ErrBadAnswer, name, shorten(value, 40))
+	}
+	return int(n), nil
+}
+
+// readWire reads the compressed body into *buf. Neither codec makes data that
+// does not compress more than a trifle larger, so a body beyond that contradicts
+// its own header.
+func readWire(a answer, buf *[]byte, rawSize int) error {
+	limit := rawSize + rawSize/128 + 1024
+	if a.length > int64(limit) {
+		return fmt.Errorf("%w: %d bytes for %d raw ones", ErrBadAnswer, a.length, rawSize)
+	}
+	b := (*buf)[:0]
+	defer func() { *buf = b }()
+	if a.length >= 0 {
+		// One more, so that the end of the body is seen and the connection kept.
+		b = slices.Grow(b, int(a.length)+1)
+	}
+	for {
+		if len(b) == cap(b) {
+			b = slices.Grow(b, max(4096, len(b)))
+		}
+		n, err := a.body.Read(b[len(b):min(cap(b), limit+1)])
+		b = b[:len(b)+n]
+		switch {
+		case len(b) > limit:
+			return fmt.Errorf("%w: more than %d bytes for %d raw ones", ErrBadAnswer, limit, rawSize)
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// maxPooledWire keeps one large pull from pinning its buffer for good.
+const maxPooledWire = 4 << 20
+
+func (c *Client) wireBuffer() *[]byte {
+	if b, ok := c.wireBuffers.Get().(*[]byte); ok {
+		return b
+	}
+	return new([]byte)
+}
+
+func (c *Client) putWireBuffer(b *[]byte) {
+	if cap(*b) <= maxPooledWire {
+		c.wireBuffers.Put(b)
+	}
+}
