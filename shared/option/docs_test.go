@@ -1,11 +1,12 @@
 package option_test
 
 import (
-	"fluent-bit-sls/shared/option"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/shared/option"
 )
 
 // sample holds one option of each kind.

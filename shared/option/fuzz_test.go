@@ -1,13 +1,14 @@
 package option_test
 
 import (
-	"fluent-bit-sls/shared/option"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/shared/option"
 )
 
 // roundTrip wants an accepted value, typed again as the start-up line would

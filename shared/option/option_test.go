@@ -2,13 +2,14 @@ package option_test
 
 import (
 	"errors"
-	"fluent-bit-sls/shared/option"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/shared/option"
 )
 
 // parseOne parses value into a new T as the only option set.

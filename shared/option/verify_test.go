@@ -2,11 +2,12 @@ package option_test
 
 import (
 	"errors"
-	"fluent-bit-sls/shared/option"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/shared/option"
 )
 
 func TestReserved(t *testing.T) {

@@ -1,0 +1,210 @@
+package loggroup
+
+import (
+	"encoding/binary"
+	"slices"
+	"unicode/utf8"
+)
+
+// Field tags of log.proto (sls-protocol.md section 3): number << 3 | wire type.
+const (
+	tagLogs       = 0x0a // LogGroup.Logs, LogGroupList.LogGroups
+	tagTopic      = 0x1a // LogGroup.Topic
+	tagSource     = 0x22 // LogGroup.Source
+	tagLogTags    = 0x32 // LogGroup.LogTags
+	tagTime       = 0x08 // Log.Time
+	tagContents   = 0x12 // Log.Contents
+	tagTimeNs     = 0x25 // Log.TimeNs
+	tagKey        = 0x0a // LogContent.Key, LogTag.Key
+	tagValue      = 0x12 // LogContent.Value, LogTag.Value
+	maxVarintSize = binary.MaxVarintLen64
+)
+
+// appendLog appends the event at r.head and returns the offset behind it.
+//
+//	message LogGroup { repeated Log Logs = 1; ... }
+//	message Log { required uint32 Time = 1; repeated LogContent Contents = 2; optional fixed32 TimeNs = 4; }
+func (r *Reader) appendLog(dst []byte) ([]byte, int, error) {
+	dst = append(dst, tagLogs)
+	at := len(dst)
+	// The Log's length comes before it and is known after it. Records of a chunk
+	// are alike, so the room the last one took is nearly always right; where it
+	// is not, putLen moves the Log by a byte or two.
+	dst = append(dst, noLen[:r.lenSize]...)
+	dst = append(dst, tagTime)
+	dst = binary.AppendUvarint(dst, uint64(r.head.sec))
+	dst, end, err := r.appendContents(dst, r.head.first, r.head.pairs)
+	if err != nil {
+		return dst, end, err
+	}
+	dst = append(dst, r.group...)
+	if r.opts.TimeNs {
+		dst = append(dst, tagTimeNs)
+		dst = binary.LittleEndian.AppendUint32(dst, r.head.nsec)
+	}
+	dst, r.lenSize = putLen(dst, at, r.lenSize)
+	return dst, end, nil
+}
+
+// appendContents appends n pairs of a map, of which the first is at off, and
+// returns the offset behind the last.
+//
+//	message LogContent { required string Key = 1; required string Value = 2; }
+func (r *Reader) appendContents(dst []byte, off, n int) ([]byte, int, error) {
+	var err error
+	for range n {
+		out, next := appendStrings(dst, r.chunk, off)
+		if next > 0 {
+			dst, off = out, next
+			continue
+		}
+		if dst, off, err = r.appendContent(dst, off); err != nil {
+			return dst, off, err
+		}
+	}
+	return dst, off, nil
+}
+
+// appendStrings appends a pair of two strings of valid UTF-8: the steady path,
+// written out in one piece because calls would take a fifth of its time. It
+// returns 0 for any other pair, and for one too near the chunk's end.
+func appendStrings(dst, b []byte, off int) ([]byte, int) {
+	if uint(off) >= uint(len(b)) {
+		return dst, 0
+	}
+	key, keyLen := off+1, int(b[off]^fixStr)
+	if keyLen > maxFixStr {
+		key, keyLen = longString(b, off)
+	}
+	off = key + keyLen
+	if uint(off) >= uint(len(b)) || key == 0 {
+		return dst, 0
+	}
+	value, valueLen := off+1, int(b[off]^fixStr)
+	if valueLen > maxFixStr {
+		value, valueLen = longString(b, off)
+	}
+	end := value + valueLen
+	if end > len(b)-slack || value == 0 {
+		return dst, 0
+	}
+
+	size := 4 + keyLen + valueLen
+	if keyLen|valueLen >= 0x80 {
+		size += varintSize(uint64(keyLen)) + varintSize(uint64(valueLen)) - 2
+	}
+	p := len(dst)
+	if cap(dst)-p < size+1+maxVarintSize+slack {
+		dst = slices.Grow(dst, size+1+maxVarintSize+slack)
+	}
+	d := dst[:cap(dst)]
+	d[p] = tagContents
+	p = putVarint(d, p+1, size)
+	d[p] = tagKey
+	p = putVarint(d, p+1, keyLen)
+	var seen uint64
+	if keyLen <= maxShort {
+		seen = copyShort(d[p:], b[key:], keyLen)
+	} else {
+		seen = copyLong(d[p:], b[key:], keyLen)
+	}
+	if seen&highBits != 0 && !utf8.Valid(b[key:key+keyLen]) {
+		return dst, 0
+	}
+	p += keyLen
+	d[p] = tagValue
+	p = putVarint(d, p+1, valueLen)
+	if valueLen <= maxShort {
+		seen = copyShort(d[p:], b[value:], valueLen)
+	} else {
+		seen = copyLong(d[p:], b[value:], valueLen)
+	}
+	if seen&highBits != 0 && !utf8.Valid(b[value:end]) {
+		return dst, 0
+	}
+	return d[:p+valueLen], end
+}
+
+// A fixstr's first byte is fixStr plus its length.
+const (
+	fixStr    = 0xa0
+	maxFixStr = 0x1f
+)
+
+// longString returns where the bytes of the str at off begin and how many they
+// are, for the forms longer than fixstr; 0, 0 for anything else. That they are all
+// there is for the caller to check.
+//
+//	str 8 d9 | str 16 da | str 32 db
+func longString(b []byte, off int) (start, n int) {
+	if len(b)-off < 5 {
+		return 0, 0
+	}
+	switch b[off] {
+	case 0xd9:
+		return off + 2, int(b[off+1])
+	case 0xda:
+		return off + 3, int(binary.BigEndian.Uint16(b[off+1:]))
+	case 0xdb:
+		return off + 5, int(binary.BigEndian.Uint32(b[off+1:]))
+	}
+	return 0, 0
+}
+
+// appendContent appends any pair: what appendContents does not do in place.
+func (r *Reader) appendContent(dst []byte, off int) ([]byte, int, error) {
+	dst = append(dst, tagContents)
+	at := len(dst)
+	dst = append(dst, 0, tagKey)
+	dst, off, err := r.appendTextField(dst, off)
+	if err != nil {
+		return dst, off, err
+	}
+	dst = append(dst, tagValue)
+	if dst, off, err = r.appendTextField(dst, off); err != nil {
+		return dst, off, err
+	}
+	dst, _ = putLen(dst, at, 1)
+	return dst, off, nil
+}
+
+// appendTextField appends length and text of the value at off.
+func (r *Reader) appendTextField(dst []byte, off int) ([]byte, int, error) {
+	at := len(dst)
+	dst = append(dst, 0)
+	dst, off, err := r.appendText(dst, off)
+	if err != nil {
+		return dst, off, err
+	}
+	dst, _ = putLen(dst, at, 1)
+	return dst, off, nil
+}
+
+// Tag is one of a LogGroup's tags.
+type Tag struct {
+	Key, Value string
+}
+
+// AppendGroupFields appends the fields of a LogGroup that stand beside its Logs:
+// topic, source and tags, in this order; an empty topic or source is left out.
+// Invalid UTF-8 is repaired.
+//
+//	message LogGroup { ... optional string Topic = 3; optional string Source = 4; repeated LogTag LogTags = 6; }
+//	message LogTag { required string Key = 1; required string Value = 2; }
+func AppendGroupFields(dst []byte, topic, source string, tags []Tag) []byte {
+	if topic != "" {
+		dst = appendStringField(dst, tagTopic, topic)
+	}
+	if source != "" {
+		dst = appendStringField(dst, tagSource, source)
+	}
+	for _, t := range tags {
+		dst = append(dst, tagLogTags)
+		at := len(dst)
+		dst = append(dst, 0)
+		dst = appendStringField(dst, tagKey, t.Key)
+		dst = appendStringField(dst, tagValue, t.Value)
+		dst, _ = putLen(dst, at, 1)
+	}
+	return dst
+}

@@ -1,0 +1,39 @@
+package loggroup
+
+import (
+	"errors"
+	"strconv"
+)
+
+// CorruptError says that bytes cannot be read any further. Everything before
+// Offset has been returned by the call that reports it, or by earlier ones.
+type CorruptError struct {
+	// Offset is where the value that cannot be read begins, in bytes from the
+	// start of what was given: the chunk of a Reader, the list of a ListReader
+	// or of AppendList, the group of AppendEvents.
+	Offset int
+	// Reason is a constant text; it never quotes the data.
+	Reason string
+}
+
+// Error implements error.
+func (e *CorruptError) Error() string {
+	return "corrupt input at byte " + strconv.Itoa(e.Offset) + ": " + e.Reason
+}
+
+// corrupt is the only place an error is made: the steady path allocates none.
+func corrupt(off int, reason string) error {
+	return &CorruptError{Offset: off, Reason: reason}
+}
+
+// addOffset moves a CorruptError of a part to where the part begins.
+func addOffset(err error, base int) error {
+	if err == nil {
+		return nil
+	}
+	var bad *CorruptError
+	if !errors.As(err, &bad) {
+		return err
+	}
+	return corrupt(base+bad.Offset, bad.Reason)
+}

@@ -1,0 +1,194 @@
+package loggroup
+
+import (
+	"encoding/binary"
+	"math"
+	"time"
+)
+
+// Event is one event of a chunk as it lies there. Its slices are windows into
+// the chunk: valid as long as the chunk is, and never to be written to.
+type Event struct {
+	// Sec and Nsec are the event's time as it goes into the Log: seconds since
+	// 1970 and nanoseconds below 1e9, clamped as the package comment says.
+	Sec, Nsec uint32
+	// Metadata is the event's metadata map in msgpack, nil in the older form
+	// that has none.
+	Metadata []byte
+	// Record is the event's record map in msgpack.
+	Record []byte
+	// Offset is where the event begins in the chunk, Size how many bytes it takes.
+	Offset, Size int
+}
+
+// Time returns the event's time in UTC.
+func (e Event) Time() time.Time {
+	return time.Unix(int64(e.Sec), int64(e.Nsec)).UTC()
+}
+
+// Group markers carry one of these as their seconds; as EventTime's unsigned
+// seconds they are 0xffffffff and 0xfffffffe (Fluent Bit,
+// flb_log_event_encoder_group_init and _end).
+const (
+	groupStart = -1
+	groupEnd   = -2
+)
+
+// maxSec is the latest time there is: the two seconds behind it are markers,
+// and an event that carried one would open or close a group when it is read
+// back.
+const maxSec = math.MaxUint32 - 2
+
+// maxNsec stands in for nanoseconds of a second and more: the second is what
+// SLS indexes, so a bad fraction must not move it.
+const maxNsec = 999_999_999
+
+// eventHead is what precedes an event's first pair.
+type eventHead struct {
+	sec     int64 // groupStart, groupEnd or 0..maxSec
+	nsec    uint32
+	meta    int // offset of the metadata map, 0 = none
+	metaEnd int
+	record  int // offset of the record map
+	pairs   int // how many pairs the record has
+	first   int // offset of the first pair
+}
+
+const (
+	notArray     = "not an array of two elements"
+	notHeader    = "header is not an array of timestamp and metadata"
+	notTimestamp = "timestamp is neither EventTime nor a number"
+	notMetadata  = "metadata is not a map"
+	notRecord    = "record is not a map"
+)
+
+// readHead reads an event up to its record's first pair. A value that is not
+// an event gives the reason; whether it is msgpack at all is then still open.
+//
+//	event    = [header, record]
+//	header   = [timestamp, metadata] | timestamp
+//	metadata = record = map
+func (h *eventHead) readHead(b []byte, off int) (notEvent string, err error) {
+	if h.readUsual(b, off) {
+		return "", nil
+	}
+	*h = eventHead{}
+	t, next, err := readToken(b, off)
+	if err != nil || t.kind != kindArray || t.n != 2 {
+		return notArray, err
+	}
+	// The newer form begins with a second array.
+	isNew := next < len(b) && (b[next]&0xf0 == 0x90 || b[next]|1 == 0xdd)
+	if isNew {
+		if t, next, err = readToken(b, next); err != nil || t.n != 2 {
+			return notHeader, err
+		}
+	}
+	var ok bool
+	if h.sec, h.nsec, next, ok, err = readTimestamp(b, next); err != nil || !ok {
+		return notTimestamp, err
+	}
+	if isNew {
+		if t, _, err = readToken(b, next); err != nil || t.kind != kindMap {
+			return notMetadata, err
+		}
+		h.meta = next
+		if next, err = skip(b, next); err != nil {
+			return "", err
+		}
+		h.metaEnd = next
+	}
+	h.record = next
+	if t, next, err = readToken(b, next); err != nil || t.kind != kindMap {
+		return notRecord, err
+	}
+	h.pairs, h.first = int(t.n), next
+	return "", nil
+}
+
+// readUsual reads the head that nearly every event has, and leaves any other to
+// readHead.
+//
+//	92 92 d7 00 seconds(4) nanoseconds(4) 80 8x
+func (h *eventHead) readUsual(b []byte, off int) bool {
+	if len(b)-off < 14 {
+		return false
+	}
+	u := (*[14]byte)(b[off:])
+	const arraysAndExt, emptyMap = 0x9292d700, 0x80
+	sec, nsec := binary.BigEndian.Uint32(u[4:]), binary.BigEndian.Uint32(u[8:])
+	if binary.BigEndian.Uint32(u[:]) != arraysAndExt || u[12] != emptyMap || u[13]&0xf0 != 0x80 ||
+		sec > maxSec || nsec > maxNsec {
+		return false
+	}
+	h.sec, h.nsec = int64(sec), nsec
+	h.meta, h.metaEnd, h.record, h.first = off+12, off+13, off+13, off+14
+	h.pairs = int(u[13] & 0x0f)
+	return 2*h.pairs <= len(b)-h.first
+}
+
+// readTimestamp reads every form of an event's time; ok is false for a value
+// of another type.
+//
+//	timestamp = EventTime | int | uint | float   (numbers: seconds since 1970)
+//	EventTime = ext type 0, 8 bytes: seconds uint32, nanoseconds uint32
+func readTimestamp(b []byte, off int) (sec int64, nsec uint32, next int, ok bool, err error) {
+	t, next, err := readToken(b, off)
+	if err != nil {
+		return 0, 0, off, false, err
+	}
+	switch t.kind {
+	case kindExt:
+		if t.ext != 0 || t.n != 8 {
+			return 0, 0, next, false, nil
+		}
+		sec = int64(binary.BigEndian.Uint32(b[next:]))
+		nsec = binary.BigEndian.Uint32(b[next+4:])
+		sec, nsec = clampTime(sec, nsec)
+		return sec, nsec, next + 8, true, nil
+	case kindInt:
+		sec = int64(t.n)
+	case kindUint:
+		sec = int64(min(t.n, math.MaxInt64))
+	case kindFloat32:
+		sec, nsec = floatTime(float64(math.Float32frombits(uint32(t.n))))
+	case kindFloat64:
+		sec, nsec = floatTime(math.Float64frombits(t.n))
+	default:
+		return 0, 0, next, false, nil
+	}
+	sec, nsec = clampTime(sec, nsec)
+	return sec, nsec, next, true, nil
+}
+
+// clampTime maps a time to groupStart, groupEnd or what a Log can hold.
+func clampTime(sec int64, nsec uint32) (int64, uint32) {
+	switch {
+	case sec >= 0 && sec <= maxSec:
+		return sec, min(nsec, maxNsec)
+	case sec == groupStart, sec == math.MaxUint32:
+		return groupStart, 0
+	case sec == groupEnd, sec == math.MaxUint32-1:
+		return groupEnd, 0
+	case sec < 0:
+		return 0, 0
+	default:
+		return maxSec, 0
+	}
+}
+
+// floatTime splits seconds as a float. Only whole numbers can be markers.
+func floatTime(f float64) (int64, uint32) {
+	whole, frac := math.Modf(f)
+	switch {
+	case math.IsNaN(f), f < 0 && f != groupStart && f != groupEnd:
+		return 0, 0
+	case f > maxSec && frac != 0, f > math.MaxUint32:
+		return maxSec + 3, 0
+	}
+	nsec := math.Round(frac * 1e9)
+	if nsec >= 1e9 {
+		return int64(whole) + 1, 0
+	}
+	return int64(whole), uint32(nsec)
+}

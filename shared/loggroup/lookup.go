@@ -1,0 +1,132 @@
+package loggroup
+
+// Step is one step of a path into a record: a key of a map or, with IsIndex, an
+// index of an array.
+type Step struct {
+	Key     string
+	Index   int // from 0
+	IsIndex bool
+}
+
+// Lookup follows path from the msgpack value that record begins with and returns
+// the value it leads to, in msgpack: a window into record. It is false when a step
+// leads nowhere and when anything of that first value cannot be read.
+//
+// Only keys that are str match, byte by byte, and of several pairs with the same
+// key the last counts: as in Fluent Bit's record accessor (ra_key_val_id). Unlike
+// there, a key below something that is no map leads nowhere, not to that something.
+//
+// It allocates only when record cannot be read.
+func Lookup(record []byte, path []Step) (value []byte, ok bool) {
+	start, end := 0, skipShort(record, 0)
+	for i := range path {
+		if end == 0 {
+			return nil, false
+		}
+		start, end = path[i].follow(record[:end], start)
+	}
+	if end == 0 {
+		return nil, false
+	}
+	return record[start:end:end], true
+}
+
+// IsNil tells whether value, as Lookup returns it, is nil.
+func IsNil(value []byte) bool { return len(value) == 1 && value[0] == 0xc0 }
+
+// AppendText appends the text of the msgpack value that value begins with, by the
+// rules for the values of a record: see the package comment. With an error, which
+// is a *CorruptError, dst is returned as it was.
+func AppendText(dst, value []byte) ([]byte, error) {
+	r := Reader{chunk: value}
+	out, _, err := r.appendText(dst, 0)
+	if err != nil {
+		return dst, err
+	}
+	return out, nil
+}
+
+// follow returns where the value that s leads to from the one at off begins and
+// ends; 0, 0 when there is none. b ends with the value at off.
+func (s *Step) follow(b []byte, off int) (start, end int) {
+	t, off, err := readToken(b, off)
+	switch {
+	case err != nil:
+		return 0, 0
+	case !s.IsIndex && t.kind == kindMap:
+		return findKey(b, off, t.n, s.Key)
+	case s.IsIndex && t.kind == kindArray && s.Index >= 0 && uint64(s.Index) < t.n:
+		end = off
+		for range s.Index + 1 {
+			start = end
+			if end = skipShort(b, start); end == 0 {
+				return 0, 0
+			}
+		}
+		return start, end
+	}
+	return 0, 0
+}
+
+// findKey returns the value of the last of n pairs, of which the first is at off,
+// that has the given key.
+func findKey(b []byte, off int, n uint64, key string) (start, end int) {
+	for range n {
+		isKey, value := matchKey(b, off, key)
+		if value == 0 {
+			return 0, 0
+		}
+		if off = skipShort(b, value); off == 0 {
+			return 0, 0
+		}
+		if isKey {
+			start, end = value, off
+		}
+	}
+	return start, end
+}
+
+// matchKey compares the key at off and returns the offset behind it, 0 when it
+// cannot be read.
+func matchKey(b []byte, off int, key string) (equal bool, next int) {
+	if off < len(b) && b[off]&^maxFixStr == fixStr {
+		next = off + 1 + int(b[off]&maxFixStr)
+		if next > len(b) {
+			return false, 0
+		}
+		return string(b[off+1:next]) == key, next
+	}
+	t, at, err := readToken(b, off)
+	if err != nil {
+		return false, 0
+	}
+	if t.kind != kindStr {
+		return false, skipShort(b, off)
+	}
+	next = at + int(t.n)
+	return string(b[at:next]) == key, next
+}
+
+// skipShort is skip with the values that records are mostly made of done in place.
+// It returns 0 for what cannot be read.
+func skipShort(b []byte, off int) int {
+	if off+1 < len(b) {
+		next := 0
+		switch c := b[off]; {
+		case c&^maxFixStr == fixStr:
+			next = off + 1 + int(c&maxFixStr)
+		case c < 0x80:
+			next = off + 1
+		case c == 0xd9: // str 8
+			next = off + 2 + int(b[off+1])
+		}
+		if next > 0 && next <= len(b) {
+			return next
+		}
+	}
+	next, err := skip(b, off)
+	if err != nil {
+		return 0
+	}
+	return next
+}

@@ -1,0 +1,183 @@
+package loggroup
+
+import "io"
+
+// EncodeOptions says what goes into a Log beside its time and its record.
+type EncodeOptions struct {
+	// TimeNs adds the nanoseconds as the Log's field 4.
+	TimeNs bool
+	// GroupAttributes adds the attributes of the open group (OpenTelemetry's
+	// resource and scope) to each of its records, as contents behind the
+	// record's own.
+	GroupAttributes bool
+}
+
+// Reader walks the events of one chunk once and encodes each as a Log. The
+// zero value is an empty chunk; Reset makes it ready for the next one and keeps
+// its buffers. It is not for concurrent use.
+//
+// The chunk must not change while it is read. The Reader never writes to it and
+// keeps it until the next Reset: Reset(nil, ...) lets go of it.
+type Reader struct {
+	chunk []byte
+	opts  EncodeOptions
+	off   int   // where the next value begins
+	err   error // io.EOF or what was corrupt: every later call returns it again
+
+	head    eventHead // of the last event
+	start   int       // its offset
+	end     int       // the offset behind it
+	lenSize int       // bytes the last Log's length took: the next one's guess
+
+	group   []byte // the open group's attributes as contents
+	scratch []byte // a JSON text on its way to becoming a key
+
+	skipped      int
+	firstSkipped SkippedValue
+}
+
+// SkippedValue is a value of a chunk that is msgpack but no event.
+type SkippedValue struct {
+	Offset int    // where it begins in the chunk
+	Reason string // a constant text
+}
+
+// Reset makes r read chunk from its first byte.
+func (r *Reader) Reset(chunk []byte, opts EncodeOptions) {
+	*r = Reader{
+		chunk: chunk, opts: opts,
+		lenSize: max(r.lenSize, 1), group: r.group[:0], scratch: r.scratch[:0],
+	}
+}
+
+// Next appends the next event's Log as a field of a LogGroup (0x0a, length,
+// Log) to dst. The error is io.EOF at the end, or a *CorruptError when the rest
+// of the chunk cannot be read: every event before that has been returned.
+//
+// With an error, dst is returned as it was (its spare capacity may have been
+// written to). Group markers and values that are no events are passed over; the
+// latter are counted, see Skipped.
+func (r *Reader) Next(dst []byte) ([]byte, error) {
+	if err := r.advance(); err != nil {
+		return dst, err
+	}
+	out, end, err := r.appendLog(dst)
+	if err != nil {
+		return dst, r.fail(err)
+	}
+	r.off, r.end = end, end
+	return out, nil
+}
+
+// Scan moves to the next event without encoding it, for a caller that must look
+// at the Event before it knows where its Log goes: Append then encodes it. The
+// errors are those of Next.
+func (r *Reader) Scan() error {
+	if err := r.advance(); err != nil {
+		return err
+	}
+	end, err := skip(r.chunk, r.head.record)
+	if err != nil {
+		return r.fail(err)
+	}
+	r.off, r.end = end, end
+	return nil
+}
+
+// fail makes err the answer of every later call, and leaves no half-read event
+// for Event to cut out of the chunk.
+func (r *Reader) fail(err error) error {
+	r.err = err
+	r.head, r.start, r.end = eventHead{}, 0, 0
+	return err
+}
+
+// Append appends the Log of the event that Next or Scan last moved to, any number
+// of times. After an error of theirs there is none: the Log is empty then.
+func (r *Reader) Append(dst []byte) ([]byte, error) {
+	out, _, err := r.appendLog(dst)
+	if err != nil {
+		return dst, err
+	}
+	return out, nil
+}
+
+// Event returns the event that Next or Scan last moved to; the zero Event before
+// the first and after an error of theirs.
+func (r *Reader) Event() Event {
+	if r.end == 0 {
+		return Event{}
+	}
+	h := &r.head
+	e := Event{
+		Sec: uint32(h.sec), Nsec: h.nsec,
+		Record: r.chunk[h.record:r.end:r.end],
+		Offset: r.start, Size: r.end - r.start,
+	}
+	if h.meta > 0 {
+		e.Metadata = r.chunk[h.meta:h.metaEnd:h.metaEnd]
+	}
+	return e
+}
+
+// Skipped returns how many values were passed over because they are msgpack but
+// no events, and the first of them.
+func (r *Reader) Skipped() (int, SkippedValue) {
+	return r.skipped, r.firstSkipped
+}
+
+// advance reads up to the record of the next event. r.end is not known yet.
+func (r *Reader) advance() error {
+	err := r.err
+	for err == nil && r.off < len(r.chunk) {
+		var notEvent string
+		notEvent, err = r.head.readHead(r.chunk, r.off)
+		switch {
+		case err != nil:
+		case notEvent != "":
+			err = r.skipValue(notEvent)
+		case r.head.sec < 0:
+			err = r.readGroup(r.head)
+		default:
+			r.start = r.off
+			return nil
+		}
+	}
+	if err == nil {
+		err = io.EOF
+	}
+	return r.fail(err)
+}
+
+func (r *Reader) skipValue(reason string) error {
+	end, err := skip(r.chunk, r.off)
+	if err != nil {
+		return err
+	}
+	if r.skipped == 0 {
+		r.firstSkipped = SkippedValue{Offset: r.off, Reason: reason}
+	}
+	r.skipped++
+	r.off = end
+	return nil
+}
+
+// readGroup reads a group marker. A group's start replaces a group still open.
+//
+//	group start = [[-1, metadata], attributes]    group end = [[-2, {}], {}]
+func (r *Reader) readGroup(h eventHead) (err error) {
+	r.group = r.group[:0]
+	if !r.opts.GroupAttributes || h.sec == groupEnd {
+		r.off, err = skip(r.chunk, h.record)
+		return err
+	}
+	if h.meta > 0 {
+		// readHead has walked the metadata: its head is there.
+		t, first, _ := readToken(r.chunk, h.meta)
+		if r.group, _, err = r.appendContents(r.group, first, int(t.n)); err != nil {
+			return err
+		}
+	}
+	r.group, r.off, err = r.appendContents(r.group, h.first, h.pairs)
+	return err
+}

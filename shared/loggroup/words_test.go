@@ -1,0 +1,67 @@
+package loggroup
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The steady path copies by words: every length, every place for the byte that
+// takes a string off it, as key and as value, with and without bytes behind it.
+func TestStringsOfEveryLength(t *testing.T) {
+	behind := strings.Repeat("b", 40)
+	for n := range 75 {
+		for at := -1; at < n; at++ {
+			for _, special := range []string{"\xff", "é", "\"", "\\", "\x1f", "\x7f"} {
+				text := strings.Repeat("a", n)
+				if at >= 0 {
+					text = text[:at] + special + text[at+1:]
+				}
+				requireString(t, text, behind)
+			}
+		}
+	}
+}
+
+func requireString(t *testing.T, text, behind string) {
+	t.Helper()
+	want := text
+	if !utf8.ValidString(text) {
+		want = strings.ToValidUTF8(text, "\uFFFD")
+	}
+	group := logField(0x08, 1, string(content(text, text)), string(content("k", text)))
+	group = append(group, logField(0x08, 1, string(content(text, "v")))...)
+	for _, b := range [][]byte{group, append(bytes.Clone(group), pb(0x1a, []byte(behind))...)} {
+		w := newChunkWriter(t)
+		w.newEvent(1, 0)
+		w.strs(want, want, "k", want)
+		w.newEvent(1, 0)
+		w.strs(want, "v")
+		got, _, err := new(Decoder).AppendEvents(nil, b)
+		require.NoError(t, err)
+		requireBytes(t, w.buf.Bytes(), got)
+	}
+
+	w := newChunkWriter(t)
+	for range 2 {
+		w.newEvent(1, 0)
+		require.NoError(t, w.enc.EncodeMapLen(2))
+		for _, v := range []any{text, text, "k", []string{text}} {
+			w.value(v)
+		}
+	}
+	var r Reader
+	got, err := readAll(&r, nil, w.buf.Bytes(), EncodeOptions{})
+	require.NoError(t, err)
+	one := logField(0x08, 1, string(content(want, want)), string(content("k", "["+oracleQuote(want)+"]")))
+	requireBytes(t, append(bytes.Clone(one), one...), got)
+	w.buf.Reset()
+	w.newEvent(1, 0)
+	w.strs(text, text)
+	got, err = readAll(&r, got[:0], w.buf.Bytes(), EncodeOptions{})
+	require.NoError(t, err)
+	requireBytes(t, logField(0x08, 1, string(content(want, want))), got)
+}
