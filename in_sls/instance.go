@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"fluent-bit-sls/in_sls/internal/consumer"
+	"fluent-bit-sls/shared/flb"
+	"fluent-bit-sls/shared/option"
+	"fluent-bit-sls/shared/sls"
+)
+
+// version is set when the plugin is built (-ldflags -X main.version=...).
+var version = "dev"
+
+// stopTimeout bounds what a shutdown spends on the last checkpoints.
+const stopTimeout = 5 * time.Second
+
+// config is everything an [INPUT] section can set.
+type config struct {
+	conn sls.ConnectionConfig
+	read consumer.Config
+}
+
+// options declares every option of the plugin, in the order of the README.
+func (c *config) options() []option.Option {
+	return append(c.conn.Options(), c.read.Options()...)
+}
+
+// instance is one [INPUT] section.
+type instance struct {
+	host     *flb.Instance
+	log      *slog.Logger
+	client   *sls.Client
+	consumer *consumer.Consumer
+	buffer   []byte // of collect, which the engine calls on one thread
+}
+
+// start brings up one [INPUT] section and binds it to host. An error holds every
+// problem of the configuration; nothing is sent to find one.
+func start(host *flb.Instance, log *slog.Logger) error {
+	var c config
+	c.read.DefaultConsumer = defaultConsumer(host.Name())
+	opts := c.options()
+	if err := errors.Join(option.Parse(host, opts), c.conn.Validate(), c.read.Check()); err != nil {
+		return err
+	}
+	client, err := sls.New(c.conn.ClientConfig("fluent-bit-sls-in/"+version, maxConns))
+	if err != nil {
+		return err
+	}
+	engine, err := consumer.New(c.read, client, log)
+	if err != nil {
+		return err
+	}
+	i := &instance{host: host, log: log, client: client, consumer: engine}
+	if err := running.add(i); err != nil {
+		return err
+	}
+	log.Info("started, version " + version + ": " + option.Effective(opts))
+	engine.Start()
+	return nil
+}
+
+// maxConns is how many idle connections are kept: pulls of many shards at once,
+// and a heartbeat.
+const maxConns = 64
+
+// defaultConsumer names a group member uniquely: host, process and instance.
+func defaultConsumer(instance string) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), instance)
+}
+
+// collect returns the events that are ready. They are valid until the next call.
+func (i *instance) collect() []byte {
+	i.buffer = i.consumer.Collect(i.buffer[:0])
+	return i.buffer
+}
+
+// stop ends the section: bounded in time, nothing stays behind.
+func (i *instance) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if err := i.consumer.Stop(ctx); err != nil {
+		i.log.Warn("stopped before every checkpoint was written: some records will be read again", "error", err)
+	}
+	i.client.Close()
+	i.host.Close()
+}
+
+// table holds the instances that run. Pause, resume and exit come without a
+// context and mean all of them. Fluent Bit loads a plugin once and keeps it over
+// reloads, so this one variable is what spans them.
+type table struct {
+	mu     sync.Mutex // guards what follows
+	live   []*instance
+	single bool // this engine has no input contexts: one instance at most
+	paused bool
+}
+
+var running table
+
+// fallbackName names the next instance for hosts that do not tell its name.
+func (t *table) fallbackName() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return fmt.Sprintf("sls.%d", len(t.live))
+}
+
+// add binds i to its host and takes it in.
+func (t *table) add(i *instance) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	err := i.host.Bind(i)
+	switch {
+	case errors.Is(err, flb.ErrNoContext) && len(t.live) == 0:
+		t.single = true
+	case err != nil:
+		return fmt.Errorf("a second sls input in one process needs Fluent Bit 4.1 or newer: %w", err)
+	}
+	if len(t.live) == 0 {
+		t.paused = false
+	}
+	if t.paused {
+		i.consumer.Pause()
+	}
+	t.live = append(t.live, i)
+	return nil
+}
+
+// only is the instance of an engine that has no input contexts.
+func (t *table) only() *instance {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.single || len(t.live) == 0 {
+		return nil
+	}
+	return t.live[0]
+}
+
+func (t *table) pause() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.paused = true
+	for _, i := range t.live {
+		i.consumer.Pause()
+	}
+}
+
+func (t *table) resume() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.paused = false
+	for _, i := range t.live {
+		i.consumer.Resume()
+	}
+}
+
+// stop ends every instance, at once so that the time a shutdown takes does not
+// grow with their number.
+func (t *table) stop() {
+	t.mu.Lock()
+	live := t.live
+	t.live, t.single = nil, false
+	t.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, i := range live {
+		wg.Go(i.stop)
+	}
+	wg.Wait()
+}

@@ -1,0 +1,104 @@
+package consumer
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(100)
+		n, err := b.take(t.Context(), 1000)
+		require.NoError(t, err)
+		require.Equal(t, int64(100), n, "no claim is larger than the budget")
+		b.settle(100, 60)
+		b.settle(60, 150) // an answer larger than expected
+		require.Equal(t, int64(90), b.debt)
+
+		waiting := make(chan int64, 1)
+		go func() {
+			n, err := b.take(t.Context(), 100)
+			if err == nil {
+				waiting <- n
+			}
+		}()
+		synctest.Wait()
+		b.settle(150, 60) // pays the debt first
+		synctest.Wait()
+		require.Zero(t, b.debt)
+		require.Empty(t, waiting)
+		b.give(60)
+		synctest.Wait()
+		require.Len(t, waiting, 1)
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = b.take(ctx, 1)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+func TestBuffers(t *testing.T) {
+	p := &buffers{}
+	for _, n := range []int{0, 1, 65536, 65537, 1 << 20, 1<<24 + 1} {
+		b := p.get(n)
+		require.Empty(t, b)
+		require.GreaterOrEqual(t, cap(b), n)
+		require.Equal(t, roomFor(n), cap(b))
+		p.put(b)
+	}
+	p.put(make([]byte, 10, 100_000)) // grown: serves as 64 KiB
+	require.GreaterOrEqual(t, cap(p.get(65536)), 65536)
+	b := p.fit(append(make([]byte, 0, 1<<20), "abc"...))
+	require.Equal(t, "abc", string(b))
+	require.Less(t, cap(b), 1<<17)
+	full := append(make([]byte, 0, 1<<17), make([]byte, 1<<16+1)...)
+	require.Equal(t, 1<<17, cap(p.fit(full)))
+}
+
+func TestPace(t *testing.T) {
+	p := pace{least: 100 * time.Millisecond}
+	require.Zero(t, p.after(100, 100, 1000), "a full answer")
+	require.Zero(t, p.after(3, 100, behindBytes), "an answer bounded by size")
+	require.Equal(t, 100*time.Millisecond, p.after(99, 100, 1000))
+	for _, want := range []int{100, 200, 400, 500, 500} {
+		require.Equal(t, time.Duration(want)*time.Millisecond, p.after(0, 100, 0))
+	}
+	require.Equal(t, 100*time.Millisecond, p.after(1, 100, 10), "data ends the idle pace")
+	require.Equal(t, 100*time.Millisecond, p.after(0, 100, 0))
+
+	require.Equal(t, 200*time.Millisecond, p.throttled())
+	require.Equal(t, 400*time.Millisecond, p.throttled())
+	require.Equal(t, 200*time.Millisecond, p.after(100, 100, 1000), "slow even while behind")
+	for range 10 {
+		p.throttled()
+	}
+	require.Equal(t, slowMost, p.throttled())
+	for range 10 {
+		p.after(100, 100, 1000)
+	}
+	require.Zero(t, p.after(100, 100, 1000), "and fast again")
+
+	slow := pace{least: 3 * time.Second}
+	require.Equal(t, 3*time.Second, slow.after(0, 100, 0), "fetch_interval is the least pause")
+}
+
+func TestPullSize(t *testing.T) {
+	s := newPullSize(100, 100<<20)
+	require.Equal(t, pullTarget/groupGuess, s.count())
+	for range 20 {
+		s.learn(100, 100<<10, 120<<10)
+	}
+	require.Equal(t, 100, s.count(), "small groups: as many as allowed")
+	s.learn(1, 2<<20, 3<<20)
+	require.Equal(t, 2, s.count(), "large groups: about the target")
+	s.tooLarge(2)
+	require.Equal(t, 1, s.count())
+	s.learn(1, 1024, 1024)
+	require.Equal(t, 2, s.count(), "and more again, step by step")
+	require.Equal(t, int64(pullLeast), int64(newPullSize(100, 1<<20).target))
+}

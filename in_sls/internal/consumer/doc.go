@@ -1,0 +1,50 @@
+// Package consumer is the engine of the SLS input: it owns the membership of
+// one consumer group, the reading of the shards the group gives this member,
+// the hand-over of their events and the checkpoints.
+//
+// It never calls Fluent Bit, never knows what becomes of the events it handed
+// over, and never moves a checkpoint it does not hold the lease of
+// (forceSuccess=false).
+//
+// # Who does what
+//
+//	Consumer      New, Start, Collect, Pause, Resume, Stop: wiring only.
+//	group         one goroutine: joins the group, sends heartbeats, starts and
+//	              revokes leases. It never waits for a fetch or a commit.
+//	lease         one goroutine for each shard held: commits its checkpoint,
+//	              releases it, ends it.
+//	shardReader   one goroutine for each lease: finds where to start, pulls,
+//	              decodes, puts the events in its queue.
+//	handoff       no goroutine: the queues between the readers and Collect, and
+//	              the tracker of each queue, behind one mutex.
+//	budget        bytes all readers together may hold, taken before a pull.
+//
+// # What a checkpoint means
+//
+// The checkpoint of a shard is the lowest cursor of which everything before
+// has been handed over at least handoff_delay ago, with no pause in between:
+// what Collect returns waits in a ring buffer of the engine that is not
+// drained while the input is paused, and is lost when the engine exits. So a
+// pause starts the delay again, from the resume, for everything not yet safe,
+// and Stop freezes the clock: nothing becomes safe after it.
+//
+// A cursor can be tracked once the last event of its pull has been handed
+// over. Whatever is not safe is read again by the next owner: delivery is at
+// least once.
+//
+// # Epochs
+//
+// Each time the group gives this member a shard, a new lease with a new epoch,
+// a new queue and a new tracker begins. A lost lease takes its queue and its
+// tracker with it, so that an acknowledgement of an old epoch has nothing left
+// to move. The clock of a lease runs from before the last good heartbeat was
+// sent, so it runs out before the server's.
+//
+// # Where a shard starts
+//
+// From the checkpoint of the group; without one from start_position, except
+// that a shard made by a split or a merge after the group began starts at its
+// beginning: nothing written between the split and its discovery is skipped.
+// See startRule. The position found is committed at once, so that a restart
+// with "start_position end" goes on from there and not from a later end.
+package consumer

@@ -1,0 +1,273 @@
+package consumer
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"fluent-bit-sls/shared/sls"
+)
+
+// leaseClock says until when the shards held are ours. It runs on this side's
+// monotonic clock, from before the last good heartbeat was sent.
+type leaseClock struct {
+	until atomic.Pointer[time.Time]
+}
+
+// renew starts the lease again from the time a good heartbeat was sent.
+func (c *leaseClock) renew(sent time.Time, timeout time.Duration) {
+	until := sent.Add(timeout)
+	c.until.Store(&until)
+}
+
+// deadline returns when the lease ends, zero before the first heartbeat.
+func (c *leaseClock) deadline() time.Time {
+	if until := c.until.Load(); until != nil {
+		return *until
+	}
+	return time.Time{}
+}
+
+// lost reports whether the server may have given the shards to another.
+func (c *leaseClock) lost(now time.Time) bool {
+	return !now.Before(c.deadline())
+}
+
+// beatGap is the least time between two heartbeats, whatever asks for one.
+const beatGap = time.Second
+
+// group is the membership in the consumer group of one logstore. Its run
+// goroutine joins, sends the heartbeats and starts and revokes the leases.
+type group struct {
+	*shared
+	member sls.Member
+	clock  leaseClock
+
+	// Owned by run.
+	timeout time.Duration // of the group, as the server has it
+	absent  time.Time     // see startRule
+	sent    time.Time     // last heartbeat, good or not
+	epoch   uint64
+	retry   backoff
+	trouble complaint
+
+	shards      *fresh[[]sls.Shard]
+	checkpoints *fresh[[]sls.Checkpoint]
+	wake        chan struct{} // asks for a heartbeat before its time
+	ending      sync.WaitGroup
+
+	mu     sync.Mutex // guards leases; taken alone
+	leases map[int]*lease
+}
+
+// shared is what the parts of one engine have in common; none of it changes
+// after New.
+type shared struct {
+	cfg      Config
+	start    position
+	fallback position
+	logs     sls.Logstore
+	log      *slog.Logger
+	stats    *counters
+	handoff  *handoff
+	budget   *budget
+	buffers  *buffers
+}
+
+func newGroup(s *shared) *group {
+	return &group{
+		shared: s,
+		member: sls.Member{Group: s.cfg.ConsumerGroup, Consumer: s.cfg.name()},
+		shards: newFresh(s.logs.ListShards),
+		checkpoints: newFresh(func(ctx context.Context) ([]sls.Checkpoint, error) {
+			return s.logs.Checkpoints(ctx, s.cfg.ConsumerGroup)
+		}),
+		wake:   make(chan struct{}, 1),
+		leases: map[int]*lease{},
+		retry:  backoff{least: 500 * time.Millisecond, most: 30 * time.Second},
+	}
+}
+
+// run is the life of the membership. reading ends when the engine is to stop;
+// hard ends when what is still going on has to be abandoned. It returns once
+// all leases have ended.
+func (g *group) run(hard, reading context.Context) {
+	defer g.ending.Wait()
+	for reading.Err() == nil {
+		var pause time.Duration
+		if g.timeout == 0 {
+			pause = g.tryJoin(reading)
+		} else {
+			pause = g.tryBeat(hard, reading)
+		}
+		if !g.sleep(reading, pause) {
+			return
+		}
+	}
+}
+
+// sleep waits for the next heartbeat or for something that asks for one.
+func (g *group) sleep(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	case <-g.wake:
+		return wait(ctx, min(time.Until(g.sent.Add(beatGap)), pause))
+	}
+}
+
+// poke asks for a heartbeat now: the group can move a shard on.
+func (g *group) poke() {
+	select {
+	case g.wake <- struct{}{}:
+	default:
+	}
+}
+
+// tryBeat sends one heartbeat and does what its answer says. It returns how
+// long to wait until the next.
+func (g *group) tryBeat(hard, reading context.Context) time.Duration {
+	now := time.Now()
+	if g.clock.lost(now) {
+		g.loseAll("no heartbeat was answered for heartbeat_timeout")
+	}
+	held := g.held()
+	// A hung connection must not use up the lease: there is time for more.
+	limit := now.Add(g.interval() / 2)
+	if until := g.clock.deadline(); len(held) > 0 && until.Before(limit) {
+		limit = until
+	}
+	ctx, cancel := context.WithDeadline(reading, limit)
+	defer cancel()
+	g.sent = now
+	assigned, err := g.logs.Heartbeat(ctx, g.member, held)
+	if reading.Err() != nil {
+		return 0
+	}
+	if err != nil {
+		return g.beatFailed(reading, err)
+	}
+	g.retry.reset()
+	g.stats.heartbeats.Add(1)
+	g.clock.renew(now, g.timeout)
+	g.assign(hard, reading, assigned)
+	return time.Until(now.Add(g.interval()))
+}
+
+// interval is the time between two heartbeats: a lease outlives two that fail.
+func (g *group) interval() time.Duration { return g.timeout / 3 }
+
+// beatFailed decides what a failed heartbeat means, and when to try again.
+func (g *group) beatFailed(ctx context.Context, err error) time.Duration {
+	switch {
+	case sls.IsCode(err, codeNotHolding):
+		// The group has forgotten this member, and so may have given its
+		// shards away. Empty-handed it is welcome again.
+		g.loseAll("the group has forgotten this consumer")
+		return 0
+	case isGroupGone(err):
+		g.loseAll("the consumer group is gone")
+		g.timeout = 0
+		return g.retry.pause(0)
+	}
+	g.trouble.log(ctx, g.log, level(err), "heartbeat failed", "err", err)
+	pause := min(g.retry.pause(retryAfter(err)), g.interval())
+	if until := g.clock.deadline(); len(g.held()) > 0 {
+		pause = min(pause, time.Until(until))
+	}
+	return max(pause, 0)
+}
+
+// held lists the shards to report: those being released are among them, which
+// is what keeps others away until their checkpoints are written.
+func (g *group) held() []int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Sorted(maps.Keys(g.leases))
+}
+
+// assign makes the leases what the answer says. A shard that is being released
+// is released to the end, even if it has come back: the next answer brings it.
+func (g *group) assign(hard, reading context.Context, assigned []int) {
+	granted := time.Now()
+	var gone, come []int
+	g.mu.Lock()
+	for id, l := range g.leases {
+		if !l.isRevoked() && !slices.Contains(assigned, id) {
+			close(l.revoked)
+			gone = append(gone, id)
+		}
+	}
+	for _, id := range assigned {
+		if g.leases[id] == nil {
+			come = append(come, id)
+		}
+	}
+	g.mu.Unlock()
+	for _, id := range come {
+		g.grant(hard, reading, id, granted)
+	}
+	if len(gone)+len(come) > 0 {
+		slices.Sort(gone)
+		g.log.Info("shards assigned", "granted", come, "revoked", gone, "held", g.held())
+	}
+}
+
+// grant begins a new epoch of a shard.
+func (g *group) grant(hard, reading context.Context, shard int, granted time.Time) {
+	g.epoch++
+	ctx, cancel := context.WithCancel(hard)
+	log := g.log.With("shard", shard)
+	q := g.handoff.open(shard, &g.clock)
+	l := &lease{
+		shared: g.shared, member: g.member, shard: shard, epoch: g.epoch, log: log, queue: q,
+		reader: newShardReader(g.shared, opener{
+			logs: g.logs, shards: g.shards, checkpoints: g.checkpoints, granted: granted,
+			rule: startRule{start: g.start, absent: g.absent},
+		}, q, log),
+		revoked: make(chan struct{}), cancel: cancel, ended: g.ended, moveOn: g.poke,
+		retry: backoff{least: 500 * time.Millisecond, most: max(g.cfg.CheckpointInterval, time.Second)},
+	}
+	g.mu.Lock()
+	g.leases[shard] = l
+	g.stats.shardsHeld.Store(int64(len(g.leases)))
+	g.mu.Unlock()
+	g.ending.Go(func() { l.run(ctx, reading) })
+}
+
+// loseAll ends every lease at once: what is queued of the shards and what is
+// not committed is another's to read now.
+func (g *group) loseAll(why string) {
+	g.mu.Lock()
+	lost := g.leases
+	g.leases = map[int]*lease{}
+	g.stats.shardsHeld.Store(0)
+	g.mu.Unlock()
+	if len(lost) == 0 {
+		return
+	}
+	for _, l := range lost {
+		l.lose()
+	}
+	g.stats.leasesLost.Add(int64(len(lost)))
+	g.log.Warn("shards lost", "why", why, "shards", slices.Sorted(maps.Keys(lost)))
+}
+
+// ended takes a lease that is over off the list, so that the next heartbeat
+// no longer reports its shard.
+func (g *group) ended(l *lease) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.leases[l.shard] == l {
+		delete(g.leases, l.shard)
+		g.stats.shardsHeld.Store(int64(len(g.leases)))
+	}
+}

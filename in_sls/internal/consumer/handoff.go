@@ -1,0 +1,205 @@
+package consumer
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// handoff stands between the readers and the engine: readers push what they
+// decoded, Collect takes it, leases ask how far they may commit.
+type handoff struct {
+	limit   int           // buffer_size
+	delay   time.Duration // handoff_delay
+	budget  *budget
+	buffers *buffers
+	stats   *counters
+
+	// mu guards the fields below and everything in the queues. It is held for
+	// copies in memory only, and no other mutex is taken under it.
+	mu     sync.Mutex
+	paused bool
+	closed bool
+	queues []*queue
+	turn   int      // whose turn it is to be first; counts Collects
+	order  []*queue // scratch of collectLocked
+}
+
+// open adds the queue of a new lease.
+func (h *handoff) open(shard int, clock *leaseClock) *queue {
+	q := &queue{shard: shard, clock: clock, track: tracker{delay: h.delay}}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.queues = append(h.queues, q)
+	return q
+}
+
+// begin says from which cursor the shard of q is read.
+func (h *handoff) begin(q *queue, cursor string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	q.track.begin(cursor)
+}
+
+// push adds what a pull brought and never blocks: the budget is what bounds
+// the queues. A pull without events only moves the cursor. It returns false,
+// and keeps nothing, when the lease is over.
+func (h *handoff) push(q *queue, b batch) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch n := len(q.batches); {
+	case q.closed:
+		return false
+	case len(b.events) > 0:
+		q.batches = append(q.batches, b)
+	case n > 0:
+		q.batches[n-1].cursor = b.cursor
+	default:
+		q.track.moved(b.cursor)
+	}
+	return true
+}
+
+// safe returns the cursor up to which q may be committed, "" before begin, and
+// whether nothing is left that may still become safe.
+func (h *handoff) safe(q *queue) (cursor string, settled bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.paused && !h.closed {
+		q.track.advance(time.Now())
+	}
+	return q.track.safe, q.track.settled() && len(q.batches) == 0
+}
+
+// drop forgets what is queued and not handed over. What was handed over stays
+// tracked.
+func (h *handoff) drop(q *queue) {
+	h.mu.Lock()
+	dropped := q.batches
+	q.batches = nil
+	h.mu.Unlock()
+	h.free(dropped)
+}
+
+// remove ends the queue of a lease and the tracking of what was handed over
+// from it: the epoch is over.
+func (h *handoff) remove(q *queue) {
+	h.mu.Lock()
+	q.closed = true
+	q.track = tracker{}
+	h.queues = slices.DeleteFunc(h.queues, func(other *queue) bool { return other == q })
+	h.mu.Unlock()
+	h.drop(q)
+}
+
+// pause stops the hand-over. What is safe by now stays safe.
+func (h *handoff) pause() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.paused || h.closed {
+		return
+	}
+	h.advanceLocked()
+	h.paused = true
+}
+
+// resume begins the delay of everything not yet safe again: the engine only
+// now goes on emptying what it was given.
+func (h *handoff) resume() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.paused || h.closed {
+		return
+	}
+	h.paused = false
+	now := time.Now()
+	for _, q := range h.queues {
+		q.track.restart(now)
+	}
+}
+
+// close is a pause without a resume: after the call to stop, the engine
+// empties nothing any more, so time passing makes nothing safe.
+// It returns how many records are queued, and on how many shards something was
+// handed over that is not safe: both are read again by the next owner.
+func (h *handoff) close() (queued, unsafe int) {
+	h.pause()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	for _, q := range h.queues {
+		for _, b := range q.batches {
+			queued += b.records
+		}
+		if !q.track.settled() {
+			unsafe++
+		}
+	}
+	return queued, unsafe
+}
+
+func (h *handoff) advanceLocked() {
+	now := time.Now()
+	for _, q := range h.queues {
+		q.track.advance(now)
+	}
+}
+
+// collect appends at most limit bytes of whole events to dst.
+func (h *handoff) collect(dst []byte) []byte {
+	var got taken
+	start := len(dst)
+	h.mu.Lock()
+	if !h.paused && !h.closed {
+		dst = h.collectLocked(dst, &got)
+	}
+	h.mu.Unlock()
+	h.free(got.done)
+	h.stats.records.Add(int64(got.records))
+	h.stats.bytes.Add(int64(len(dst) - start))
+	return dst
+}
+
+// collectLocked shares the room equally among the queues that have something,
+// and what one leaves among the others, until the room or the queues are
+// used up. The queue that begins changes with each Collect: it may always
+// take an event larger than its share, so none waits for ever.
+func (h *handoff) collectLocked(dst []byte, got *taken) []byte {
+	now := time.Now()
+	start := len(dst)
+	h.turn++
+	for {
+		room := h.limit - (len(dst) - start)
+		order := h.readyLocked(now)
+		if room <= 0 || len(order) == 0 {
+			return dst
+		}
+		share, before := max(room/len(order), 1), len(dst)
+		for _, q := range order {
+			room = h.limit - (len(dst) - start)
+			dst = q.take(dst, min(share, room), room, len(dst) == start, now, got)
+		}
+		if len(dst) == before {
+			return dst
+		}
+	}
+}
+
+// readyLocked lists the queues with something to hand over, in turn.
+func (h *handoff) readyLocked(now time.Time) []*queue {
+	h.order = h.order[:0]
+	for i := range h.queues {
+		if q := h.queues[(h.turn+i)%len(h.queues)]; q.ready(now) {
+			h.order = append(h.order, q)
+		}
+	}
+	return h.order
+}
+
+// free gives buffers and their bytes of the budget back.
+func (h *handoff) free(done []batch) {
+	for _, b := range done {
+		h.buffers.put(b.events)
+		h.budget.give(b.cost)
+	}
+}

@@ -1,0 +1,226 @@
+package consumer
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"fluent-bit-sls/shared/sls"
+)
+
+const (
+	// commitTimeout bounds one commit, so that a hung one delays neither the
+	// release of a shard nor the next try.
+	commitTimeout = 10 * time.Second
+	// releaseBound is how long a release may take beyond handoff_delay; then
+	// the shard goes to its next owner with what is safe.
+	releaseBound = 10 * time.Second
+	// stopBound is how long the last commit is tried for when the engine stops,
+	// if Stop's context allows it.
+	stopBound = 5 * time.Second
+	// settlePoll is how often a shard about to be given up is looked at.
+	settlePoll = 100 * time.Millisecond
+)
+
+// lease is one shard held in one epoch. Its run goroutine is the only one that
+// commits the shard's checkpoint.
+type lease struct {
+	*shared
+	member  sls.Member
+	shard   int
+	epoch   uint64
+	log     *slog.Logger
+	queue   *queue
+	reader  *shardReader
+	revoked chan struct{} // closed when the group wants the shard back
+	cancel  context.CancelFunc
+	// ended takes the lease off the list that heartbeats report; moveOn asks
+	// for a heartbeat before its time.
+	ended  func(*lease)
+	moveOn func()
+
+	// Owned by run.
+	committed string    // what the group has
+	notBefore time.Time // of the next try, after a failed one
+	retry     backoff
+	trouble   complaint
+}
+
+// holdEnd says why a shard is no longer read and committed as usual.
+type holdEnd int
+
+const (
+	holdLost    holdEnd = iota // the lease ran out: hands off
+	holdRefused                // a checkpoint was refused: another owns the shard
+	holdGone                   // the shard does not exist any more
+	holdRevoked                // the group wants it back
+	holdStopped                // the engine stops
+)
+
+func (l *lease) isRevoked() bool {
+	select {
+	case <-l.revoked:
+		return true
+	default:
+		return false
+	}
+}
+
+// lose ends the epoch: nothing of the shard is handed over or committed after
+// it returns, except a commit already on its way, which the server judges.
+func (l *lease) lose() {
+	l.handoff.remove(l.queue)
+	l.cancel()
+}
+
+// run is the life of the lease. ctx ends when the lease is lost or Stop cannot
+// wait any longer, reading when the engine is to stop.
+func (l *lease) run(ctx, reading context.Context) {
+	readCtx, stopReading := context.WithCancel(ctx)
+	defer context.AfterFunc(reading, stopReading)()
+	var reader sync.WaitGroup
+	ended := make(chan readEnd, 1)
+	reader.Go(func() { ended <- l.reader.run(readCtx) })
+
+	why := l.hold(ctx, reading, ended)
+	stopReading()
+	reader.Wait()
+	switch why {
+	case holdRevoked:
+		l.release(ctx, reading)
+	case holdStopped:
+		l.flush(ctx, time.Now().Add(stopBound))
+	case holdRefused:
+		l.log.Warn("shard dropped: its checkpoint is another consumer's to write", "epoch", l.epoch)
+	case holdGone:
+		l.log.Warn("shard dropped: it does not exist any more", "epoch", l.epoch)
+	case holdLost: // logged with the other shards lost
+	}
+	l.lose()
+	l.ended(l)
+	if why == holdRevoked {
+		l.moveOn()
+	}
+}
+
+// hold commits as the hand-over goes on, until something ends it. A read-only
+// shard that has been read to its end is held on to: the group hands out its
+// children once the checkpoint at its end is written.
+func (l *lease) hold(ctx, reading context.Context, ended <-chan readEnd) holdEnd {
+	tick := time.NewTicker(l.cfg.CheckpointInterval)
+	defer tick.Stop()
+	var finishing <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return holdLost
+		case <-reading.Done():
+			return holdStopped
+		case <-l.revoked:
+			return holdRevoked
+		case end := <-ended:
+			if end == readGone {
+				return holdGone
+			}
+			if end == readFinished {
+				settle := time.NewTicker(settlePoll)
+				defer settle.Stop() // once: a reader ends once
+				finishing = settle.C
+			}
+			continue
+		case l.committed = <-l.reader.opened:
+		case <-tick.C:
+		case <-finishing:
+			if _, settled := l.handoff.safe(l.queue); !settled {
+				continue
+			}
+		}
+		switch l.commit(ctx) {
+		case commitRefused:
+			return holdRefused
+		case commitDone:
+			if finishing != nil && l.finished() {
+				finishing = nil
+				l.log.Info("shard finished: it is read-only and its checkpoint is at its end", "epoch", l.epoch)
+				l.moveOn()
+			}
+		case commitLater:
+		}
+	}
+}
+
+// finished reports whether everything of a shard read to its end has been
+// handed over, is safe and is committed.
+func (l *lease) finished() bool {
+	cursor, settled := l.handoff.safe(l.queue)
+	return settled && cursor == l.committed
+}
+
+// release lets what was handed over become safe and commits it. The shard is
+// still reported in the heartbeats, so nobody else reads it meanwhile.
+func (l *lease) release(ctx, reading context.Context) {
+	l.handoff.drop(l.queue)
+	until := time.Now().Add(l.cfg.HandoffDelay + releaseBound)
+	for time.Now().Before(until) && reading.Err() == nil {
+		if _, settled := l.handoff.safe(l.queue); settled {
+			break
+		}
+		if !wait(ctx, settlePoll) {
+			return
+		}
+	}
+	if reading.Err() != nil {
+		until = time.Now().Add(stopBound)
+	}
+	l.flush(ctx, until)
+	l.log.Info("shard released", "epoch", l.epoch)
+}
+
+// flush commits what is safe, trying again until then or the end of ctx.
+func (l *lease) flush(ctx context.Context, until time.Time) {
+	for l.commit(ctx) == commitLater && ctx.Err() == nil && time.Now().Before(until) {
+		wait(ctx, max(time.Until(l.notBefore), settlePoll))
+	}
+}
+
+// commitEnd is the outcome of a commit.
+type commitEnd int
+
+const (
+	commitDone    commitEnd = iota // the group has what is safe
+	commitLater                    // it failed, or it is too early to try again
+	commitRefused                  // the shard is not ours
+)
+
+// commit writes the safe cursor if the group does not have it.
+func (l *lease) commit(ctx context.Context) commitEnd {
+	cursor, _ := l.handoff.safe(l.queue)
+	if cursor == "" || cursor == l.committed {
+		return commitDone
+	}
+	now := time.Now()
+	if now.Before(l.notBefore) || l.queue.clock.lost(now) {
+		return commitLater
+	}
+	callCtx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	err := l.logs.UpdateCheckpoint(callCtx, l.member, l.shard, cursor, false)
+	switch {
+	case err == nil:
+		l.committed = cursor
+		l.retry.reset()
+		l.stats.commits.Add(1)
+		return commitDone
+	case ctx.Err() != nil:
+		return commitLater
+	case sls.ClassOf(err) == sls.ClassLeaseLost || isShardGone(err):
+		l.stats.refused.Add(1)
+		l.log.Warn("checkpoint refused", "epoch", l.epoch, "err", err)
+		return commitRefused
+	}
+	l.stats.commitErrors.Add(1)
+	l.notBefore = now.Add(l.retry.pause(retryAfter(err)))
+	l.trouble.log(ctx, l.log, level(err), "checkpoint not written; it will be tried again", "err", err)
+	return commitLater
+}

@@ -1,0 +1,256 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"fluent-bit-sls/shared/loggroup"
+	"fluent-bit-sls/shared/sls"
+)
+
+// listAge is how old a list of shards an idle reader is content with: how
+// often one logstore is asked whether a shard has become read-only.
+const listAge = 10 * time.Second
+
+// shardReader reads one shard in one epoch: it finds the cursor, pulls,
+// decodes and fills the queue. All of it belongs to its run goroutine.
+type shardReader struct {
+	*shared
+	shard  int
+	queue  *queue
+	log    *slog.Logger
+	opener opener
+	// opened gets the checkpoint the group has, "" for none, once the reader
+	// knows where to start.
+	opened chan string
+
+	cursor   string
+	readOnly bool // nothing was written any more before the last pull began
+	astray   bool // the cursor came from fallback_position and has not worked yet
+	size     pullSize
+	pace     pace
+	retry    backoff
+	trouble  complaint
+	corrupt  complaint
+	list     loggroup.ListReader
+	decoder  loggroup.Decoder
+}
+
+// readEnd says why a reader ended.
+type readEnd int
+
+const (
+	readStopped  readEnd = iota // its context ended
+	readFinished                // the shard is read-only and read to its end
+	readGone                    // the shard does not exist any more
+)
+
+func newShardReader(s *shared, o opener, q *queue, log *slog.Logger) *shardReader {
+	return &shardReader{
+		shared: s, shard: q.shard, queue: q, log: log, opener: o,
+		opened:  make(chan string, 1),
+		size:    newPullSize(s.cfg.FetchMaxGroups, s.budget.limit),
+		pace:    pace{least: s.cfg.FetchInterval},
+		retry:   backoff{least: 200 * time.Millisecond, most: 30 * time.Second},
+		decoder: loggroup.Decoder{IncludeMeta: s.cfg.IncludeMeta},
+	}
+}
+
+// run reads until ctx ends or the shard does.
+func (r *shardReader) run(ctx context.Context) readEnd {
+	if end, ok := r.open(ctx); !ok {
+		return end
+	}
+	// The clock is asked here too: this goroutine may be ahead of the one that
+	// ends the lease.
+	for !r.queue.clock.lost(time.Now()) {
+		asked := r.size.count()
+		res, err := r.pull(ctx, asked)
+		if err != nil {
+			if sls.ClassOf(err) == sls.ClassSplit && asked > 1 {
+				r.size.tooLarge(asked)
+				continue
+			}
+			if gone := r.failed(ctx, err); gone {
+				return readGone
+			}
+			if ctx.Err() != nil {
+				return readStopped
+			}
+			continue
+		}
+		r.retry.reset()
+		r.astray = false
+		moved := res.NextCursor != r.cursor
+		r.cursor = res.NextCursor
+		if !moved && res.Groups == 0 {
+			if r.readOnly {
+				return readFinished
+			}
+			// An empty answer ends the shard only if it was read-only before
+			// that answer was asked for: so ask again.
+			if r.readOnly = r.becameReadOnly(ctx); r.readOnly {
+				continue
+			}
+		}
+		if !wait(ctx, r.pace.after(res.Groups, asked, res.RawSize)) {
+			break
+		}
+	}
+	return readStopped
+}
+
+// open finds the first cursor, trying for as long as it takes.
+func (r *shardReader) open(ctx context.Context) (readEnd, bool) {
+	notBefore := r.opener.granted
+	for {
+		begun, err := r.opener.open(ctx, r.shard, notBefore)
+		if err == nil {
+			r.cursor, r.readOnly = begun.cursor, begun.readOnly
+			r.handoff.begin(r.queue, r.cursor)
+			r.opened <- begun.checkpoint
+			r.log.Info("reading shard", "from", begun.from, "cursor", r.cursor)
+			r.retry.reset()
+			return 0, true
+		}
+		if gone := r.failed(ctx, err); gone {
+			return readGone, false
+		}
+		if ctx.Err() != nil {
+			return readStopped, false
+		}
+		notBefore = time.Now()
+	}
+}
+
+// becameReadOnly asks the list of shards, of which all readers share one.
+func (r *shardReader) becameReadOnly(ctx context.Context) bool {
+	shards, err := r.opener.shards.get(ctx, time.Now().Add(-listAge))
+	if err != nil {
+		if ctx.Err() == nil {
+			r.trouble.log(ctx, r.log, level(err), "cannot list the shards", "err", err)
+		}
+		return false
+	}
+	return readOnly(shards, r.shard)
+}
+
+// failed decides what an error means and waits as long as it takes before the
+// next try. It returns true if the shard is gone.
+func (r *shardReader) failed(ctx context.Context, err error) (gone bool) {
+	if ctx.Err() != nil {
+		return false
+	}
+	if isShardGone(err) {
+		return true
+	}
+	class := sls.ClassOf(err)
+	switch {
+	case class == sls.ClassThrottle:
+		r.stats.throttled.Add(1)
+		r.trouble.log(ctx, r.log, slog.LevelWarn, "reading is throttled; this shard slows down", "err", err)
+		wait(ctx, max(r.pace.throttled(), retryAfter(err)))
+		return false
+	case class == sls.ClassCursor && r.cursor != "" && !r.astray:
+		err = r.fallBack(ctx, err)
+		if err == nil || ctx.Err() != nil {
+			return false
+		}
+	}
+	r.stats.fetchErrors.Add(1)
+	r.trouble.log(ctx, r.log, level(err), "cannot read shard; trying again", "cursor", r.cursor, "err", err)
+	wait(ctx, r.retry.pause(retryAfter(err)))
+	r.astray = false
+	return false
+}
+
+// fallBack goes on from fallback_position when the cursor has expired. What
+// was between the two is lost to this group.
+func (r *shardReader) fallBack(ctx context.Context, cause error) error {
+	cursor, err := r.logs.GetCursor(ctx, r.shard, r.fallback.from())
+	if err != nil {
+		return err
+	}
+	r.stats.fallbacks.Add(1)
+	r.log.Error("the position of this shard has expired: going on from fallback_position; data between the two is skipped",
+		"expired", r.cursor, "fallback_position", r.cfg.FallbackPosition, "cursor", cursor, "err", cause)
+	r.cursor, r.astray = cursor, true
+	return nil
+}
+
+// pull fetches up to count log groups, decodes them and puts the events into
+// the queue. The budget is taken before and corrected after.
+func (r *shardReader) pull(ctx context.Context, count int) (sls.PullResult, error) {
+	expected := r.size.raw(count)
+	cost, err := r.budget.take(ctx, int64(roomFor(expected)+roomFor(r.size.decoded(expected))))
+	if err != nil {
+		return sls.PullResult{}, err
+	}
+	raw := r.buffers.get(expected)
+	res, err := r.logs.PullLogs(ctx, sls.Pull{
+		Shard: r.shard, Cursor: r.cursor, Count: count, Codec: sls.Codec(r.cfg.Compress), Buf: raw,
+	})
+	if err != nil {
+		r.buffers.put(raw)
+		r.budget.give(cost)
+		return res, err
+	}
+	r.stats.pulls.Add(1)
+	r.stats.pulledBytes.Add(int64(res.RawSize))
+	b := batch{cursor: res.NextCursor}
+	if len(res.Data) > 0 {
+		needed := r.size.decoded(len(res.Data))
+		cost = r.settle(cost, max(cost, int64(cap(res.Buf)+roomFor(needed))))
+		b.events, b.records = r.decode(ctx, r.buffers.get(needed), res.Data)
+		r.size.learn(res.Groups, len(res.Data), len(b.events))
+		b.events = r.buffers.fit(b.events)
+	}
+	r.buffers.put(res.Buf)
+	if len(b.events) == 0 {
+		r.buffers.put(b.events)
+		b.events = nil
+	}
+	b.cost = r.settle(cost, int64(cap(b.events)))
+	if !r.handoff.push(r.queue, b) {
+		r.handoff.free([]batch{b})
+	}
+	return res, nil
+}
+
+func (r *shardReader) settle(had, want int64) int64 {
+	r.budget.settle(had, want)
+	return want
+}
+
+// decode appends the events of a LogGroupList to dst. What cannot be read is
+// counted and logged; everything else is delivered.
+func (r *shardReader) decode(ctx context.Context, dst, list []byte) ([]byte, int) {
+	records := 0
+	r.list.Reset(list)
+	for i := 0; ; i++ {
+		group, err := r.list.Next()
+		if errors.Is(err, io.EOF) {
+			return dst, records
+		}
+		if err != nil {
+			r.unreadable(ctx, i, err, "the rest of the answer is skipped")
+			return dst, records
+		}
+		var n int
+		dst, n, err = r.decoder.AppendEvents(dst, group)
+		records += n
+		if err != nil {
+			r.unreadable(ctx, i, err, "the rest of this log group is skipped")
+		}
+	}
+}
+
+// unreadable counts and logs corrupt data. The error names the offset.
+func (r *shardReader) unreadable(ctx context.Context, group int, err error, consequence string) {
+	r.stats.decodeErrors.Add(1)
+	r.corrupt.log(ctx, r.log, slog.LevelError, "corrupt log group: "+consequence,
+		"cursor", r.cursor, "group", group, "err", err)
+}
