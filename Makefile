@@ -9,7 +9,12 @@ GO       ?= go
 FUZZTIME ?= 10s
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PLUGINS  := build/out_sls.so build/in_sls.so
+RACED    := build/race/out_sls.so build/race/in_sls.so
 SOURCES  := $(shell find out_sls in_sls shared -name '*.go' -o -name '*.c' -o -name '*.h') go.mod go.sum
+
+# A C program can load a plugin with the race detector only where the detector
+# has shadow memory: see flbhost.RaceLinkFlags.
+RACE_LDFLAGS := -extldflags=-Wl,-Ttext-segment=0x10000000
 
 LINT_VERSION := v2.6.2
 LINT         := build/tools/$(LINT_VERSION)/golangci-lint
@@ -23,10 +28,15 @@ build/%.so: $(SOURCES)
 	CGO_ENABLED=1 $(GO) build -buildmode=c-shared -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./$*
 	@rm -f build/$*.h
 
+# The same plugins with the race detector in them, for the tests under flbhost.
+build/race/%.so: $(SOURCES)
+	CGO_ENABLED=1 $(GO) build -race -buildmode=c-shared -trimpath -ldflags '$(RACE_LDFLAGS)' -o $@ ./$*
+	@rm -f build/race/$*.h
+
 demo: build
 	@$(GO) run ./tests/demo/cmd/demo $(if $(LOG),--log '$(LOG)')
 
-test: build
+test: build $(RACED)
 	@$(GO) run ./tests/cmd/gotest
 
 lint: $(LINT)

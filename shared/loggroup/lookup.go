@@ -18,17 +18,16 @@ type Step struct {
 //
 // It allocates only when record cannot be read.
 func Lookup(record []byte, path []Step) (value []byte, ok bool) {
-	start, end := 0, skipShort(record, 0)
+	start, end := 0, len(record)
 	for i := range path {
-		if end == 0 {
+		if start, end = path[i].follow(record[:end], start); end == 0 {
 			return nil, false
 		}
-		start, end = path[i].follow(record[:end], start)
 	}
-	if end == 0 {
-		return nil, false
+	if len(path) == 0 {
+		end = skipFast(record, 0)
 	}
-	return record[start:end:end], true
+	return record[start:end:end], end > 0
 }
 
 // IsNil tells whether value, as Lookup returns it, is nil.
@@ -56,16 +55,24 @@ func (s *Step) follow(b []byte, off int) (start, end int) {
 	case !s.IsIndex && t.kind == kindMap:
 		return findKey(b, off, t.n, s.Key)
 	case s.IsIndex && t.kind == kindArray && s.Index >= 0 && uint64(s.Index) < t.n:
-		end = off
-		for range s.Index + 1 {
-			start = end
-			if end = skipShort(b, start); end == 0 {
-				return 0, 0
-			}
-		}
-		return start, end
+		return findElement(b, off, t.n, s.Index)
 	}
 	return 0, 0
+}
+
+// findElement returns the i-th of n elements, of which the first is at off.
+func findElement(b []byte, off int, n uint64, i int) (start, end int) {
+	for at := range n {
+		next := skipFast(b, off)
+		if next == 0 {
+			return 0, 0
+		}
+		if at == uint64(i) {
+			start, end = off, next
+		}
+		off = next
+	}
+	return start, end
 }
 
 // findKey returns the value of the last of n pairs, of which the first is at off,
@@ -76,7 +83,7 @@ func findKey(b []byte, off int, n uint64, key string) (start, end int) {
 		if value == 0 {
 			return 0, 0
 		}
-		if off = skipShort(b, value); off == 0 {
+		if off = skipFast(b, value); off == 0 {
 			return 0, 0
 		}
 		if isKey {
@@ -101,32 +108,55 @@ func matchKey(b []byte, off int, key string) (equal bool, next int) {
 		return false, 0
 	}
 	if t.kind != kindStr {
-		return false, skipShort(b, off)
+		return false, skipFast(b, off)
 	}
 	next = at + int(t.n)
 	return string(b[at:next]) == key, next
 }
 
-// skipShort is skip with the values that records are mostly made of done in place.
-// It returns 0 for what cannot be read.
-func skipShort(b []byte, off int) int {
-	if off+1 < len(b) {
-		next := 0
-		switch c := b[off]; {
-		case c&^maxFixStr == fixStr:
-			next = off + 1 + int(c&maxFixStr)
-		case c < 0x80:
-			next = off + 1
-		case c == 0xd9: // str 8
-			next = off + 2 + int(b[off+1])
+// skipFast is skip with what records are mostly made of done in place. It returns
+// 0 for what cannot be read.
+func skipFast(b []byte, off int) int {
+	for pending := 1; pending > 0; pending-- {
+		// Up to the last byte but one, so that the length of a str 8 is there.
+		if off < len(b)-1 {
+			c := b[off]
+			switch {
+			case c < 0x80, c >= 0xe0: // fixint
+				off++
+				continue
+			case c < 0x90: // fixmap
+				off++
+				pending += 2 * int(c&0x0f)
+				continue
+			case c < fixStr: // fixarray
+				off++
+				pending += int(c & 0x0f)
+				continue
+			case c <= fixStr|maxFixStr:
+				off += 1 + int(c&maxFixStr)
+				continue
+			case c == 0xd9: // str 8
+				off += 2 + int(b[off+1])
+				continue
+			}
 		}
-		if next > 0 && next <= len(b) {
-			return next
+		t, next, err := readToken(b, off)
+		if err != nil {
+			return 0
 		}
+		switch t.kind {
+		case kindArray:
+			pending += int(t.n)
+		case kindMap:
+			pending += 2 * int(t.n)
+		default:
+			next += t.size()
+		}
+		off = next
 	}
-	next, err := skip(b, off)
-	if err != nil {
+	if off > len(b) {
 		return 0
 	}
-	return next
+	return off
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fluent-bit-sls/tests/demo"
 	"io"
 	"regexp"
 	"strconv"
@@ -14,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/tests/demo"
 )
 
 func accessLog(t *testing.T, lines int, seed uint64) string {

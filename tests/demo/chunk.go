@@ -95,24 +95,38 @@ func EachChunk(r io.Reader, now func() time.Time, emit func(chunk []byte, lines 
 		b.Reset()
 		return nil
 	}
-	in := bufio.NewReaderSize(r, 64<<10)
-	for {
-		line, err := in.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			err = flush()
-			return lines, err
-		}
-		if err != nil {
-			return lines, fmt.Errorf("read lines: %w", err)
-		}
-		line, t := trimLineEnd(line), now()
+	err = EachLine(r, func(line []byte) error {
+		t := now()
 		if b.Add(t, line) {
-			continue
+			return nil
 		}
 		if err := flush(); err != nil {
-			return lines, err
+			return err
 		}
 		b.Add(t, line)
+		return nil
+	})
+	if err == nil {
+		err = flush()
+	}
+	return lines, err
+}
+
+// EachLine calls line for every line of r, as in_tail takes them: see EachChunk.
+// The bytes are valid until line returns.
+func EachLine(r io.Reader, line func([]byte) error) error {
+	in := bufio.NewReaderSize(r, 64<<10)
+	for {
+		b, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read lines: %w", err)
+		}
+		if err := line(trimLineEnd(b)); err != nil {
+			return err
+		}
 	}
 }
 

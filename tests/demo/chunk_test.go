@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fluent-bit-sls/tests/demo"
 	"fmt"
 	"io"
 	"strings"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
+
+	"fluent-bit-sls/tests/demo"
 )
 
 type event struct {

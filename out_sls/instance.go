@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"fluent-bit-sls/out_sls/internal/producer"
+	"fluent-bit-sls/out_sls/internal/route"
+	"fluent-bit-sls/shared/flb"
+	"fluent-bit-sls/shared/option"
+	"fluent-bit-sls/shared/sls"
+)
+
+// version is set when the plugin is built (-ldflags -X main.version=...).
+var version = "dev"
+
+// stopTimeout bounds what a shutdown waits for requests in flight.
+const stopTimeout = 5 * time.Second
+
+// config is everything an [OUTPUT] section can set.
+type config struct {
+	conn  sls.ConnectionConfig
+	route route.Config
+	send  producer.Config
+}
+
+// options declares every option of the plugin, in the order of the README.
+func (c *config) options() []option.Option {
+	opts := c.conn.Options()
+	opts = append(opts, c.route.Options()...)
+	return append(opts, c.send.Options()...)
+}
+
+// instance is one [OUTPUT] section.
+type instance struct {
+	host     *flb.Instance
+	log      *slog.Logger
+	client   *sls.Client
+	producer *producer.Producer
+}
+
+// instances counts the live ones: the engine numbers them in the order in which
+// it starts them, and starts anew when it reloads.
+var instances atomic.Int32
+
+// fallbackName names the next instance for hosts that do not tell its name.
+func fallbackName() string { return fmt.Sprintf("sls.%d", instances.Load()) }
+
+// start brings up one [OUTPUT] section and binds it to host. An error holds every
+// problem of the configuration; nothing is sent to find one.
+func start(host *flb.Instance, log *slog.Logger) error {
+	var c config
+	opts := c.options()
+	if err := errors.Join(option.Parse(host, opts), c.conn.Validate()); err != nil {
+		return err
+	}
+	client, err := sls.New(c.conn.ClientConfig("fluent-bit-sls-out/"+version, c.send.Concurrency))
+	if err != nil {
+		return err
+	}
+	router, err := route.New(c.route)
+	if err != nil {
+		return err
+	}
+	i := &instance{host: host, log: log, client: client, producer: producer.New(c.send, router, client, log)}
+	if err := host.Bind(i); err != nil {
+		return err
+	}
+	instances.Add(1)
+	log.Info("started, version " + version + ": " + option.Effective(opts))
+	return nil
+}
+
+// stop ends the section: bounded in time, nothing stays behind.
+func (i *instance) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	i.producer.Stop(ctx)
+	i.client.Close()
+	i.host.Close()
+	instances.Add(-1)
+}

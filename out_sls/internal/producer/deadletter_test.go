@@ -1,0 +1,119 @@
+package producer
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/tests/slsfake"
+)
+
+// letters reads a dead-letter file.
+func letters(t *testing.T, file string) (lines []map[string]any) {
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	for line := range strings.Lines(string(content)) {
+		var l map[string]any
+		require.NoError(t, json.Unmarshal([]byte(line), &l), line)
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+func TestDeadLetterHoldsTheWholeOriginalEvent(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "dead")
+	run(t, "batch_count=10 dead_letter_file="+file, func(t *testing.T, b *bench) {
+		big := event(33, 1<<20+1)
+		c := append(append(chunk(0, 33, 10), big...), chunk(34, 70, 10)...)
+		require.Equal(t, OK, b.flush(c), "stored or kept: nothing is lost")
+		require.Len(t, b.stored(), 69)
+		got := letters(t, file)
+		require.Len(t, got, 1)
+		l := got[0]
+		require.Equal(t, "PostBodyTooLarge", l["reason"])
+		require.Equal(t, "tag", l["tag"])
+		require.Equal(t, "pro", l["project"])
+		require.Equal(t, "logs", l["logstore"])
+		require.Equal(t, "topic", l["topic"])
+		require.Equal(t, "source", l["source"])
+		require.Equal(t, "2023-11-14T22:13:20.000000033Z", l["event_time"])
+		require.Equal(t, "2000-01-01T00:00:00Z", l["time"])
+		require.EqualValues(t, len(chunk(0, 33, 10)), l["offset"])
+		require.Equal(t, "33", l["record"].(map[string]any)["n"])
+		require.Len(t, l["record"].(map[string]any)["pad"], 1<<20+1)
+		original, err := base64.StdEncoding.DecodeString(l["msgpack"].(string))
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(big, original))
+		require.EqualValues(t, 1, b.Stats().Buried)
+	})
+}
+
+func TestDeadLetterHoldsWhatCannotBeRead(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "dead")
+	run(t, "dead_letter_file="+file, func(t *testing.T, b *bench) {
+		rest := []byte{0x92, 0xc1, 0x01}
+		c := append(append(append(chunk(0, 5, 10), 0x07), chunk(5, 10, 10)...), rest...)
+		require.Equal(t, OK, b.flush(c))
+		b.requireOnce(0, 10)
+		got := letters(t, file)
+		require.Len(t, got, 2)
+		require.Equal(t, "NotAnEvent", got[0]["reason"])
+		require.Equal(t, base64.StdEncoding.EncodeToString([]byte{0x07}), got[0]["msgpack"])
+		require.Equal(t, "Corrupt", got[1]["reason"])
+		require.Equal(t, base64.StdEncoding.EncodeToString(rest), got[1]["msgpack"])
+	})
+}
+
+// A chunk that comes back is buried once, when everything else is delivered.
+func TestDeadLetterIsWrittenWithTheAnswer(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "dead")
+	run(t, "batch_count=10 max_retries=0 dead_letter_file="+file, func(t *testing.T, b *bench) {
+		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
+			if c.N > 10 {
+				c.Fail(500, "InternalServerError", "")
+			}
+		})
+		c := append(append(chunk(0, 33, 10), event(33, 1<<20+1)...), chunk(34, 300, 10)...)
+		require.Equal(t, Retry, b.flush(c))
+		require.NoFileExists(t, file)
+		remove()
+		require.Equal(t, OK, b.flush(c))
+		require.Len(t, b.stored(), 299)
+		require.Len(t, letters(t, file), 1)
+	})
+}
+
+func TestDeadLetterThatCannotBeWrittenIsNoAnswer(t *testing.T) {
+	run(t, "dead_letter_file="+filepath.Join(t.TempDir(), "missing", "dead"), func(t *testing.T, b *bench) {
+		require.Equal(t, Retry, b.flush(append(chunk(0, 5, 10), 0xc1)))
+		require.Contains(t, b.log.String(), "dead_letter_file")
+	})
+}
+
+func TestDeadLetterFileIsRotated(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "dead")
+	d := &deadLetters{path: file, limit: 100}
+	for i := range 20 {
+		require.NoError(t, d.write(bytes.Repeat([]byte{byte('a' + i)}, 60)))
+	}
+	require.NoError(t, d.close())
+	for i, name := range []string{file, file + ".1", file + ".2", file + ".3", file + ".4"} {
+		content, err := os.ReadFile(name)
+		require.NoError(t, err)
+		require.Equal(t, strings.Repeat(string(rune('a'+19-i)), 60), string(content))
+	}
+	require.NoFileExists(t, file+".5")
+	// A new process appends to what is there.
+	d = &deadLetters{path: file, limit: 100}
+	require.NoError(t, d.write([]byte("more")))
+	require.NoError(t, d.close())
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Len(t, content, 64)
+}

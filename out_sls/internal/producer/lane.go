@@ -1,0 +1,158 @@
+package producer
+
+import (
+	"slices"
+	"time"
+
+	"fluent-bit-sls/out_sls/internal/route"
+	"fluent-bit-sls/shared/sls"
+)
+
+// lane is the way to one logstore: it bounds the requests in flight there and
+// knows how the logstore is doing. Producer.mu guards it.
+type lane struct {
+	id       laneID
+	queues   map[route.Destination]*queue
+	turn     []*queue // the queues, the one whose turn it is first
+	inFlight int
+	used     time.Time
+
+	// allowed is how many requests may be in flight: it grows by one for as many
+	// successes, and halves when SLS throttles (additive increase,
+	// multiplicative decrease), between 1 and the option concurrency.
+	allowed float64
+	cut     time.Time // when it was last halved
+
+	failures int       // in a row, throttling aside
+	since    time.Time // of the first of them
+}
+
+type laneID struct{ project, logstore string }
+
+// Bounds of what is known of logstores that are not in use.
+const (
+	maxIdleLanes = 1000
+	laneIdle     = 10 * time.Minute
+)
+
+// A logstore is given up on for the moment after this many failures in a row
+// over this time, if others need the flushes that it holds.
+const (
+	downAfter    = 3
+	downDuration = 2 * time.Second
+)
+
+func (p *Producer) laneLocked(d route.Destination) *lane {
+	id := laneID{d.Project, d.Logstore}
+	l := p.lanes[id]
+	if l == nil {
+		p.pruneLocked()
+		l = &lane{id: id, queues: map[route.Destination]*queue{}, allowed: float64(p.cfg.Concurrency)}
+		p.lanes[id] = l
+	}
+	l.used = time.Now()
+	return l
+}
+
+// pruneLocked forgets lanes that have been idle, so that logstores named by
+// records cannot pile up.
+func (p *Producer) pruneLocked() {
+	if len(p.lanes) < maxIdleLanes {
+		return
+	}
+	for id, l := range p.lanes {
+		if l.inFlight == 0 && len(l.queues) == 0 && time.Since(l.used) > laneIdle {
+			delete(p.lanes, id)
+		}
+	}
+}
+
+// startLocked starts the requests that l is entitled to, its destinations in
+// turn, and forgets those that have nothing left to do.
+func (p *Producer) startLocked(l *lane) {
+	for l.inFlight < int(l.allowed) {
+		i := slices.IndexFunc(l.turn, p.readyLocked)
+		if i < 0 {
+			break
+		}
+		q := l.turn[i]
+		l.turn = append(slices.Delete(l.turn, i, i+1), q)
+		q.inFlight++
+		l.inFlight++
+		r := newRequest(q, q.takeLocked(int(p.cfg.BatchBytes), p.cfg.BatchCount))
+		p.wg.Go(func() { p.run(r) })
+	}
+	l.turn = slices.DeleteFunc(l.turn, func(q *queue) bool {
+		idle := len(q.waiting) == 0 && q.inFlight == 0
+		if idle {
+			delete(l.queues, q.dest)
+		}
+		return idle
+	})
+}
+
+// run is one request's goroutine.
+func (p *Producer) run(r *request) {
+	p.deliver(r)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r.queue.inFlight--
+	r.queue.lane.inFlight--
+	p.startLocked(r.queue.lane)
+}
+
+// learn takes note of the answer to a request sent at begin.
+func (p *Producer) learn(l *lane, begin time.Time, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	class := sls.ClassOf(err)
+	switch {
+	case err == nil || class == sls.ClassSplit: // it is there and takes logs
+		l.failures = 0
+		l.allowed = min(l.allowed+1/l.allowed, float64(p.cfg.Concurrency))
+	case class == sls.ClassThrottle:
+		l.failures = 0
+		// The requests in flight at the last cut all come back with the same news.
+		if begin.After(l.cut) {
+			l.allowed = max(l.allowed/2, 1)
+			l.cut = time.Now()
+		}
+	default:
+		if l.failures++; l.failures == 1 {
+			l.since = time.Now()
+		}
+		if p.downLocked(l) {
+			for _, q := range l.queues {
+				p.dropLocked(q, everything)
+			}
+		}
+	}
+}
+
+// downLocked tells whether l fails for good, as far as can be known, while other
+// logstores are in use. Its flushes are then answered at once instead of at
+// their deadline: the engine has few workers, and one dead destination must not
+// hold up the others. The engine's own retries find out when it is back.
+func (p *Producer) downLocked(l *lane) bool {
+	if l.failures < downAfter || time.Since(l.since) < downDuration {
+		return false
+	}
+	for _, other := range p.lanes {
+		if other != l && time.Since(other.used) < laneIdle {
+			return true
+		}
+	}
+	return false
+}
+
+// hopelessLocked tells whether a segment for l should fail at once. One request
+// at a time still goes out, to find out.
+func (p *Producer) hopelessLocked(l *lane) bool {
+	return l.inFlight > 0 && p.downLocked(l)
+}
+
+func (p *Producer) down(l *lane) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.downLocked(l)
+}

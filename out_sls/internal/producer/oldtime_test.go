@@ -1,0 +1,126 @@
+package producer
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/tests/slsfake"
+)
+
+// aged is a chunk of n events of which every third is a month old. In a bubble
+// the clock starts at 2000-01-01.
+func aged(n int) []byte {
+	var c []byte
+	for i := range n {
+		t := time.Now()
+		if i%3 == 0 {
+			t = t.AddDate(0, -1, 0)
+		}
+		c = append(c, eventAt(t, i, 10)...)
+	}
+	return c
+}
+
+func runAged(t *testing.T, set string, fn func(t *testing.T, b *bench)) {
+	runWith(t, slsfake.Config{CheckLogTime: true}, set, fn)
+}
+
+func TestOldLogIsSentWithTheCurrentTime(t *testing.T) {
+	runAged(t, "", func(t *testing.T, b *bench) {
+		require.Equal(t, OK, b.flush(aged(300)))
+		b.requireOnce(0, 300)
+		rewritten := 0
+		for _, l := range b.sls.Logs("pro", "logs") {
+			require.WithinDuration(t, time.Now(), time.Unix(int64(l.Time), 0), time.Minute)
+			last := l.Contents[len(l.Contents)-1]
+			if last.Key == origTimeKey {
+				rewritten++
+				require.Equal(t, time.Now().AddDate(0, -1, 0).UTC().Format(time.RFC3339Nano), last.Value)
+			}
+		}
+		require.Equal(t, 100, rewritten)
+		require.EqualValues(t, 100, b.Stats().Rewritten)
+		require.LessOrEqual(t, b.Stats().Requests, uint64(2), "found by their time, not by halving")
+	})
+}
+
+func TestOldLogGoesToTheDeadLetters(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "dead")
+	runAged(t, "old_log_time=dead_letter dead_letter_file="+file, func(t *testing.T, b *bench) {
+		require.Equal(t, OK, b.flush(aged(30)))
+		require.Len(t, b.stored(), 20)
+		require.Len(t, letters(t, file), 10)
+	})
+}
+
+func TestOldLogIsDropped(t *testing.T) {
+	runAged(t, "old_log_time=drop", func(t *testing.T, b *bench) {
+		require.Equal(t, Error, b.flush(aged(30)))
+		require.Len(t, b.stored(), 20)
+		require.EqualValues(t, 10, b.Stats().Lost)
+	})
+}
+
+func TestChunkOfOldLogsOnly(t *testing.T) {
+	for _, policy := range []string{oldTimeRewrite, oldTimeDrop} {
+		t.Run(policy, func(t *testing.T) {
+			runAged(t, "old_log_time="+policy, func(t *testing.T, b *bench) {
+				var c []byte
+				for i := range 50 {
+					c = append(c, eventAt(time.Unix(0, 0), i, 10)...)
+				}
+				if policy == oldTimeRewrite {
+					require.Equal(t, OK, b.flush(c))
+					b.requireOnce(0, 50)
+				} else {
+					require.Equal(t, Error, b.flush(c))
+					require.Empty(t, b.stored())
+				}
+			})
+		})
+	}
+}
+
+// A log's own time is never touched unless SLS refuses it.
+func TestTimeThatSLSTakesIsNotTouched(t *testing.T) {
+	run(t, "", func(t *testing.T, b *bench) {
+		require.Equal(t, OK, b.flush(aged(30)))
+		require.Zero(t, b.Stats().Rewritten)
+	})
+}
+
+// Even if the clocks disagree about what is old, the log that SLS means is found.
+func TestOldLogByTheServersClockOnly(t *testing.T) {
+	runAged(t, "", func(t *testing.T, b *bench) {
+		var c []byte
+		for i := range 20 {
+			at := time.Now()
+			if i == 7 {
+				at = at.Add(-7*24*time.Hour + 30*time.Second) // not old here
+			}
+			c = append(c, eventAt(at, i, 10)...)
+		}
+		b.sls.SetClockOffset(5 * time.Minute)
+		require.Equal(t, OK, b.flush(c))
+		b.requireOnce(0, 20)
+		require.EqualValues(t, 1, b.Stats().Rewritten)
+	})
+}
+
+func TestRewrittenLogsThatWereNotSentComeBack(t *testing.T) {
+	runAged(t, "max_retries=0", func(t *testing.T, b *bench) {
+		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
+			if c.N == 2 {
+				c.Fail(500, "InternalServerError", "")
+			}
+		})
+		defer remove()
+		c := aged(30)
+		require.Equal(t, Retry, b.flush(c))
+		require.Equal(t, OK, b.flush(c))
+		b.requireOnce(0, 30)
+	})
+}

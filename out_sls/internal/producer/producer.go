@@ -1,0 +1,237 @@
+package producer
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"fluent-bit-sls/out_sls/internal/route"
+	"fluent-bit-sls/shared/sls"
+)
+
+// Result is what a flush tells the engine, with the engine's own numbers.
+type Result int
+
+// The three answers to a flush.
+const (
+	Error Result = 0 // some records can never be delivered; the others are
+	OK    Result = 1 // SLS has accepted every record
+	Retry Result = 2 // something may still succeed: hand the chunk back later
+)
+
+// Producer delivers chunks. It is safe for concurrent use.
+type Producer struct {
+	cfg    Config
+	client *sls.Client
+	router *route.Router
+	log    *errorLog
+	stats  counters
+
+	budget  *semaphore.Weighted
+	buffers buffers
+	letters *deadLetters // nil: what SLS refuses is dropped
+
+	ctx    context.Context // ends requests in flight, when Stop's time is up
+	cancel context.CancelFunc
+	drain  chan struct{} // closed by Stop: no request is sent again
+	wg     sync.WaitGroup
+
+	// mu guards what follows, and every outcome and flight. It is taken per
+	// segment and per request, never per record; nothing is sent, logged or
+	// waited for while it is held.
+	mu      sync.Mutex
+	stopped bool
+	lanes   map[laneID]*lane
+	memory  *memory
+}
+
+// New returns a producer that sends through client, which it does not close.
+func New(cfg Config, router *route.Router, client *sls.Client, log *slog.Logger) *Producer {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &Producer{
+		cfg: cfg, client: client, router: router, log: newErrorLog(log, cfg.LogInterval),
+		budget: semaphore.NewWeighted(int64(cfg.MemoryLimit)),
+		ctx:    ctx, cancel: cancel, drain: make(chan struct{}),
+		lanes: map[laneID]*lane{}, memory: newMemory(),
+	}
+	if cfg.DeadLetterFile != "" {
+		p.letters = &deadLetters{path: cfg.DeadLetterFile, limit: int64(cfg.DeadLetterSize)}
+	}
+	return p
+}
+
+// Flush delivers one chunk: the events of one tag. It returns when SLS has
+// answered for every segment, or after flush_timeout, or when ctx ends; what is
+// in flight then goes on and is remembered. It does not keep chunk.
+func (p *Producer) Flush(ctx context.Context, tag string, chunk []byte) Result {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.FlushTimeout)
+	defer cancel()
+	f := newFlight()
+	known, ok := p.begin(tag, chunk)
+	if !ok {
+		return Retry
+	}
+	c := cutter{producer: p, tag: tag, full: func(s *segment) bool { return p.submit(ctx, f, known, s) }}
+	taken, whole := c.cut(chunk)
+	if !taken {
+		p.giveUp(f, known)
+	}
+
+	p.mu.Lock()
+	f.closeLocked() // the chunk is cut
+	p.mu.Unlock()
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		p.abandon(f)
+	}
+	return p.end(f, whole, tag, chunk)
+}
+
+// begin admits a flush and returns what is remembered of its chunk. The chunk is
+// hashed only while something is remembered: seldom.
+func (p *Producer) begin(tag string, chunk []byte) ([]*outcome, bool) {
+	p.mu.Lock()
+	empty, stopped := p.memory.empty(), p.stopped
+	p.mu.Unlock()
+	if stopped || empty {
+		return nil, !stopped
+	}
+	id := p.memory.identify(tag, chunk)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.memory.take(id), true
+}
+
+// end derives the answer. A chunk that is to come back leaves its outcomes.
+func (p *Producer) end(f *flight, whole bool, tag string, chunk []byte) Result {
+	p.mu.Lock()
+	failed, lost := f.failed, f.lost
+	p.mu.Unlock()
+	switch {
+	case failed:
+		p.remember(f, tag, chunk)
+		return Retry
+	case !lost && whole:
+		return OK
+	case p.letters == nil:
+		return Error
+	}
+	if err := p.bury(f, tag, chunk); err != nil {
+		p.log.report(slog.LevelError, "dead letters", "cannot keep what SLS refuses, the chunk is handed back", "error", err)
+		p.remember(f, tag, chunk)
+		return Retry
+	}
+	return OK
+}
+
+func (p *Producer) remember(f *flight, tag string, chunk []byte) {
+	id := p.memory.identify(tag, chunk)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.memory.put(id, f.outcomes)
+}
+
+// bury writes what SLS will never take of a chunk to the dead-letter file. By now
+// every outcome is settled. The originals are found by cutting the chunk again.
+func (p *Producer) bury(f *flight, tag string, chunk []byte) error {
+	var lines []byte
+	buried, now, number := 0, time.Now(), 0
+	add := func(l letter) {
+		lines = l.append(lines, now)
+		buried++
+	}
+	c := cutter{producer: p, tag: tag}
+	c.full = func(s *segment) bool {
+		for _, lost := range f.outcomes[number].lost {
+			at := s.places[lost.index]
+			add(letter{reason: lost.reason, tag: tag, dest: s.dest, offset: at.offset, bytes: chunk[at.offset : at.offset+at.size]})
+		}
+		number++
+		p.buffers.put(s.buf)
+		return true
+	}
+	c.unread = func(offset int, bytes []byte, reason string) {
+		add(letter{reason: reason, tag: tag, offset: offset, bytes: bytes})
+	}
+	c.cut(chunk)
+	if err := p.letters.write(lines); err != nil {
+		return err
+	}
+	p.stats.buried.Add(uint64(buried))
+	return nil
+}
+
+// abandon takes f off everything it still waits for. Segments that nobody else
+// waits for leave their queue; those in flight go on, and are remembered.
+func (p *Producer) abandon(f *flight) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f.failed = true
+	for _, o := range f.outcomes {
+		if o.state != statePending {
+			continue
+		}
+		o.waiters = slices.DeleteFunc(o.waiters, func(w *flight) bool { return w == f })
+		if len(o.waiters) > 0 || o.wake == nil {
+			continue
+		}
+		select {
+		case o.wake <- struct{}{}:
+		default: // a wake-up is waiting already
+		}
+	}
+	for _, l := range p.lanes {
+		for _, q := range l.queues {
+			p.dropLocked(q, abandoned)
+		}
+	}
+}
+
+// settleLocked ends the delivery of a segment, once: it gives its bytes back and
+// tells the flushes that wait for it. The outcome says how it went.
+func (p *Producer) settleLocked(s *segment) {
+	p.budget.Release(s.weight)
+	p.buffers.put(s.buf)
+	s.buf = nil
+	o := s.outcome
+	for _, f := range o.waiters {
+		f.settleLocked(o)
+	}
+	o.waiters, o.wake = nil, nil
+}
+
+// Stop ends the producer: no new flush is taken, no request is sent again, those
+// in flight may finish until ctx ends and are then cut off. When it returns no
+// goroutine is left. It is safe to call more than once.
+func (p *Producer) Stop(ctx context.Context) {
+	p.mu.Lock()
+	if !p.stopped {
+		p.stopped = true
+		close(p.drain)
+		for _, l := range p.lanes {
+			p.startLocked(l) // what lingers does not, from now on
+		}
+	}
+	p.mu.Unlock()
+	idle := make(chan struct{})
+	go func() {
+		p.wg.Wait()
+		close(idle)
+	}()
+	select {
+	case <-idle:
+	case <-ctx.Done():
+	}
+	p.cancel()
+	<-idle
+	if p.letters != nil {
+		if err := p.letters.close(); err != nil {
+			p.log.report(slog.LevelError, "dead letters", "cannot close the dead-letter file", "error", err)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package producer
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"fluent-bit-sls/shared/sls"
+)
+
+// Stats counts what an instance has done since it began.
+type Stats struct {
+	Records   uint64 // accepted by SLS
+	BytesRaw  uint64 // of accepted log groups before compression
+	BytesWire uint64 // of accepted log groups after compression
+	Requests  uint64 // sent, whatever the answer
+	Retries   uint64 // requests sent again by the producer itself
+	Skipped   uint64 // segments of a returned chunk that were delivered or in flight already
+	Ambiguous uint64 // requests that SLS may have accepted without a clear answer
+	Lost      uint64 // records that SLS refused for good, and values that are no events
+	Buried    uint64 // of those, the ones in the dead-letter file
+	Rewritten uint64 // logs sent with another time, because SLS refused theirs
+	Corrupt   uint64 // chunks that could not be read to their end
+}
+
+type counters struct {
+	records, bytesRaw, bytesWire, requests, retries, skipped, ambiguous, lost, buried, rewritten, corrupt atomic.Uint64
+}
+
+// Stats is a snapshot of the counters.
+func (p *Producer) Stats() Stats {
+	c := &p.stats
+	return Stats{
+		Records: c.records.Load(), BytesRaw: c.bytesRaw.Load(), BytesWire: c.bytesWire.Load(),
+		Requests: c.requests.Load(), Retries: c.retries.Load(), Skipped: c.skipped.Load(),
+		Ambiguous: c.ambiguous.Load(), Lost: c.lost.Load(), Buried: c.buried.Load(), Rewritten: c.rewritten.Load(), Corrupt: c.corrupt.Load(),
+	}
+}
+
+// maxErrorKeys bounds what errorLog remembers; the keys are error codes, and a
+// server could make up any number of them.
+const maxErrorKeys = 64
+
+// errorLog writes at most one line an interval about each kind of error, with
+// the number of those that were not written.
+type errorLog struct {
+	log      *slog.Logger
+	interval time.Duration
+
+	mu   sync.Mutex // guards seen
+	seen map[string]*repeated
+}
+
+type repeated struct {
+	last       time.Time
+	suppressed int
+}
+
+func newErrorLog(log *slog.Logger, interval time.Duration) *errorLog {
+	return &errorLog{log: log, interval: interval, seen: map[string]*repeated{}}
+}
+
+// report logs msg, as a warning or an error, unless a line under the same key was written less than an
+// interval ago.
+func (l *errorLog) report(level slog.Level, key, msg string, attrs ...any) {
+	suppressed, due := l.due(key)
+	if !due {
+		return
+	}
+	if suppressed > 0 {
+		attrs = append(attrs, "times_before", suppressed)
+	}
+	if level < slog.LevelError {
+		l.log.Warn(msg, attrs...)
+		return
+	}
+	l.log.Error(msg, attrs...)
+}
+
+func (l *errorLog) due(key string) (suppressed int, due bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.seen[key]
+	if r == nil {
+		if len(l.seen) >= maxErrorKeys {
+			clear(l.seen)
+		}
+		l.seen[key] = &repeated{last: time.Now()}
+		return 0, true
+	}
+	if time.Since(r.last) < l.interval {
+		r.suppressed++
+		return 0, false
+	}
+	suppressed = r.suppressed
+	r.last, r.suppressed = time.Now(), 0
+	return suppressed, true
+}
+
+// errorKey groups errors for the log: by SLS's code, or as those of the network.
+func errorKey(err error) string {
+	var e *sls.Error
+	if errors.As(err, &e) && e.Code != "" {
+		return e.Code
+	}
+	return "network"
+}

@@ -1,0 +1,141 @@
+package producer
+
+import (
+	"sync"
+	"time"
+
+	"fluent-bit-sls/out_sls/internal/route"
+	"fluent-bit-sls/shared/loggroup"
+)
+
+// segment is the part of one chunk that goes to one destination, up to
+// batch_bytes or batch_count: the unit of queueing and of acknowledgement.
+type segment struct {
+	dest    route.Destination
+	buf     []byte // encoded Log messages, each a field of the LogGroup
+	logs    int
+	runs    []span    // what an earlier delivery left to be sent; nil = all
+	weight  int64     // what it takes from the memory budget
+	since   time.Time // when it was queued
+	outcome *outcome
+	places  []place // of each log in the chunk; only to bury some of them
+}
+
+// place is where an event lies in its chunk.
+type place struct{ offset, size int }
+
+func (s *segment) add(e *loggroup.Event, locate bool) {
+	s.logs++
+	if locate {
+		s.places = append(s.places, place{e.Offset, e.Size})
+	}
+}
+
+// pieces are the parts of s that are to be sent, in order.
+func (s *segment) pieces() []piece {
+	d := &delivery{segment: s}
+	if s.runs == nil {
+		d.open = 1
+		return []piece{{of: d, body: s.buf, span: span{logs: s.logs}}}
+	}
+	var pieces []piece
+	from, log := 0, 0
+	for _, r := range s.runs {
+		from += logsSize(s.buf[from:], r.first-log)
+		size := logsSize(s.buf[from:], r.logs)
+		pieces = append(pieces, piece{of: d, body: s.buf[from : from+size], span: r})
+		from, log = from+size, r.first+r.logs
+	}
+	d.open = len(pieces)
+	return pieces
+}
+
+// logsSize is the size of the first n Log messages of b.
+func logsSize(b []byte, n int) int {
+	at := 0
+	for range n {
+		size, err := loggroup.NextLog(b[at:])
+		if err != nil {
+			return len(b) // not reached: this engine wrote them
+		}
+		at += size
+	}
+	return at
+}
+
+// span is a run of logs of a segment.
+type span struct{ first, logs int }
+
+// state is where the delivery of a segment stands.
+type state int
+
+const (
+	statePending   state = iota // queued or in flight
+	stateDelivered              // final: SLS has accepted every record but the lost ones
+	stateFailed                 // something is missing and may be sent again
+)
+
+// outcome outlives its segment: a chunk that comes back finds there what became
+// of each of its segments. Producer.mu guards it.
+type outcome struct {
+	state   state
+	lost    []lostLog     // what SLS refused for good
+	missing []span        // failed: what is to be sent again, in order; nil = all
+	waiters []*flight     // flushes that wait for it; none = nobody needs it any more
+	wake    chan struct{} // in flight: tells the request that the last waiter left
+}
+
+// lostLog is a log that SLS will never take: its place in the segment, and why.
+type lostLog struct {
+	index  int
+	reason string
+}
+
+// flight is one Flush call. Producer.mu guards all but done.
+type flight struct {
+	outcomes []*outcome // by segment number
+	open     int        // outcomes still pending, plus one while the chunk is being cut
+	lost     bool
+	failed   bool
+	done     chan struct{} // closed when open reaches 0
+}
+
+func newFlight() *flight { return &flight{open: 1, done: make(chan struct{})} }
+
+// settleLocked takes note of an outcome that is no longer pending.
+func (f *flight) settleLocked(o *outcome) {
+	f.lost = f.lost || len(o.lost) > 0
+	f.failed = f.failed || o.state == stateFailed
+	f.closeLocked()
+}
+
+func (f *flight) closeLocked() {
+	if f.open--; f.open == 0 {
+		close(f.done)
+	}
+}
+
+// Bounds of the buffers that are kept for reuse. Larger ones than a full request
+// with the record that overshot it, and such as are cheap to make, are left to
+// the collector.
+const (
+	minPooled = 64 << 10
+	maxPooled = 8 << 20
+)
+
+// buffers recycles byte slices among the segments and requests of an instance.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) get() []byte {
+	if p, ok := b.pool.Get().(*[]byte); ok {
+		return (*p)[:0]
+	}
+	return nil
+}
+
+func (b *buffers) put(buf []byte) {
+	if cap(buf) < minPooled || cap(buf) > maxPooled {
+		return
+	}
+	b.pool.Put(&buf)
+}

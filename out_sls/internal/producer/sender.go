@@ -1,0 +1,268 @@
+package producer
+
+import (
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"fluent-bit-sls/shared/loggroup"
+	"fluent-bit-sls/shared/sls"
+)
+
+// request is what one call to SLS carries: whole segments of one destination,
+// or, after SLS refused them together, parts of them.
+type request struct {
+	queue  *queue
+	pieces []piece
+	wake   chan struct{} // something left that may have been the last waiter
+}
+
+// piece is a run of logs of one segment.
+type piece struct {
+	span
+	of        *delivery
+	body      []byte // encoded Log messages
+	rewritten bool   // with another time, because SLS did not take its own
+}
+
+// delivery gathers what becomes of the pieces of one segment. One goroutine owns
+// it: the pieces of a segment never leave the request that took it.
+type delivery struct {
+	segment *segment
+	open    int // pieces without an answer
+	lost    []lostLog
+	missing []span // pieces that failed, in order
+}
+
+// newRequest is called with Producer.mu held.
+func newRequest(q *queue, segments []*segment) *request {
+	r := &request{queue: q, wake: make(chan struct{}, 1)}
+	for _, s := range segments {
+		s.outcome.wake = r.wake
+		r.pieces = append(r.pieces, s.pieces()...)
+	}
+	return r
+}
+
+// part is a request for some of the pieces of r.
+func (r *request) part(pieces ...piece) *request {
+	return &request{queue: r.queue, pieces: pieces, wake: r.wake}
+}
+
+// deliver sends r until every piece has its answer.
+func (p *Producer) deliver(r *request) {
+	body := p.encode(r)
+	defer func() { p.buffers.put(body.Data) }()
+	for attempt := 0; ; attempt++ {
+		begin := time.Now()
+		err := p.put(r, body)
+		p.learn(r.queue.lane, begin, err)
+		if err == nil {
+			p.finish(r)
+			return
+		}
+		class := sls.ClassOf(err)
+		if class == sls.ClassSplit && isOldTime(err) && p.mendTimes(r, err) {
+			if len(r.pieces) == 0 {
+				return
+			}
+			p.buffers.put(body.Data)
+			body, attempt = p.encode(r), -1
+			continue
+		}
+		if class == sls.ClassSplit {
+			p.split(r, err)
+			return
+		}
+		p.report(r, err)
+		if !p.retryable(class, attempt) || p.down(r.queue.lane) {
+			p.fail(r)
+			return
+		}
+		if !p.pause(r, attempt, err) {
+			return
+		}
+		p.stats.retries.Add(1)
+	}
+}
+
+// retryable tells whether sending again soon makes sense. What only a change of
+// the configuration can mend goes back to the engine at once, which paces it.
+func (p *Producer) retryable(class sls.Class, attempt int) bool {
+	switch class {
+	case sls.ClassRetry, sls.ClassThrottle, sls.ClassClock:
+		return attempt < p.cfg.MaxRetries
+	default:
+		return false
+	}
+}
+
+// encode builds the compressed log group of r in a pooled buffer.
+func (p *Producer) encode(r *request) sls.Body {
+	raw := p.buffers.get()
+	for _, pc := range r.pieces {
+		raw = append(raw, pc.body...)
+	}
+	raw = loggroup.AppendGroupFields(raw, r.queue.dest.Topic, r.queue.dest.Source, nil)
+	raw = append(raw, r.queue.dest.Tags...)
+	codec := sls.Codec(p.cfg.Codec)
+	if codec == sls.None {
+		return sls.Body{Data: raw, RawSize: len(raw), Codec: codec}
+	}
+	body := sls.Body{Data: sls.Compress(codec, p.buffers.get(), raw), RawSize: len(raw), Codec: codec}
+	p.buffers.put(raw)
+	return body
+}
+
+func (p *Producer) put(r *request, body sls.Body) error {
+	p.stats.requests.Add(1)
+	err := p.client.Logstore(r.queue.dest.Project, r.queue.dest.Logstore).PutLogs(p.ctx, body, r.queue.dest.HashKey)
+	if err == nil {
+		for _, pc := range r.pieces {
+			p.stats.records.Add(uint64(pc.logs))
+		}
+		p.stats.bytesRaw.Add(uint64(body.RawSize))
+		p.stats.bytesWire.Add(uint64(len(body.Data)))
+		return nil
+	}
+	var e *sls.Error
+	if errors.As(err, &e) && e.Ambiguous {
+		p.stats.ambiguous.Add(1)
+	}
+	return err
+}
+
+// pause waits before the next attempt: exponential, jittered, never shorter than
+// SLS asked for. When it is false, r has failed, because nobody waits for it any
+// more or the producer stops.
+func (p *Producer) pause(r *request, attempt int, err error) bool {
+	d := backoff(p.cfg.RetryBase, p.cfg.RetryMax, attempt)
+	var e *sls.Error
+	if errors.As(err, &e) {
+		d = max(d, e.RetryAfter)
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for !p.failAbandoned(r) {
+		select {
+		case <-timer.C:
+			return !p.failAbandoned(r)
+		case <-p.drain:
+			p.fail(r)
+			return false
+		case <-r.wake:
+		}
+	}
+	return false
+}
+
+// failAbandoned fails r if no flush waits for anything it carries. Both under one
+// lock: a flush that comes in between would join a request about to fail.
+func (p *Producer) failAbandoned(r *request) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if slices.ContainsFunc(r.pieces, func(pc piece) bool { return len(pc.of.segment.outcome.waiters) > 0 }) {
+		return false
+	}
+	p.failPiecesLocked(r)
+	return true
+}
+
+// backoff is between half and the whole of base doubled attempt times, at most
+// limit.
+func backoff(base, limit time.Duration, attempt int) time.Duration {
+	d := limit
+	if attempt < 32 && base < limit>>attempt {
+		d = base << attempt
+	}
+	return d/2 + rand.N(d/2+1) //nolint:gosec // jitter is no secret
+}
+
+// split isolates the record that SLS refuses: first the pieces of r apart, then
+// halves of a piece. A record that is refused alone can never be stored.
+func (p *Producer) split(r *request, err error) {
+	if len(r.pieces) > 1 {
+		for _, pc := range r.pieces {
+			p.deliver(r.part(pc))
+		}
+		return
+	}
+	pc := r.pieces[0]
+	if pc.logs > 1 {
+		first, second := pc.halve()
+		pc.of.open++
+		p.deliver(r.part(first))
+		p.deliver(r.part(second))
+		return
+	}
+	p.refuse(r, pc, err)
+	p.finish(r)
+}
+
+// refuse takes note that SLS will never take the one record of a piece.
+func (p *Producer) refuse(r *request, pc piece, err error) {
+	p.stats.lost.Add(1)
+	p.log.report(slog.LevelError, "refused", "SLS refuses a record for good",
+		"project", r.queue.dest.Project, "logstore", r.queue.dest.Logstore, "bytes", len(pc.body), "error", err)
+	pc.of.lost = append(pc.of.lost, lostLog{index: pc.first, reason: errorKey(err)})
+}
+
+// halve cuts a piece of at least two logs at a log boundary.
+func (pc piece) halve() (first, second piece) {
+	half := pc.logs / 2
+	n := logsSize(pc.body, half)
+	first = piece{of: pc.of, body: pc.body[:n], span: span{pc.first, half}, rewritten: pc.rewritten}
+	second = piece{of: pc.of, body: pc.body[n:], span: span{pc.first + half, pc.logs - half}, rewritten: pc.rewritten}
+	return first, second
+}
+
+// fail settles r as not delivered.
+func (p *Producer) fail(r *request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failPiecesLocked(r)
+}
+
+func (p *Producer) failPiecesLocked(r *request) {
+	for _, pc := range r.pieces {
+		pc.of.missing = append(pc.of.missing, pc.span)
+	}
+	p.finishLocked(r)
+}
+
+// finish settles the segments of which no piece is open after those of r.
+func (p *Producer) finish(r *request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.finishLocked(r)
+}
+
+func (p *Producer) finishLocked(r *request) {
+	for _, pc := range r.pieces {
+		d := pc.of
+		if d.open--; d.open > 0 {
+			continue
+		}
+		o := d.segment.outcome
+		o.lost = append(o.lost[:len(o.lost):len(o.lost)], d.lost...)
+		o.state, o.missing = stateDelivered, d.missing
+		if d.missing != nil {
+			o.state = stateFailed
+		}
+		p.settleLocked(d.segment)
+	}
+}
+
+// report logs a failed request. What only the operator can mend is an error.
+func (p *Producer) report(r *request, err error) {
+	level := slog.LevelError
+	switch sls.ClassOf(err) {
+	case sls.ClassRetry, sls.ClassThrottle, sls.ClassClock:
+		level = slog.LevelWarn
+	default:
+	}
+	p.log.report(level, errorKey(err), "cannot write to SLS, the data is kept and sent again",
+		"project", r.queue.dest.Project, "logstore", r.queue.dest.Logstore, "error", err)
+}

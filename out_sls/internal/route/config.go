@@ -1,0 +1,122 @@
+package route
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"fluent-bit-sls/shared/option"
+)
+
+// Config is what the user sets about destinations.
+type Config struct {
+	Project         string // template
+	Logstore        string // template
+	DefaultProject  string
+	DefaultLogstore string
+	Topic           string        // template
+	Source          string        // template; "" = the host name
+	Tags            []option.Pair // values are templates
+	HashKey         string        // template; "" = load-balanced
+	HashBuckets     int           // power of two; 0 = every hash is its own
+	MaxDestinations int
+}
+
+// Options declares the options that fill c.
+func (c *Config) Options() []option.Option {
+	const name, text = "a name or a template", "text or a template"
+	return []option.Option{
+		{Name: "project", Dst: &c.Project, Required: true, Check: checkName(&projectRules), Allowed: name, Help: "SLS project to write to"},
+		{Name: "logstore", Dst: &c.Logstore, Required: true, Check: checkName(&logstoreRules), Allowed: name, Help: "logstore to write to"},
+		{Name: "default_project", Dst: &c.DefaultProject, Check: projectRules.check, Allowed: "a name", Help: "project of the records for which `project`, a template, gives none"},
+		{Name: "default_logstore", Dst: &c.DefaultLogstore, Check: logstoreRules.check, Allowed: "a name", Help: "logstore of the records for which `logstore`, a template, gives none"},
+		{Name: "topic", Dst: &c.Topic, Check: checkText(maxTopic), Allowed: text, Help: "topic of the log groups (`__topic__`)"},
+		{Name: "source", Dst: &c.Source, Check: checkText(maxTopic), Allowed: text, Help: "source of the log groups (`__source__`); the host name when not set"},
+		{Name: "tags", Dst: &c.Tags, Check: checkTags, Allowed: "`key=value`, comma-separated, a value being text or a template", Help: "tags of the log groups (`__tag__:key`)"},
+		{Name: "hash_key", Dst: &c.HashKey, Check: checkText(0), Allowed: text, Help: "records with the same value go to the same shard; without it they are spread evenly over the shards"},
+		{Name: "hash_buckets", Dst: &c.HashBuckets, Default: "64", Min: "0", Max: "256", Check: checkBuckets, Allowed: "a power of two up to `256`, or `0`", Help: "number of parts of the hash space that records with a `hash_key` are sorted into; 0 gives each value a place, and a request, of its own"},
+		{Name: "max_destinations", Dst: &c.MaxDestinations, Default: "1000", Min: strconv.Itoa(leastDestinations), Max: "100000", Help: "destinations that a flush keeps open at once; the least recently used one is sent and forgotten for the next"},
+	}
+}
+
+// leastDestinations is the lowest max_destinations.
+const leastDestinations = 16
+
+// Validate checks what no option can check alone: the error holds every problem,
+// each naming option and value. Options that are not set are not its concern.
+func (c *Config) Validate() error {
+	return errors.Join(
+		requireDefault("project", c.Project, "default_project", c.DefaultProject),
+		requireDefault("logstore", c.Logstore, "default_logstore", c.DefaultLogstore),
+	)
+}
+
+// requireDefault refuses a name that a record could leave out.
+func requireDefault(name, value, fallbackName, fallback string) error {
+	t, err := parse(value)
+	if err != nil || fallback != "" {
+		return nil //nolint:nilerr // the option's own check reports what is no template
+	}
+	if p := t.mandatory(); p != nil {
+		return fmt.Errorf("option %s = %q: %w", name, value,
+			syntaxError(value, p.at, "this variable may be missing: give it a default, as in $key|default, or set %s", fallbackName))
+	}
+	return nil
+}
+
+func checkName(rules *nameRules) func(string) error {
+	return func(value string) error {
+		t, err := parse(value)
+		if err != nil {
+			return err
+		}
+		if t.needs == needNothing {
+			return rules.check(t.static())
+		}
+		return rules.checkTemplate(&t)
+	}
+}
+
+// checkText accepts templates; a static text has at most limit bytes, 0 = any
+// number.
+func checkText(limit int) func(string) error {
+	return func(value string) error {
+		t, err := parse(value)
+		switch {
+		case err != nil:
+			return err
+		case !utf8.ValidString(value):
+			return errors.New("not valid UTF-8")
+		case limit > 0 && t.needs == needNothing && len(t.static()) > limit:
+			return fmt.Errorf("longer than %d bytes", limit)
+		}
+		return nil
+	}
+}
+
+// checkTags is called with a value that option has split already.
+func checkTags(value string) error {
+	for item := range strings.SplitSeq(value, ",") {
+		key, text, _ := strings.Cut(item, "=")
+		key, text = strings.TrimSpace(key), strings.TrimSpace(text)
+		err := checkText(maxTag)(text)
+		if !utf8.ValidString(key) {
+			err = errors.New("not valid UTF-8")
+		}
+		if err != nil {
+			return fmt.Errorf("tag %q: %w", key, err)
+		}
+	}
+	return nil
+}
+
+func checkBuckets(value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 0 || bits.OnesCount(uint(n)) > 1 {
+		return errors.New("not a power of two")
+	}
+	return nil
+}

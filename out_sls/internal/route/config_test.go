@@ -1,0 +1,100 @@
+package route
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/shared/option"
+)
+
+func TestOptions(t *testing.T) {
+	var c Config
+	require.Empty(t, option.Verify(c.Options(), option.Output))
+}
+
+// TestBadOptions: every problem names option, value and position.
+func TestBadOptions(t *testing.T) {
+	for _, c := range []struct{ name, value, want string }{
+		{"project", "My.Proj", `option project = "My.Proj": position 3: a project name cannot hold "."`},
+		{"logstore", "$ns|", `option logstore = "$ns|": position 5: no default behind |`},
+		{"default_project", "a_b", `option default_project = "a_b": position 2: a project name cannot hold "_"`},
+		{"default_logstore", "$x", `option default_logstore = "$x": position 1: a logstore name cannot hold "$"`},
+		{"topic", "a $", `option topic = "a $": position 3: neither`},
+		{"topic", strings.Repeat("x", 129), "longer than 128 bytes"},
+		{"topic", "\xff", "not valid UTF-8"},
+		{"source", strings.Repeat("x", 129), "longer than 128 bytes"},
+		{"source", "$1", "position 1: there is no regular expression"},
+		{"hash_key", "$a[", "position 3: ['key'] or [n] expected"},
+		{"tags", "env=prod,ns=$a[", `tag "ns": position 3: ['key'] or [n] expected`},
+		{"tags", "env=" + strings.Repeat("x", 1025), `tag "env": longer than 1024 bytes`},
+		{"tags", "\xff=a", "not valid UTF-8"},
+		{"tags", "a=1,a=2", "repeats a key"},
+		{"hash_buckets", "48", "not a power of two; allowed: a power of two up to `256`, or `0`"},
+		{"hash_buckets", "512", "too large"},
+		{"hash_buckets", "-1", "too small"},
+		{"max_destinations", "15", "too small"},
+	} {
+		var cfg Config
+		given := option.Map{"project": "proj", "logstore": "logs", c.name: c.value}
+		err := option.Parse(given, cfg.Options())
+		require.ErrorContains(t, err, "option "+c.name+" = ")
+		require.ErrorContains(t, err, c.want)
+		require.Len(t, option.Problems(err), 1)
+	}
+}
+
+func TestGoodOptions(t *testing.T) {
+	for _, buckets := range []string{"0", "1", "2", "64", "256"} {
+		require.NotPanics(t, func() { parsed(t, "hash_buckets", buckets) })
+	}
+	c := parsed(t)
+	require.Equal(t, 64, c.HashBuckets)
+	require.Equal(t, 1000, c.MaxDestinations)
+	require.NoError(t, c.Validate())
+}
+
+func TestNamesNeedADefault(t *testing.T) {
+	for _, c := range []struct {
+		project, logstore, defaultProject, defaultLogstore string
+		want                                               []string
+	}{
+		{project: "p", logstore: "$ns|none"},
+		{project: "p", logstore: "$ns", defaultLogstore: "misc"},
+		{project: "$TAG|none", logstore: "x-$ns|$pod|none"},
+		{project: "p", logstore: "x-$ns|none-$pod", want: []string{
+			`option logstore = "x-$ns|none-$pod": position 12: this variable may be missing: give it a default, as in $key|default, or set default_logstore`,
+		}},
+		{project: "p", logstore: "$TAG", defaultProject: "p", want: []string{`option logstore = "$TAG": position 1: this`}},
+		{project: "$a", logstore: "$TAG[1]", want: []string{
+			`option project = "$a": position 1: this variable may be missing: give it a default, as in $key|default, or set default_project`,
+			`option logstore = "$TAG[1]": position 1`,
+		}},
+		{}, // not set: another check's concern
+	} {
+		cfg := Config{
+			Project: c.project, Logstore: c.logstore, DefaultProject: c.defaultProject, DefaultLogstore: c.defaultLogstore,
+		}
+		problems := option.Problems(cfg.Validate())
+		require.Len(t, problems, len(c.want))
+		for i, want := range c.want {
+			require.Contains(t, problems[i], want)
+		}
+		_, err := New(cfg)
+		require.Equal(t, len(c.want) > 0, err != nil)
+	}
+}
+
+func TestNewRefusesBadTemplates(t *testing.T) {
+	for _, cfg := range []Config{
+		{Project: "$"},
+		{Logstore: "$1"},
+		{Topic: "$["},
+		{Tags: []option.Pair{{Key: "k", Value: "${X"}}},
+		{HashKey: "$-"},
+	} {
+		_, err := New(cfg)
+		require.ErrorContains(t, err, "position 1", cfg)
+	}
+}

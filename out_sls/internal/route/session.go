@@ -1,0 +1,171 @@
+package route
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"fluent-bit-sls/shared/loggroup"
+)
+
+// Session routes the records of one flush. It is not for concurrent use.
+type Session struct {
+	router *Router
+	tag    string
+	known  *destinations
+	// fixed is the destination of every record, nil when records decide.
+	fixed *Target
+
+	key    []byte // values that fit, each behind its length: those of the tag and then those of a record
+	ofTag  int    // how much of key is of the tag
+	values []byte // of the last record before they are made to fit
+	last   *Target
+	spare  []byte // room for the next values
+
+	records      uint64
+	tagFallbacks uint64 // of each record
+	lastRecord   uint64 // of the last record
+	fallbacks    uint64 // of all records before
+	evicted      uint64
+}
+
+// maxKept bounds the buffers that a session keeps for the next flush.
+const maxKept = 64 << 10
+
+// Begin starts the flush of one chunk. End has to follow.
+func (r *Router) Begin(tag string) *Session {
+	s, _ := r.sessions.Get().(*Session) // the pool's New makes nothing else
+	s.begin(tag)
+	return s
+}
+
+func (s *Session) begin(tag string) {
+	r := s.router
+	s.tag = tag
+	s.known.begin()
+	if len(r.fields) == 0 {
+		s.fixed = &r.static
+		return
+	}
+	for i := range r.fields[:r.ofTag] {
+		f := &r.fields[i]
+		value, ok := f.template.appendTo(s.spare[:0], tag, nil)
+		s.spare = value
+		if s.appendField(f, value, ok) {
+			s.tagFallbacks++
+		}
+	}
+	s.ofTag = len(s.key)
+	if r.ofTag == len(r.fields) {
+		s.fixed = s.find()
+	}
+}
+
+// Route returns where ev goes. The same destination is the same pointer until the
+// session has more than max_destinations. It is valid until End, what it points to
+// must not be changed; a copy of the Destination stays valid.
+func (s *Session) Route(ev *loggroup.Event) *Target {
+	s.records++
+	if s.fixed != nil {
+		return s.fixed
+	}
+	return s.route(ev.Record)
+}
+
+func (s *Session) route(record []byte) *Target {
+	s.readValues(record)
+	if s.last != nil && bytes.Equal(s.spare, s.values) {
+		s.fallbacks += s.lastRecord
+		return s.last
+	}
+	s.values, s.spare = s.spare, s.values
+	s.key, s.lastRecord = s.key[:s.ofTag], 0
+	at := 0
+	for i := range s.router.fields[s.router.ofTag:] {
+		size := int(binary.LittleEndian.Uint32(s.values[at:]))
+		ok := s.values[at+4] != 0
+		at += valueHead
+		if s.appendField(&s.router.fields[s.router.ofTag+i], s.values[at:at+size], ok) {
+			s.lastRecord++
+		}
+		at += size
+	}
+	s.fallbacks += s.lastRecord
+	s.last = s.find()
+	return s.last
+}
+
+// valueHead is the size in front of each of Session.values: its length and
+// whether there is one at all.
+const valueHead = 5
+
+// readValues renders the templates that need the record into s.spare.
+func (s *Session) readValues(record []byte) {
+	b := s.spare[:0]
+	fields := s.router.fields[s.router.ofTag:]
+	for i := range fields {
+		head := len(b)
+		b = append(b, 0, 0, 0, 0, 0)
+		var ok bool
+		if b, ok = fields[i].template.appendTo(b, s.tag, record); ok {
+			b[head+4] = 1
+		}
+		binary.LittleEndian.PutUint32(b[head:], uint32(len(b)-head-valueHead))
+	}
+	s.spare = b
+}
+
+// appendField appends the value of f to the key, made to fit.
+func (s *Session) appendField(f *field, raw []byte, ok bool) (fallback bool) {
+	start := len(s.key)
+	s.key = append(s.key, 0)
+	s.key, fallback = s.router.appendValue(s.key, f, raw, ok)
+	size := len(s.key) - start - 1
+	if size < 0x80 {
+		s.key[start] = byte(size)
+		return fallback
+	}
+	// No value is longer than maxTag: two bytes are enough for its length.
+	s.key = append(s.key, 0)
+	copy(s.key[start+2:], s.key[start+1:])
+	binary.PutUvarint(s.key[start:], uint64(size))
+	return fallback
+}
+
+// find returns the destination of s.key.
+func (s *Session) find() *Target {
+	if t := s.known.find(s.key); t != nil {
+		return t
+	}
+	key := string(s.key)
+	t, evicted := s.known.add(key, s.router.destination(key))
+	if evicted {
+		s.evicted++
+	}
+	return t
+}
+
+// End ends the flush. The session must not be used again.
+func (s *Session) End() {
+	s.end()
+	s.router.sessions.Put(s)
+}
+
+// end keeps what is known, and room.
+func (s *Session) end() {
+	r := s.router
+	if n := s.fallbacks + s.records*s.tagFallbacks; n > 0 {
+		r.fallbacks.Add(n)
+	}
+	if s.evicted > 0 {
+		r.evicted.Add(s.evicted)
+	}
+	*s = Session{router: r, known: s.known, key: kept(s.key), values: kept(s.values), spare: kept(s.spare)}
+}
+
+// kept is b emptied for the next flush, nil when it is too large to keep.
+func kept(b []byte) []byte {
+	if cap(b) > maxKept {
+		return nil
+	}
+	return b[:0]
+}

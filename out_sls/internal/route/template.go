@@ -1,0 +1,123 @@
+package route
+
+import (
+	"strings"
+
+	"fluent-bit-sls/shared/loggroup"
+)
+
+// need is what it takes to render a template.
+type need int
+
+const (
+	needNothing need = iota
+	needTag
+	needRecord
+)
+
+// template is a parsed option.
+type template struct {
+	parts []part
+	needs need
+}
+
+// part is a text, or a variable with its default.
+type part struct {
+	at         int         // where it begins in the option, in bytes
+	text       string      // the text, or the default of a variable
+	alternates []reference // in order; nil = a text
+	optional   bool        // the variable has a default, be it empty
+}
+
+// reference is where a variable gets its value from.
+type reference struct {
+	from source
+	n    int // tag part
+	path []loggroup.Step
+}
+
+type source int
+
+const (
+	fromTag source = iota
+	fromTagPart
+	fromRecord
+)
+
+// static is the text of a template without variables.
+func (t *template) static() string {
+	var b strings.Builder
+	for i := range t.parts {
+		b.WriteString(t.parts[i].text)
+	}
+	return b.String()
+}
+
+// mandatory is the first variable without a default, nil when there is none.
+func (t *template) mandatory() *part {
+	for i := range t.parts {
+		if p := &t.parts[i]; p.alternates != nil && !p.optional {
+			return p
+		}
+	}
+	return nil
+}
+
+// appendTo appends the value of t. Without one, because a variable without a
+// default is missing, it is false and dst comes back as it was.
+func (t *template) appendTo(dst []byte, tag string, record []byte) ([]byte, bool) {
+	start := len(dst)
+	for i := range t.parts {
+		p, before := &t.parts[i], len(dst)
+		for a := range p.alternates {
+			if dst = p.alternates[a].appendTo(dst, tag, record); len(dst) > before {
+				break
+			}
+		}
+		switch {
+		case len(dst) > before:
+		case p.alternates == nil || p.optional:
+			dst = append(dst, p.text...)
+		default:
+			return dst[:start], false
+		}
+	}
+	return dst, true
+}
+
+// appendTo appends nothing for what is missing.
+func (r *reference) appendTo(dst []byte, tag string, record []byte) []byte {
+	switch r.from {
+	case fromTag:
+		return append(dst, tag...)
+	case fromTagPart:
+		return append(dst, tagPart(tag, r.n)...)
+	default:
+		value, ok := loggroup.Lookup(record, r.path)
+		if !ok || loggroup.IsNil(value) {
+			return dst
+		}
+		// Lookup has read all of the value: there is no error to come.
+		dst, _ = loggroup.AppendText(dst, value)
+		return dst
+	}
+}
+
+// tagPart is the n-th part of the tag between its dots, "" behind the last.
+func tagPart(tag string, n int) string {
+	start := 0
+	for i := range len(tag) {
+		if tag[i] != '.' {
+			continue
+		}
+		if n == 0 {
+			return tag[start:i]
+		}
+		n--
+		start = i + 1
+	}
+	if n == 0 {
+		return tag[start:]
+	}
+	return ""
+}
