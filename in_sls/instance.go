@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fluent-bit-sls/in_sls/internal/consumer"
+	"fluent-bit-sls/in_sls/internal/monitor"
 	"fluent-bit-sls/shared/flb"
 	"fluent-bit-sls/shared/option"
 	"fluent-bit-sls/shared/sls"
@@ -37,6 +38,7 @@ type instance struct {
 	host     *flb.Instance
 	log      *slog.Logger
 	client   *sls.Client
+	monitor  *monitor.Engine
 	consumer *consumer.Consumer
 	buffer   []byte // of collect, which the engine calls on one thread
 }
@@ -50,7 +52,9 @@ func start(host *flb.Instance, log *slog.Logger) error {
 	if err := errors.Join(option.Parse(host, opts), c.conn.Validate(), c.read.Check()); err != nil {
 		return err
 	}
-	client, err := sls.New(c.conn.ClientConfig("fluent-bit-sls-in/"+version, maxConns))
+	engineMonitor := monitor.New(c.read.MonitorURL, host.Name(), c.read.MonitorInputs)
+	c.read.Monitor = engineMonitor
+	client, err := sls.New(c.conn.ClientConfig("fluent-bit-sls-in/"+version, maxConns, log))
 	if err != nil {
 		return err
 	}
@@ -58,9 +62,12 @@ func start(host *flb.Instance, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	i := &instance{host: host, log: log, client: client, consumer: engine}
+	i := &instance{host: host, log: log, client: client, monitor: engineMonitor, consumer: engine}
 	if err := running.add(i); err != nil {
 		return err
+	}
+	for _, warning := range c.conn.Warnings() {
+		log.Warn(warning)
 	}
 	log.Info("started, version " + version + ": " + option.Effective(opts))
 	engine.Start()
@@ -94,6 +101,7 @@ func (i *instance) stop() {
 		i.log.Warn("stopped before every checkpoint was written: some records will be read again", "error", err)
 	}
 	i.client.Close()
+	i.monitor.Close()
 	i.host.Close()
 }
 

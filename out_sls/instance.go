@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"fluent-bit-sls/out_sls/internal/producer"
@@ -41,6 +43,19 @@ type instance struct {
 	log      *slog.Logger
 	client   *sls.Client
 	producer *producer.Producer
+	thread   int // the engine's own, which starts the sections
+	warned   sync.Once
+}
+
+// checkThread warns once when flushes run on the engine's own thread: the engine
+// does not tell a plugin how many workers its section has.
+func (i *instance) checkThread(id int) {
+	if id != i.thread {
+		return
+	}
+	i.warned.Do(func() {
+		i.log.Warn("flushes run on Fluent Bit's own thread and hold up inputs and timers: set `workers` in this section, e.g. workers 4")
+	})
 }
 
 // instances counts the live ones: the engine numbers them in the order in which
@@ -55,22 +70,26 @@ func fallbackName() string { return fmt.Sprintf("sls.%d", instances.Load()) }
 func start(host *flb.Instance, log *slog.Logger) error {
 	var c config
 	opts := c.options()
-	if err := errors.Join(option.Parse(host, opts), c.conn.Validate()); err != nil {
-		return err
-	}
-	client, err := sls.New(c.conn.ClientConfig("fluent-bit-sls-out/"+version, c.send.Concurrency))
-	if err != nil {
+	if err := errors.Join(option.Parse(host, opts), c.conn.Validate(), c.route.Validate(), c.send.Validate()); err != nil {
 		return err
 	}
 	router, err := route.New(c.route)
 	if err != nil {
 		return err
 	}
-	i := &instance{host: host, log: log, client: client, producer: producer.New(c.send, router, client, log)}
+	client, err := sls.New(c.conn.ClientConfig("fluent-bit-sls-out/"+version, c.send.Concurrency, log))
+	if err != nil {
+		return err
+	}
+	i := &instance{host: host, log: log, client: client, thread: syscall.Gettid(), producer: producer.New(c.send, router, client, log)}
 	if err := host.Bind(i); err != nil {
+		client.Close()
 		return err
 	}
 	instances.Add(1)
+	for _, warning := range c.conn.Warnings() {
+		log.Warn(warning)
+	}
 	log.Info("started, version " + version + ": " + option.Effective(opts))
 	return nil
 }

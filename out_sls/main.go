@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"context"
+	"syscall"
 	"unsafe"
 
 	"fluent-bit-sls/out_sls/internal/producer"
@@ -49,6 +50,7 @@ func FLBPluginFlushCtx(ctx, data unsafe.Pointer, length C.size_t, tag *C.char) (
 		return flb.Retry
 	}
 	defer flb.Recover(i.log, "FLBPluginFlushCtx", &ret, flb.Retry)
+	i.checkThread(syscall.Gettid())
 	chunk := unsafe.Slice((*byte)(data), int(length))
 	switch i.producer.Flush(context.Background(), C.GoString(tag), chunk) {
 	case producer.OK:

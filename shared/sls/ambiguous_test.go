@@ -20,7 +20,7 @@ import (
 // what the server does not read was not sent, so each case is exact.
 func pipeClient(t *testing.T, serve func(conn net.Conn), change func(*Config)) *Client {
 	t.Helper()
-	transport := newTransport(endpoint{direct: true}, 4)
+	transport := wire{maxConns: 4}.transport()
 	transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()
 		go func() {
@@ -138,7 +138,7 @@ func TestNotSentIsNotAmbiguous(t *testing.T) {
 		require.Contains(t, e.Mend, "endpoint")
 	}
 
-	transport := newTransport(endpoint{direct: true}, 1)
+	transport := wire{maxConns: 1}.transport()
 	transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()

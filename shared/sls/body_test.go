@@ -62,7 +62,7 @@ func TestDeadPooledConnection(t *testing.T) {
 	rec := newRecorder(t, ok)
 	var dials int
 	first := new(atomic.Bool)
-	transport := newTransport(endpoint{direct: true}, 1)
+	transport := wire{maxConns: 1}.transport()
 	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		var d net.Dialer
 		conn, err := d.DialContext(ctx, network, rec.Listener.Addr().String())

@@ -90,8 +90,25 @@ func TestCalls(t *testing.T) {
 				})
 				require.Equal(t, PullResult{
 					NextCursor: "MTM=", Groups: 2, RawSize: len(raw), WireSize: len(packed), LastCursor: 12,
+					ScannedGroups: -1, ScannedSize: -1,
 					Data: raw, Buf: append([]byte("before"), raw...),
 				}, res)
+				return err
+			},
+		},
+		{
+			name: "pull logs with a query", method: "GET", path: "/shards/3",
+			query: map[string]string{
+				"type": "logs", "cursor": "MTI=", "count": "1000", "query": "* | where a = 'b&c'",
+				"pullMode": "scan_on_stream", "processor": "mask",
+			},
+			header: map[string]string{"Accept": typeProtobuf, "Accept-Encoding": "lz4"},
+			answer: pullAnswer(raw, LZ4, map[string]string{"X-Log-Rawdatacount": "70", "X-Log-Rawdatasize": "9000"}),
+			do: func(t *testing.T, l Logstore) error {
+				res, err := l.PullLogs(t.Context(), Pull{Shard: 3, Cursor: "MTI=", Query: "* | where a = 'b&c'", Processor: "mask"})
+				require.Equal(t, raw, res.Data)
+				require.Equal(t, 70, res.ScannedGroups)
+				require.Equal(t, 9000, res.ScannedSize)
 				return err
 			},
 		},

@@ -1,10 +1,14 @@
 package sls
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,10 +34,13 @@ const (
 type Config struct {
 	// Endpoint is host[:port] or http(s)://host[:port]; no scheme means https.
 	// With an IP address or localhost the connection goes there and the Host
-	// header stays project.endpoint.
+	// header stays project.endpoint. Of several, separated by commas, the first is
+	// used as long as it answers: see the type endpoints.
 	Endpoint string
 	// Credentials is asked for every request, so it must cache, and be safe for
-	// concurrent use. A provider that hangs does not hold up a cancelled call.
+	// concurrent use. A provider that hangs does not hold up a cancelled call. One
+	// that is also a Refresher is told of refusals. One with a Close method is
+	// closed with the Client.
 	Credentials sdk.CredentialsProvider
 	SignVersion string // "v1" (default) or "v4"
 	Region      string // required by v4
@@ -45,15 +52,24 @@ type Config struct {
 	// RequestTimeout bounds each HTTP request from connecting to the last byte of
 	// the answer, on top of the call's context. Default 30 s.
 	RequestTimeout time.Duration
+	// CAFile is a PEM file with certificate authorities to trust beside the
+	// system's; "" = none.
+	CAFile string
+	// Proxy chooses the proxy of a request; nil = by the environment, and none for
+	// endpoints that are addresses.
+	Proxy func(*http.Request) (*url.URL, error)
+	// Logger is told when another endpoint is used; nil = silent.
+	Logger *slog.Logger
 	// Transport replaces the client's own transport; for tests.
 	Transport http.RoundTripper
 }
 
-// Client talks to one endpoint with one identity. It is safe for concurrent
+// Client talks to one service with one identity. It is safe for concurrent
 // use. Projects and logstores are named per call: see Logstore.
 type Client struct {
-	endpoint    endpoint
+	endpoints   endpoints
 	credentials sdk.CredentialsProvider
+	refresher   Refresher // credentials, if it is one; else nil
 	signVersion string
 	region      string
 	userAgent   string
@@ -68,8 +84,12 @@ type Client struct {
 // New checks cfg and returns a Client. All problems are reported at once, each
 // naming its option. It does no network.
 func New(cfg Config) (*Client, error) {
-	ep, err := parseEndpoint(cfg.Endpoint)
+	list, err := parseEndpoints(cfg.Endpoint)
 	problems := []error{err}
+	roots, err := loadRoots(cfg.CAFile)
+	if err != nil {
+		problems = append(problems, fmt.Errorf("ca_file %q: %w", shorten(cfg.CAFile, maxForeign), err))
+	}
 	if cfg.Credentials == nil {
 		problems = append(problems, errors.New("access_key_id and access_key_secret: missing"))
 	}
@@ -87,7 +107,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		endpoint:    ep,
+		endpoints:   endpoints{list: list, log: cfg.Logger, began: time.Now()},
 		credentials: cfg.Credentials,
 		signVersion: version,
 		region:      cfg.Region,
@@ -95,7 +115,11 @@ func New(cfg Config) (*Client, error) {
 		timeout:     cfg.RequestTimeout,
 		transport:   cfg.Transport,
 	}
-	c.setDefaults(cfg.MaxConns)
+	c.refresher, _ = cfg.Credentials.(Refresher)
+	c.setDefaults()
+	if c.transport == nil {
+		c.transport = wire{list, cmp.Or(max(cfg.MaxConns, 0), defaultMaxConns), c.timeout, cfg.Proxy, roots}.transport()
+	}
 	return c, nil
 }
 
@@ -110,27 +134,28 @@ func needRegion(region string) error {
 	return nil
 }
 
-func (c *Client) setDefaults(maxConns int) {
+func (c *Client) setDefaults() {
 	if c.userAgent == "" {
 		c.userAgent = defaultUserAgent
 	}
 	if c.timeout <= 0 {
 		c.timeout = defaultRequestTimeout
 	}
-	if maxConns <= 0 {
-		maxConns = defaultMaxConns
-	}
-	if c.transport == nil {
-		c.transport = newTransport(c.endpoint, maxConns)
-	}
 }
 
-// Close closes idle connections. Calls in flight go on; cancel their contexts.
+// Close closes idle connections and the credential provider. Calls in flight go
+// on; cancel their contexts.
 func (c *Client) Close() {
+	if p, ok := c.credentials.(io.Closer); ok {
+		_ = p.Close() // there is nothing left to do about it
+	}
 	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }
+
+// Endpoint is the endpoint in use, as scheme://host[:port].
+func (c *Client) Endpoint() string { return c.endpoints.list[c.endpoints.current.Load()].url() }
 
 // Logstore returns a handle on a logstore. It is a cheap value, checks nothing
 // and does no network; a name that cannot be one is reported by the first call.
@@ -169,18 +194,31 @@ func (c *Client) correctClock(server time.Time) bool {
 }
 
 // do carries out one call: one request, or two when the server refuses the
-// first for its time and tells the right one. A refused request was not carried
-// out, so sending it again cannot do it twice.
+// first for its time and tells the right one, or for its credentials and there
+// are others by now. A refused request was not carried out, so sending it again
+// cannot do it twice.
 func (c *Client) do(ctx context.Context, r *request) error {
 	if err := r.check(c); err != nil {
 		return err
 	}
-	failure := c.attempt(ctx, r)
+	cred, err := c.credentialsNow(ctx)
+	if err != nil {
+		return c.credentialsError(ctx, r, err)
+	}
+	failure := c.send(ctx, r, cred)
 	if failure != nil && failure.Class == ClassClock && c.correctClock(failure.serverTime) {
-		failure = c.attempt(ctx, r)
+		failure = c.send(ctx, r, cred)
+	}
+	if failure != nil && failure.Status == http.StatusUnauthorized {
+		if cred, ok := c.otherCredentials(ctx, cred); ok {
+			failure = c.send(ctx, r, cred)
+		}
 	}
 	if failure == nil {
 		return nil // not the typed nil
+	}
+	if failure.Class == ClassCredentials {
+		failure.Mend = c.mendCredentials(failure.Mend)
 	}
 	return failure
 }

@@ -53,7 +53,7 @@ func TestConnectionsAreReused(t *testing.T) {
 				if tc.answer != nil {
 					fake.Hook("", tc.answer)
 				}
-				transport := newTransport(endpoint{direct: true}, n)
+				transport := wire{maxConns: n}.transport()
 				transport.DialContext = fake.DialContext
 				c := newClient(t, "http://127.0.0.1", func(cfg *Config) { cfg.Transport = transport })
 				for range rounds {

@@ -118,6 +118,19 @@ func isNameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
 }
 
+// loopback reports whether the endpoint is on this host.
+func (e endpoint) loopback() bool {
+	if !e.direct {
+		return false
+	}
+	u := url.URL{Host: e.host}
+	addr, err := netip.ParseAddr(u.Hostname())
+	return err != nil || addr.Unmap().IsLoopback() // the one direct name is localhost
+}
+
+// url is the endpoint as a user would type it.
+func (e endpoint) url() string { return e.scheme + "://" + e.host }
+
 // hostHeader is the Host a request to the project carries, and signs.
 func (e endpoint) hostHeader(project string) string {
 	return project + "." + e.host

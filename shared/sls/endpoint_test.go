@@ -108,7 +108,7 @@ func TestDirectEndpoints(t *testing.T) {
 func TestNamedEndpoint(t *testing.T) {
 	rec := newRecorder(t, ok)
 	var dialed string
-	transport := newTransport(endpoint{host: "emu.test:8089"}, 1)
+	transport := wire{maxConns: 1}.transport()
 	transport.Proxy = nil
 	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		dialed = addr
@@ -136,7 +136,7 @@ func TestTLSToAddress(t *testing.T) {
 	addr := srv.Listener.Addr().String()
 	body := Body{Data: []byte("x"), RawSize: 1, Codec: None}
 
-	trusting := newTransport(endpoint{direct: true}, 1)
+	trusting := wire{maxConns: 1}.transport()
 	trusting.TLSClientConfig = srv.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
 	c := newClient(t, addr, func(cfg *Config) { cfg.Transport = trusting })
 	require.NoError(t, c.Logstore("proj", "l").PutLogs(t.Context(), body, ""))

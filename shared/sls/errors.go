@@ -46,7 +46,8 @@ type Error struct {
 	Mend       string        // option(s) to look at, comma-separated; may be empty
 	Err        error         // the cause below: network or context error, or a sentinel of this package
 
-	serverTime time.Time // the server's clock when it answered; zero = not known
+	serverTime  time.Time // the server's clock when it answered; zero = not known
+	unreachable bool      // there was no connection to send anything over
 }
 
 // Error says what failed, how, and which option to look at:

@@ -196,6 +196,8 @@ func classify(status int, code string) (Class, string) {
 		return ClassCredentials, mendAllKeys
 	case status == 413:
 		return ClassSplit, "batch_bytes"
+	case code == "" && status == 407:
+		return ClassConfiguration, "proxy"
 	case code == "":
 		// Not SLS speaking: nothing it says may cost data.
 		return ClassConfiguration, "endpoint"

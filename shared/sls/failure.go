@@ -2,8 +2,10 @@ package sls
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strconv"
@@ -22,21 +24,42 @@ func (x *exchange) noAnswer(err error) *Error {
 	if cause := contextCause(x.caller, x.ctx, x.client.timeout); cause != nil {
 		e.Err = cause
 	}
-	if isEndpointError(e.Err) {
-		e.Mend = "endpoint, project"
-	}
+	x.explain(e)
 	return e
 }
 
-// isEndpointError: the host does not resolve, nothing listens there, or what
-// answers has no right certificate or speaks no TLS. A network that is down looks
-// the same as a wrong endpoint, so the class stays retry.
-func isEndpointError(err error) bool {
+// explain says which option to look at when there was no connection: the host
+// does not resolve, nothing listens there, what answers has no right certificate
+// or speaks no TLS, or the proxy will not. A network that is down looks the same
+// as a wrong endpoint, so the class stays retry.
+func (x *exchange) explain(e *Error) {
 	var op *net.OpError
+	var proxy *proxyError
 	var cert *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
-	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &cert) ||
-		errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch)
+	switch {
+	case errors.As(e.Err, &proxy), errors.As(e.Err, &op) && op.Op == "proxyconnect":
+		e.Mend = "proxy"
+	case errors.As(e.Err, &cert):
+		e.Mend = mendCertificate(cert)
+		e.Err = fmt.Errorf("connect to %s: %w", x.endpoint.urlHost(x.endpoint.hostHeader(x.request.project)), e.Err)
+	case errors.As(e.Err, &op) && op.Op == "dial", errors.As(e.Err, &record), errors.Is(e.Err, http.ErrSchemeMismatch):
+		e.Mend = "endpoint, project"
+	default:
+		return
+	}
+	e.unreachable = true
+}
+
+// mendCertificate: an unknown issuer is an own authority or someone in between; a
+// wrong name is a wrong endpoint; a wrong time is the server's to mend, if it is
+// the right server.
+func mendCertificate(err error) string {
+	var unknown x509.UnknownAuthorityError
+	if errors.As(err, &unknown) {
+		return "ca_file, endpoint"
+	}
+	return "endpoint"
 }
 
 // badAnswer makes the error of a 200 whose body could not be read or broke the

@@ -124,3 +124,10 @@ func requireError(t *testing.T, err error) *Error {
 	require.NotContains(t, err.Error(), testToken)
 	return e
 }
+
+func mustURL(t *testing.T, raw string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(raw)
+	require.NoError(t, err)
+	return u
+}

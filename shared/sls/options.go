@@ -3,48 +3,42 @@ package sls
 import (
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	sdk "github.com/aliyun/aliyun-log-go-sdk"
 
+	"fluent-bit-sls/shared/credentials"
 	"fluent-bit-sls/shared/option"
 )
 
 // ConnectionConfig is how both plugins reach the service and who they are. Its
 // options are declared here once.
 type ConnectionConfig struct {
-	Endpoint        string
-	AccessKeyID     string
-	AccessKeySecret string `json:"-"`
-	SecurityToken   string `json:"-"`
-	SignVersion     string // SignV1 or SignV4
-	Region          string
-	RequestTimeout  time.Duration
+	Endpoints      []string // in the order of preference
+	Credentials    credentials.Config
+	SignVersion    string // SignV1 or SignV4
+	Region         string
+	CAFile         string
+	Proxy          string `json:"-"` // URL, none, environment or ""
+	RequestTimeout time.Duration
 }
 
 // Options declares the options, with c's fields as their destinations.
 func (c *ConnectionConfig) Options() []option.Option {
+	opts := []option.Option{
+		{
+			Name: "endpoint", Dst: &c.Endpoints, Required: true,
+			Check: checkEndpoints, Allowed: "host[:port] or http(s)://host[:port], several comma-separated",
+			Help: "Endpoint of the SLS region; without a scheme https is used. Of several the first that works is used: internal, public, accelerated",
+		},
+	}
+	opts = append(opts, c.Credentials.Options()...)
+	return append(opts, c.wireOptions()...)
+}
+
+func (c *ConnectionConfig) wireOptions() []option.Option {
 	return []option.Option{
-		{
-			Name: "endpoint", Dst: &c.Endpoint, Required: true,
-			Check: checkEndpoint, Allowed: "host[:port] or http(s)://host[:port]",
-			Help: "Endpoint of the SLS region; without a scheme https is used",
-		},
-		{
-			Name: "access_key_id", Dst: &c.AccessKeyID, Required: true,
-			Check: checkKey, Allowed: "visible ASCII characters",
-			Help: "Access key id",
-		},
-		{
-			Name: "access_key_secret", Dst: &c.AccessKeySecret, Required: true, Secret: true,
-			Check: checkKey, Allowed: "visible ASCII characters",
-			Help: "Access key secret",
-		},
-		{
-			Name: "security_token", Dst: &c.SecurityToken, Secret: true,
-			Check: checkKey, Allowed: "visible ASCII characters",
-			Help: "Security token of temporary (STS) keys",
-		},
 		{
 			Name: "sign_version", Dst: &c.SignVersion, Default: SignV1, Enum: []string{SignV1, SignV4},
 			Help: "Signature version; v4 needs region",
@@ -53,6 +47,16 @@ func (c *ConnectionConfig) Options() []option.Option {
 			Name: "region", Dst: &c.Region,
 			Check: checkRegion, Allowed: "a region id such as cn-hangzhou",
 			Help: "Region id, required with sign_version v4",
+		},
+		{
+			Name: "ca_file", Dst: &c.CAFile,
+			Check: checkCAFile, Allowed: "a readable file with PEM certificates",
+			Help: "Certificate authorities to trust for the endpoint beside the system's",
+		},
+		{
+			Name: "proxy", Dst: &c.Proxy, Secret: true,
+			Check: checkProxy, Allowed: "http(s)://[user:password@]host[:port], none or environment",
+			Help: "Proxy for SLS and STS; not set or environment: as HTTPS_PROXY, HTTP_PROXY and NO_PROXY say",
 		},
 		{
 			Name: "request_timeout", Dst: &c.RequestTimeout, Default: "30s", Min: "1s", Max: "5m",
@@ -64,10 +68,11 @@ func (c *ConnectionConfig) Options() []option.Option {
 // Validate checks what spans two options. Join its error with option.Parse's,
 // so that all problems are reported at once.
 func (c *ConnectionConfig) Validate() error {
+	problems := []error{c.Credentials.Validate()}
 	if c.SignVersion == SignV4 && c.Region == "" {
-		return errRegionMissing
+		problems = append(problems, errRegionMissing)
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // String lists the options with their secrets masked, whatever verb or logger
@@ -81,29 +86,56 @@ func (c ConnectionConfig) GoString() string { return c.String() }
 func (c ConnectionConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // ClientConfig is the Config of a client with these options. maxConns is the
-// configured concurrency.
-func (c *ConnectionConfig) ClientConfig(userAgent string, maxConns int) Config {
+// configured concurrency; log may be nil. It does no network.
+func (c *ConnectionConfig) ClientConfig(userAgent string, maxConns int, log *slog.Logger) Config {
 	return Config{
-		Endpoint:       c.Endpoint,
-		Credentials:    sdk.NewStaticCredentialsProvider(c.AccessKeyID, c.AccessKeySecret, c.SecurityToken),
+		Endpoint:       strings.Join(c.Endpoints, ","),
+		Credentials:    c.provider(log),
 		SignVersion:    c.SignVersion,
 		Region:         c.Region,
 		UserAgent:      userAgent,
 		MaxConns:       maxConns,
 		RequestTimeout: c.RequestTimeout,
+		CAFile:         c.CAFile,
+		Proxy:          newProxy(c.Proxy),
+		Logger:         log,
 	}
 }
 
-func checkEndpoint(value string) error {
-	_, err := splitEndpoint(value)
-	return err
+// checkEndpoints is parseEndpoints without the value in its errors.
+func checkEndpoints(value string) error {
+	var list []endpoint
+	for item := range strings.SplitSeq(value, ",") {
+		ep, err := splitEndpoint(item)
+		if err != nil {
+			return err
+		}
+		list = append(list, ep)
+	}
+	return checkList(list)
 }
 
-func checkKey(value string) error {
-	if !isVisible(value) {
-		return errNotVisible
+// provider makes the credential provider; it fetches nothing before its first use.
+func (c *ConnectionConfig) provider(log *slog.Logger) sdk.CredentialsProvider {
+	if k := &c.Credentials; k.Resolved() == credentials.Static {
+		return sdk.NewStaticCredentialsProvider(k.AccessKeyID, k.AccessKeySecret, k.SecurityToken)
 	}
-	return nil
+	proxy := ""
+	if u, _, err := splitProxy(c.Proxy); err == nil && u != nil {
+		proxy = u.String()
+	}
+	return credentials.New(c.Credentials, proxy, log)
+}
+
+// Warnings says what is allowed and unwise, one line each, for the log at start.
+func (c *ConnectionConfig) Warnings() []string {
+	var found []string
+	for _, raw := range c.Endpoints {
+		if ep, err := splitEndpoint(raw); err == nil && ep.scheme == "http" && !ep.loopback() {
+			found = append(found, "option endpoint: "+ep.url()+" is plain http: logs and security tokens can be read and changed on the way; use https")
+		}
+	}
+	return found
 }
 
 var errRegionMissing = errors.New("option region: not set, but required with sign_version v4")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fluent-bit-sls/shared/credentials"
 	"fluent-bit-sls/shared/option"
 )
 
@@ -21,10 +22,11 @@ func TestConnectionOptions(t *testing.T) {
 	}, c.Options()))
 	require.NoError(t, c.Validate())
 	require.Equal(t, ConnectionConfig{
-		Endpoint: "http://127.0.0.1:1", AccessKeyID: testKey, AccessKeySecret: testSecret,
+		Endpoints: []string{"http://127.0.0.1:1"}, Credentials: c.Credentials,
 		SignVersion: SignV1, RequestTimeout: 30 * time.Second,
 	}, c)
-	client, err := New(c.ClientConfig("agent", 3))
+	require.Equal(t, staticKeys(""), c.ClientConfig("agent", 3, nil).Credentials)
+	client, err := New(c.ClientConfig("agent", 3, nil))
 	require.NoError(t, err)
 	client.Close()
 	require.Equal(t, 30*time.Second, client.timeout)
@@ -50,14 +52,14 @@ func TestConnectionOptionsReportAllProblems(t *testing.T) {
 
 // However the struct is printed, the secrets are not.
 func TestConnectionConfigMasksSecrets(t *testing.T) {
-	c := ConnectionConfig{AccessKeyID: testKey, AccessKeySecret: testSecret, SecurityToken: testToken}
+	c := ConnectionConfig{Credentials: credentials.Config{AccessKeyID: testKey, AccessKeySecret: testSecret, SecurityToken: testToken}}
 	var logged bytes.Buffer
 	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "config", c, "pointer", &c)
 	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "config", c, "pointer", &c)
 	asJSON, err := json.Marshal(c)
 	require.NoError(t, err)
 	text := logged.String() + string(asJSON) + fmt.Sprintf("%v %+v %#v %s %v", c, c, c, c, &c) +
-		fmt.Sprintf("%v %+v", c.ClientConfig("", 1), c.ClientConfig("", 1))
+		fmt.Sprintf("%v %+v", c.ClientConfig("", 1, nil), c.ClientConfig("", 1, nil))
 	require.NotContains(t, text, testSecret)
 	require.NotContains(t, text, testToken)
 	require.Contains(t, c.String(), testKey)

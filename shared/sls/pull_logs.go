@@ -22,6 +22,10 @@ type Pull struct {
 	Cursor    string // where to begin
 	EndCursor string // where to stop, exclusive; "" = read on
 	Count     int    // log groups at most; outside 1..1000 means 1000
+	// Query is an SPL or scan statement that filters on the server, Processor the
+	// name of a consume processor that does; "" = none.
+	Query     string
+	Processor string
 	Codec     Codec  // LZ4 (default) or ZSTD; the server knows no other
 	Buf       []byte // decompressed bytes are appended here; may be nil
 	// MaxRawSize bounds the decompressed bytes; more is an error (ErrTooLarge,
@@ -35,12 +39,17 @@ type PullResult struct {
 	Groups     int    // log groups in Data, as the server counts
 	RawSize    int    // len(Data)
 	WireSize   int    // bytes of the compressed body
-	LastCursor int64  // cursor of the last group, decoded; -1 = not sent
-	Data       []byte // a LogGroupList message: what was appended to Pull.Buf
-	Buf        []byte // Pull.Buf with Data at its end, to be reused
+	// ScannedGroups and ScannedSize are what a query or processor went through to
+	// make Data, in log groups and raw bytes; -1 = not sent.
+	ScannedGroups int
+	ScannedSize   int
+	LastCursor    int64  // cursor of the last group, decoded; -1 = not sent
+	Data          []byte // a LogGroupList message: what was appended to Pull.Buf
+	Buf           []byte // Pull.Buf with Data at its end, to be reused
 }
 
-// PullLogs reads log groups: GET /logstores/L/shards/S?type=logs&cursor=C&count=N.
+// PullLogs reads log groups: GET /logstores/L/shards/S?type=logs&cursor=C&count=N
+// [&end_cursor=E][&query=Q&pullMode=scan_on_stream][&processor=P].
 // The result's bytes belong to the caller. An empty result is no error.
 func (l Logstore) PullLogs(ctx context.Context, p Pull) (PullResult, error) {
 	if p.Codec == "" {
@@ -56,6 +65,12 @@ func (l Logstore) PullLogs(ctx context.Context, p Pull) (PullResult, error) {
 	pairs := []string{"count", strconv.Itoa(p.Count), "cursor", p.Cursor, "type", "logs"}
 	if p.EndCursor != "" {
 		pairs = append(pairs, "end_cursor", p.EndCursor)
+	}
+	if p.Query != "" {
+		pairs = append(pairs, "pullMode", "scan_on_stream", "query", p.Query)
+	}
+	if p.Processor != "" {
+		pairs = append(pairs, "processor", p.Processor)
 	}
 	r := l.get("pull logs from", shardPath(p.Shard), escapeQuery(pairs...), nil)
 	r.detail, r.accept = shardDetail(p.Shard), p.Codec
@@ -121,10 +136,19 @@ func pullHeaders(h http.Header) (PullResult, error) {
 	if res.Groups, err = sizeHeader(h, "X-Log-Count"); err != nil {
 		return res, err
 	}
+	res.ScannedGroups, res.ScannedSize = scanned(h, "X-Log-Rawdatacount"), scanned(h, "X-Log-Rawdatasize")
 	if n, err := strconv.ParseInt(h.Get("X-Log-Read-Last-Cursor"), 10, 64); err == nil && n >= 0 {
 		res.LastCursor = n
 	}
 	return res, nil
+}
+
+// scanned reads a header that only pulls with a query have.
+func scanned(h http.Header, name string) int {
+	if n, err := strconv.ParseInt(h.Get(name), 10, 32); err == nil && n >= 0 {
+		return int(n)
+	}
+	return -1
 }
 
 func sizeHeader(h http.Header, name string) (int, error) {

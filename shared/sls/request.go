@@ -87,19 +87,15 @@ func (r *request) fullPath() string {
 	return "/logstores/" + url.PathEscape(r.logstore) + r.path
 }
 
-// attempt signs and sends the request once.
-func (c *Client) attempt(ctx context.Context, r *request) *Error {
-	cred, err := c.credentialsNow(ctx)
-	if err != nil {
-		return credentialsError(ctx, r, err)
-	}
-	header, err := c.sign(r, cred)
+// attempt signs and sends the request to the endpoint once.
+func (c *Client) attempt(ctx context.Context, r *request, cred credential, ep endpoint) *Error {
+	header, err := c.sign(r, cred, ep)
 	if err != nil {
 		return &Error{Op: r.opText(), Class: ClassCredentials, Mend: mendKeys, Err: fmt.Errorf("sign: %w", err)}
 	}
 	rctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	x := &exchange{client: c, request: r, caller: ctx, ctx: rctx, cred: cred}
+	x := &exchange{client: c, request: r, endpoint: ep, caller: ctx, ctx: rctx, cred: cred}
 	resp, err := c.transport.RoundTrip(x.build(rctx, header))
 	if err != nil {
 		return x.noAnswer(err)
@@ -123,20 +119,21 @@ func (c *Client) attempt(ctx context.Context, r *request) *Error {
 
 // exchange is one request sent once.
 type exchange struct {
-	client  *Client
-	request *request
-	caller  context.Context // the call's own
-	ctx     context.Context // with the request's time-out
-	cred    credential
-	body    requestBody
-	headOut atomic.Bool // the head was written (of requests without body)
+	client   *Client
+	request  *request
+	endpoint endpoint
+	caller   context.Context // the call's own
+	ctx      context.Context // with the request's time-out
+	cred     credential
+	body     requestBody
+	headOut  atomic.Bool // the head was written (of requests without body)
 }
 
 // build makes the HTTP request. net/http's transport is called directly, not
 // through http.Client: no redirects, no cookies, no second timer.
 func (x *exchange) build(ctx context.Context, header http.Header) *http.Request {
-	r, c := x.request, x.client
-	host := c.endpoint.hostHeader(r.project)
+	r := x.request
+	host := x.endpoint.hostHeader(r.project)
 	path := r.fullPath()
 	decoded, err := url.PathUnescape(path)
 	if err != nil {
@@ -145,7 +142,7 @@ func (x *exchange) build(ctx context.Context, header http.Header) *http.Request 
 	req := &http.Request{
 		Method: r.method,
 		URL: &url.URL{
-			Scheme: c.endpoint.scheme, Host: c.endpoint.urlHost(host),
+			Scheme: x.endpoint.scheme, Host: x.endpoint.urlHost(host),
 			Path: decoded, RawPath: path, RawQuery: r.query,
 		},
 		Host:       host,

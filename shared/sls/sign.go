@@ -1,9 +1,6 @@
 package sls
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/textproto"
 	"strconv"
@@ -21,92 +18,10 @@ const (
 	rfc1123GMT = http.TimeFormat
 )
 
-// credential is what one request is signed with.
-type credential = sdk.Credentials
-
-var (
-	errNoCredentials = errors.New("no access key")
-	errNotVisible    = errors.New("contains spaces or control characters")
-)
-
-// credentialsNow asks the provider. The interface takes no context, and some
-// providers do network: those run on a goroutine of their own, one at a time
-// for all calls waiting, so that a hanging one neither holds up a cancelled
-// call nor piles up.
-func (c *Client) credentialsNow(ctx context.Context) (credential, error) {
-	if p, ok := c.credentials.(*sdk.StaticCredentialsProvider); ok {
-		cred, err := p.GetCredentials()
-		return checkCredential(cred, err)
-	}
-	if err := ctx.Err(); err != nil {
-		return credential{}, err
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("credential provider: %w", ErrTimeout))
-	defer cancel()
-	done := c.credFlight.DoChan("", func() (v any, err error) {
-		// singleflight would crash the process on a panic of the provider.
-		defer func() {
-			if p := recover(); p != nil {
-				err = fmt.Errorf("credential provider panicked: %v", p)
-			}
-		}()
-		return c.credentials.GetCredentials()
-	})
-	select {
-	case <-ctx.Done():
-		return credential{}, context.Cause(ctx)
-	case res := <-done:
-		cred, _ := res.Val.(credential)
-		return checkCredential(cred, res.Err)
-	}
-}
-
-// checkCredential refuses what cannot be sent. net/http would refuse it in a
-// header, too, as an error of no class; a stray line end from a secret file is
-// the usual way to get there.
-func checkCredential(cred credential, err error) (credential, error) {
-	switch {
-	case err != nil:
-		return credential{}, err
-	case cred.AccessKeyID == "" || cred.AccessKeySecret == "":
-		return credential{}, errNoCredentials
-	case !isVisible(cred.AccessKeyID):
-		return credential{}, fmt.Errorf("access_key_id: %w", errNotVisible)
-	case !isVisible(cred.AccessKeySecret):
-		return credential{}, fmt.Errorf("access_key_secret: %w", errNotVisible)
-	case !isVisible(cred.SecurityToken):
-		return credential{}, fmt.Errorf("security_token: %w", errNotVisible)
-	}
-	return cred, nil
-}
-
-// isVisible reports whether s has nothing but visible ASCII.
-func isVisible(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
-
-// credentialsError: nothing was sent. A provider that is slow or fails is not
-// known to be wrong for good, but says "credentials" so that the user looks
-// there; the caller's own context ending says nothing about credentials.
-func credentialsError(ctx context.Context, r *request, err error) *Error {
-	if ctxErr := ctx.Err(); ctxErr != nil {
-		return &Error{Op: r.opText(), Class: ClassRetry, Err: ctxErr}
-	}
-	return &Error{
-		Op: r.opText(), Class: ClassCredentials, Mend: mendAllKeys,
-		Err: fmt.Errorf("credentials: %w", err),
-	}
-}
-
 // sign returns the request's headers, signed with the corrected clock. What is
 // signed is what is sent: the escaped path, the decoded query, the Host header
 // (V4) and every x-log- and x-acs- header.
-func (c *Client) sign(r *request, cred credential) (http.Header, error) {
+func (c *Client) sign(r *request, cred credential, ep endpoint) (http.Header, error) {
 	headers := c.unsigned(r, cred)
 	uri := r.fullPath()
 	if r.query != "" {
@@ -115,7 +30,7 @@ func (c *Client) sign(r *request, cred credential) (http.Header, error) {
 	var err error
 	now := c.now().UTC()
 	if c.signVersion == SignV4 {
-		headers[sdk.HTTPHeaderHost] = c.endpoint.hostHeader(r.project)
+		headers[sdk.HTTPHeaderHost] = ep.hostHeader(r.project)
 		headers[sdk.HTTPHeaderLogDate] = now.Format(sdk.ISO8601)
 		err = sdk.NewSignerV4(cred.AccessKeyID, cred.AccessKeySecret, c.region).Sign(r.method, uri, headers, r.body)
 	} else {

@@ -1,6 +1,8 @@
 package sls
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"time"
@@ -9,6 +11,9 @@ import (
 const (
 	dialTimeout         = 10 * time.Second
 	tlsHandshakeTimeout = 10 * time.Second
+	// shortDialTimeout holds where there is another endpoint to go to: long enough
+	// for one lost packet, short enough for a request to try all of them.
+	shortDialTimeout = 4 * time.Second
 	// idleTimeout stays below the 60 s after which the service closes idle
 	// connections (the SDK uses 55 s for the same reason): a request sent just as
 	// the server closes would be an ambiguous failure.
@@ -16,26 +21,50 @@ const (
 	maxResponseHeader = 64 << 10
 )
 
-// newTransport makes a transport for one endpoint. Only HTTP/1.1: the service
-// speaks nothing else, and one request per connection is what Error.Ambiguous
-// is worded for. No transparent gzip: answers are read as they were sent.
-func newTransport(ep endpoint, maxConns int) *http.Transport {
+// wire is what a transport is made from.
+type wire struct {
+	endpoints []endpoint
+	maxConns  int            // idle connections kept per host
+	timeout   time.Duration  // of a whole request; 0 = not known
+	proxy     proxyFunc      // nil = the environment's
+	roots     *x509.CertPool // nil = the system's
+}
+
+// transport makes a transport. Only HTTP/1.1: the service speaks nothing else,
+// and one request per connection is what Error.Ambiguous is worded for. No
+// transparent gzip: answers are read as they were sent. Certificates are always
+// verified.
+func (w wire) transport() *http.Transport {
 	t := &http.Transport{
+		Proxy:                  w.proxy,
+		OnProxyConnectResponse: checkProxyAnswer,
 		DialContext: (&net.Dialer{
-			Timeout:   dialTimeout,
+			Timeout:   w.dialTimeout(),
 			KeepAlive: 30 * time.Second,
 		}).DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: w.roots},
 		TLSHandshakeTimeout:    tlsHandshakeTimeout,
-		MaxIdleConnsPerHost:    maxConns,
+		MaxIdleConnsPerHost:    w.maxConns,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxResponseHeader,
 		DisableCompression:     true,
 		Protocols:              new(http.Protocols),
 	}
 	t.Protocols.SetHTTP1(true)
-	if !ep.direct {
-		// An address is where the connection must go; a name may need a proxy.
-		t.Proxy = http.ProxyFromEnvironment
+	if t.Proxy == nil {
+		t.Proxy = environmentProxy(w.endpoints)
 	}
 	return t
+}
+
+// dialTimeout leaves, where there are several endpoints, time for another of them
+// within the request's own.
+func (w wire) dialTimeout() time.Duration {
+	if len(w.endpoints) < 2 {
+		return dialTimeout
+	}
+	if w.timeout > 0 {
+		return min(shortDialTimeout, w.timeout/2)
+	}
+	return shortDialTimeout
 }

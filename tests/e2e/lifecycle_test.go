@@ -66,6 +66,21 @@ func TestSeveralInstances(t *testing.T) {
 	stop(t, h.Exit)
 }
 
+// Without workers every flush holds up the engine: the log says so, once.
+func TestFlushesOnTheEnginesThreadAreWarnedOf(t *testing.T) {
+	c := newCloud(t, 1)
+	for want, workers := range []string{"4", "0"} {
+		h, i, log := start(t, raced.Out, c.props("workers", workers))
+		for n := range 3 {
+			result, err := i.Flush(t.Context(), "t", numbered(n, n+1))
+			require.NoError(t, err)
+			require.Equal(t, flbhost.OK, result)
+		}
+		require.Len(t, grep(log.String(), "[ warn]", "workers"), want, log)
+		stop(t, h.Exit)
+	}
+}
+
 // A hot reload ends the old instances and starts new ones in the same process.
 func TestHotReload(t *testing.T) {
 	c := newCloud(t, 1)

@@ -61,3 +61,19 @@ func (b *budget) give(n int64) {
 	b.mu.Unlock()
 	b.sem.Release(n - paid)
 }
+
+// slots bounds how many pulls are under way at once. One is taken before the
+// bytes of the pull: bytes that wait for a slot would keep others from reading,
+// and what frees bytes, the hand-over, needs no slot.
+type slots chan struct{}
+
+func (s slots) take(ctx context.Context) error {
+	select {
+	case s <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s slots) give() { <-s }

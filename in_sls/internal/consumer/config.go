@@ -3,6 +3,9 @@ package consumer
 import (
 	"errors"
 	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
 	"time"
 
 	"fluent-bit-sls/shared/option"
@@ -12,95 +15,44 @@ import (
 // itself. The zero value is not usable: parse Options first.
 type Config struct {
 	Project            string
-	Logstore           string
+	Logstores          []string
+	LogstorePattern    string
+	DiscoveryInterval  time.Duration
 	ConsumerGroup      string
 	Consumer           string
+	Shards             string
+	InOrder            bool
 	StartPosition      string
 	FallbackPosition   string
+	StopPosition       string
+	Replay             []string
 	HeartbeatTimeout   time.Duration
 	FetchMaxGroups     int
 	FetchInterval      time.Duration
 	MemoryLimit        option.Size
 	BufferSize         option.Size
+	Checkpoint         string
+	MonitorURL         string
+	MonitorInputs      []string
 	CheckpointInterval time.Duration
 	HandoffDelay       time.Duration
 	Compress           string
+	Query              string
+	Processor          string
+	MaxFetches         int
+	Format             string
+	JSONKeys           []string
+	RawKey             string
 	IncludeMeta        bool
+	IncludePosition    bool
+	MetaIn             string
 
 	// DefaultConsumer names this member where the option consumer is not set.
 	// It has to be unique among all members of the group: two members of one
 	// name take the shards from each other.
 	DefaultConsumer string
-}
-
-// Options declares the options of the engine; parsing them fills c.
-func (c *Config) Options() []option.Option {
-	return append(c.sourceOptions(), c.pullOptions()...)
-}
-
-// sourceOptions says what is read, in whose name and from where.
-func (c *Config) sourceOptions() []option.Option {
-	const positions = "begin, end, unix seconds, RFC 3339 or a duration ago such as 2h"
-	return []option.Option{
-		{Name: "project", Dst: &c.Project, Required: true, Help: "SLS project to read from"},
-		{Name: "logstore", Dst: &c.Logstore, Required: true, Help: "logstore to read"},
-		{
-			Name: "consumer_group", Dst: &c.ConsumerGroup, Default: "fluent-bit",
-			Help: "consumer group that shares the shards among its members and keeps the checkpoints; created when missing",
-		},
-		{
-			Name: "consumer", Dst: &c.Consumer,
-			Help: "name of this member, unique in the group (default: host name, process id and instance)",
-		},
-		{
-			Name: "start_position", Dst: &c.StartPosition, Default: "begin", Check: checkPosition, Allowed: positions,
-			Help: "where to start in a shard without a checkpoint",
-		},
-		{
-			Name: "fallback_position", Dst: &c.FallbackPosition, Default: "begin", Check: checkPosition, Allowed: positions,
-			Help: "where to go on when a checkpoint points to data that has expired",
-		},
-		{
-			Name: "heartbeat_timeout", Dst: &c.HeartbeatTimeout, Default: "60s", Min: "6s", Max: "10m",
-			Check: checkWholeSeconds, Allowed: "whole seconds",
-			Help: "silence after which the group gives the shards of a member to others; of an existing group, its own value holds",
-		},
-		{Name: "include_meta", Dst: &c.IncludeMeta, Default: "off", Help: "add __topic__, __source__ and __tag__:* to each record"},
-	}
-}
-
-// pullOptions says how much is fetched, held and handed over, and when.
-func (c *Config) pullOptions() []option.Option {
-	return []option.Option{
-		{
-			Name: "fetch_max_groups", Dst: &c.FetchMaxGroups, Default: "100", Min: "1", Max: "1000",
-			Help: "most log groups in one pull; fewer are asked for where they are large",
-		},
-		{
-			Name: "fetch_interval", Dst: &c.FetchInterval, Default: "100ms", Min: "10ms", Max: "1m",
-			Help: "least pause between two pulls of a shard that has caught up (up to 500ms when idle); none while it is behind",
-		},
-		{
-			Name: "memory_limit", Dst: &c.MemoryLimit, Default: "100M", Min: "1M", Max: "64G",
-			Help: "bytes all shards together may hold, decompressed or decoded, until they are handed over",
-		},
-		{
-			Name: "buffer_size", Dst: &c.BufferSize, Default: "16M", Min: "64k", Max: "1G",
-			Help: "most bytes handed to Fluent Bit at once, about once a second; a larger record goes alone",
-		},
-		{
-			Name: "checkpoint_interval", Dst: &c.CheckpointInterval, Default: "5s", Min: "100ms", Max: "10m",
-			Help: "time between two commits of a shard's checkpoint",
-		},
-		{
-			Name: "handoff_delay", Dst: &c.HandoffDelay, Default: "2s", Min: "300ms", Max: "1m",
-			Help: "time after which what was handed over counts as taken in by Fluent Bit and may be checkpointed",
-		},
-		{
-			Name: "compress", Dst: &c.Compress, Default: "lz4", Enum: []string{"lz4", "zstd"},
-			Help: "compression of what is pulled",
-		},
-	}
+	// Monitor is what checkpoint delivered goes by.
+	Monitor Monitor
 }
 
 // Check reports what single options cannot see: rules that span two of them.
@@ -110,11 +62,61 @@ func (c *Config) Check() error {
 		problems = append(problems, fmt.Errorf("option buffer_size: %s is more than memory_limit %s can ever fill; lower one or raise the other",
 			c.BufferSize, c.MemoryLimit))
 	}
+	switch {
+	case len(c.Logstores) == 0 && c.LogstorePattern == "":
+		problems = append(problems, errors.New("option logstore: not set; name the logstores to read, or set logstore_pattern"))
+	case len(c.Logstores) > 0 && c.LogstorePattern != "":
+		problems = append(problems, errors.New("option logstore_pattern: set together with logstore; keep one of them"))
+	}
+	if !strings.EqualFold(c.Shards, allShards) && c.ConsumerGroup != noGroup {
+		problems = append(problems, errors.New("option shards: a consumer group assigns the shards itself; set consumer_group none to choose them"))
+	}
+	if len(c.Replay) > 0 {
+		problems = append(problems, c.checkReplay())
+	}
+	if len(c.JSONKeys) > 0 && c.Format != formatJSON {
+		problems = append(problems, errors.New("option json_keys: only format json parses fields; set it, or drop json_keys"))
+	}
+	if c.Checkpoint == checkpointDelivered && (c.ConsumerGroup == noGroup || len(c.Replay) > 0) {
+		problems = append(problems, errors.New("option checkpoint: delivered needs a consumer group to keep the checkpoints in; without one there are none"))
+	}
 	if c.name() == "" {
 		problems = append(problems, errors.New("option consumer: not set, and there is no default name"))
 	}
 	return errors.Join(problems...)
 }
+
+// checkReplay: ranges of cursors belong to one logstore and leave nothing else to
+// choose.
+func (c *Config) checkReplay() error {
+	var problems []error
+	if len(c.Logstores) != 1 {
+		problems = append(problems, errors.New("option replay: cursors belong to one logstore; name that one in logstore"))
+	}
+	if c.StopPosition != "" {
+		problems = append(problems, errors.New("option stop_position: set together with replay, whose ranges have their own ends; drop one"))
+	}
+	return errors.Join(problems...)
+}
+
+// The values of format and meta_in.
+const (
+	formatFlat     = "flat"
+	formatJSON     = "json"
+	formatRaw      = "raw"
+	metaInRecord   = "record"
+	metaInMetadata = "metadata"
+)
+
+// The values of checkpoint.
+const (
+	checkpointHandoff   = "handoff"
+	checkpointDelivered = "delivered"
+	checkpointOff       = "off"
+)
+
+// filtered reports whether the server leaves out some of what is read.
+func (c *Config) filtered() bool { return c.Query != "" || c.Processor != "" }
 
 // name is what this member is called in the group.
 func (c *Config) name() string {
@@ -122,6 +124,38 @@ func (c *Config) name() string {
 		return c.Consumer
 	}
 	return c.DefaultConsumer
+}
+
+// checkDistinct refuses a list that names something twice: two readers of one
+// logstore in one group would take the shards from each other.
+func checkDistinct(raw string) error {
+	seen := map[string]bool{}
+	for item := range strings.SplitSeq(raw, ",") {
+		item = strings.TrimSpace(item)
+		if seen[item] {
+			return fmt.Errorf("%q is listed twice", item)
+		}
+		seen[item] = true
+	}
+	return nil
+}
+
+func checkPattern(raw string) error {
+	_, err := wholeName(raw)
+	return err
+}
+
+// wholeName compiles a pattern that has to match all of a name.
+func wholeName(pattern string) (*regexp.Regexp, error) {
+	return regexp.Compile(`^(?:` + pattern + `)$`)
+}
+
+func checkURL(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("not an http or https address")
+	}
+	return nil
 }
 
 // checkWholeSeconds is there because the timeout of a consumer group is a

@@ -19,11 +19,14 @@ func TestOptionsAreSound(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	cfg := testConfig(t, "a")
 	require.Equal(t, Config{
-		Project: testProject, Logstore: testLogstore, ConsumerGroup: "fluent-bit", Consumer: "a",
+		Project: testProject, Logstores: []string{testLogstore}, DiscoveryInterval: time.Minute,
+		ConsumerGroup: "fluent-bit", Consumer: "a",
+		Shards: "all", InOrder: true,
 		StartPosition: "begin", FallbackPosition: "begin", HeartbeatTimeout: time.Minute,
 		FetchMaxGroups: 100, FetchInterval: 100 * time.Millisecond,
 		MemoryLimit: 100 << 20, BufferSize: 16 << 20,
 		CheckpointInterval: 5 * time.Second, HandoffDelay: 2 * time.Second, Compress: "lz4",
+		Checkpoint: "handoff", MonitorURL: "http://127.0.0.1:2020", MaxFetches: 64, Format: "flat", RawKey: "log", MetaIn: "record",
 	}, cfg)
 }
 
@@ -49,6 +52,14 @@ func TestInvalidOptionsAreNamed(t *testing.T) {
 		"handoff_delay":     "250ms",
 		"fetch_max_groups":  "1001",
 		"compress":          "gzip",
+		"monitor_url":       "127.0.0.1:2020",
+		"checkpoint":        "never",
+		"logstore_pattern":  "(",
+		"logstore":          "a,b,a",
+		"shards":            "1-",
+		"stop_position":     "begin",
+		"replay":            "0:a",
+		"format":            "xml",
 	} {
 		var cfg Config
 		err := option.Parse(option.Map{"project": "p", "logstore": "l", name: value}, cfg.Options())

@@ -11,10 +11,10 @@ import (
 	"fluent-bit-sls/shared/sls"
 )
 
-// Consumer reads one logstore as a member of a consumer group. Its methods may
-// be called from any goroutine.
+// Consumer reads one logstore or several. Its methods may be called from any
+// goroutine.
 type Consumer struct {
-	group   *group
+	sources *logstores
 	handoff *handoff
 	log     *slog.Logger
 	stats   *counters
@@ -45,17 +45,31 @@ func New(cfg Config, client *sls.Client, log *slog.Logger) (*Consumer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("option fallback_position: %q: %w", cfg.FallbackPosition, err)
 	}
+	stop, err := parseBound(cfg.StopPosition, now)
+	if err != nil {
+		return nil, fmt.Errorf("option stop_position: %q: %w", cfg.StopPosition, err)
+	}
 	s := &shared{
-		cfg: cfg, start: start, fallback: fallback,
-		logs: client.Logstore(cfg.Project, cfg.Logstore),
-		log:  log, stats: &counters{},
-		budget: newBudget(int64(cfg.MemoryLimit)), buffers: &buffers{},
+		cfg: cfg, start: start, fallback: fallback, stop: stop,
+		log: log, stats: &counters{},
+		budget: newBudget(int64(cfg.MemoryLimit)), buffers: &buffers{}, fetches: make(slots, cfg.MaxFetches),
 	}
 	s.handoff = &handoff{
 		limit: int(cfg.BufferSize), delay: cfg.HandoffDelay,
 		budget: s.budget, buffers: s.buffers, stats: s.stats,
 	}
-	c := &Consumer{group: newGroup(s), handoff: s.handoff, log: log, stats: s.stats, done: make(chan struct{})}
+	if cfg.Checkpoint == checkpointDelivered {
+		if cfg.Monitor == nil {
+			return nil, errors.New("option checkpoint: delivered has no monitor to go by")
+		}
+		s.handoff.delay = byWord
+		s.barrier = newBarrier(s)
+	}
+	sources, err := newLogstores(s, client)
+	if err != nil {
+		return nil, err
+	}
+	c := &Consumer{sources: sources, handoff: s.handoff, log: log, stats: s.stats, done: make(chan struct{})}
 	c.hard, c.abandon = context.WithCancel(context.Background())
 	c.reading, c.stopReading = context.WithCancel(c.hard)
 	return c, nil
@@ -72,8 +86,23 @@ func (c *Consumer) Start() {
 	c.started = true
 	go func() {
 		defer close(c.done)
-		c.group.run(c.hard, c.reading)
+		c.run()
+		if c.reading.Err() == nil {
+			c.log.Info("all there was to read has been read: nothing more will come")
+		}
 	}()
+}
+
+// run ends when the sources have.
+func (c *Consumer) run() {
+	if b := c.sources.barrier; b != nil {
+		ctx, cancel := context.WithCancel(c.reading)
+		var ending sync.WaitGroup
+		ending.Go(func() { b.run(ctx) })
+		defer ending.Wait()
+		defer cancel()
+	}
+	c.sources.run(c.hard, c.reading)
 }
 
 // Collect appends whole msgpack events to dst, at most buffer_size bytes of

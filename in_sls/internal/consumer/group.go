@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"context"
-	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -48,9 +47,10 @@ type group struct {
 	clock  leaseClock
 
 	// Owned by run.
-	timeout time.Duration // of the group, as the server has it
-	absent  time.Time     // see startRule
-	sent    time.Time     // last heartbeat, good or not
+	timeout time.Duration  // of the group, as the server has it
+	absent  time.Time      // see startRule
+	sent    time.Time      // last heartbeat, good or not
+	ends    map[int]string // cursors of stop_position by shard
 	epoch   uint64
 	retry   backoff
 	trouble complaint
@@ -64,20 +64,6 @@ type group struct {
 	leases map[int]*lease
 }
 
-// shared is what the parts of one engine have in common; none of it changes
-// after New.
-type shared struct {
-	cfg      Config
-	start    position
-	fallback position
-	logs     sls.Logstore
-	log      *slog.Logger
-	stats    *counters
-	handoff  *handoff
-	budget   *budget
-	buffers  *buffers
-}
-
 func newGroup(s *shared) *group {
 	return &group{
 		shared: s,
@@ -87,6 +73,7 @@ func newGroup(s *shared) *group {
 			return s.logs.Checkpoints(ctx, s.cfg.ConsumerGroup)
 		}),
 		wake:   make(chan struct{}, 1),
+		ends:   map[int]string{},
 		leases: map[int]*lease{},
 		retry:  backoff{least: 500 * time.Millisecond, most: 30 * time.Second},
 	}
@@ -97,12 +84,18 @@ func newGroup(s *shared) *group {
 // all leases have ended.
 func (g *group) run(hard, reading context.Context) {
 	defer g.ending.Wait()
+	reading, stop := context.WithCancel(reading)
+	defer stop()
 	for reading.Err() == nil {
 		var pause time.Duration
 		if g.timeout == 0 {
 			pause = g.tryJoin(reading)
 		} else {
 			pause = g.tryBeat(hard, reading)
+		}
+		if g.allRead(reading) {
+			g.log.Info("every shard has been read up to stop_position: the reading has ended")
+			return
 		}
 		if !g.sleep(reading, pause) {
 			return
@@ -197,7 +190,6 @@ func (g *group) held() []int {
 // assign makes the leases what the answer says. A shard that is being released
 // is released to the end, even if it has come back: the next answer brings it.
 func (g *group) assign(hard, reading context.Context, assigned []int) {
-	granted := time.Now()
 	var gone, come []int
 	g.mu.Lock()
 	for id, l := range g.leases {
@@ -213,7 +205,7 @@ func (g *group) assign(hard, reading context.Context, assigned []int) {
 	}
 	g.mu.Unlock()
 	for _, id := range come {
-		g.grant(hard, reading, id, granted)
+		g.grant(hard, reading, id)
 	}
 	if len(gone)+len(come) > 0 {
 		slices.Sort(gone)
@@ -222,23 +214,23 @@ func (g *group) assign(hard, reading context.Context, assigned []int) {
 }
 
 // grant begins a new epoch of a shard.
-func (g *group) grant(hard, reading context.Context, shard int, granted time.Time) {
+func (g *group) grant(hard, reading context.Context, shard int) {
 	g.epoch++
 	ctx, cancel := context.WithCancel(hard)
 	log := g.log.With("shard", shard)
 	q := g.handoff.open(shard, &g.clock)
 	l := &lease{
 		shared: g.shared, member: g.member, shard: shard, epoch: g.epoch, log: log, queue: q,
-		reader: newShardReader(g.shared, opener{
-			logs: g.logs, shards: g.shards, checkpoints: g.checkpoints, granted: granted,
+		reader: newShardReader(g.shared, groupOpener{
+			logs: g.logs, shard: shard, shards: g.shards, checkpoints: g.checkpoints,
 			rule: startRule{start: g.start, absent: g.absent},
-		}, q, log),
+		}, g.shards, q, log),
 		revoked: make(chan struct{}), cancel: cancel, ended: g.ended, moveOn: g.poke,
 		retry: backoff{least: 500 * time.Millisecond, most: max(g.cfg.CheckpointInterval, time.Second)},
 	}
 	g.mu.Lock()
 	g.leases[shard] = l
-	g.stats.shardsHeld.Store(int64(len(g.leases)))
+	g.stats.shardsHeld.Add(1)
 	g.mu.Unlock()
 	g.ending.Go(func() { l.run(ctx, reading) })
 }
@@ -249,7 +241,7 @@ func (g *group) loseAll(why string) {
 	g.mu.Lock()
 	lost := g.leases
 	g.leases = map[int]*lease{}
-	g.stats.shardsHeld.Store(0)
+	g.stats.shardsHeld.Add(-int64(len(lost)))
 	g.mu.Unlock()
 	if len(lost) == 0 {
 		return
@@ -268,6 +260,6 @@ func (g *group) ended(l *lease) {
 	defer g.mu.Unlock()
 	if g.leases[l.shard] == l {
 		delete(g.leases, l.shard)
-		g.stats.shardsHeld.Store(int64(len(g.leases)))
+		g.stats.shardsHeld.Add(-1)
 	}
 }

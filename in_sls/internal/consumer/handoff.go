@@ -10,7 +10,7 @@ import (
 // decoded, Collect takes it, leases ask how far they may commit.
 type handoff struct {
 	limit   int           // buffer_size
-	delay   time.Duration // handoff_delay
+	delay   time.Duration // handoff_delay; byWord: time makes nothing safe
 	budget  *budget
 	buffers *buffers
 	stats   *counters
@@ -20,6 +20,8 @@ type handoff struct {
 	mu     sync.Mutex
 	paused bool
 	closed bool
+	held   bool      // by the barrier
+	moved  time.Time // of the last hand-over or resume: the engine may be busy with it
 	queues []*queue
 	turn   int      // whose turn it is to be first; counts Collects
 	order  []*queue // scratch of collectLocked
@@ -112,9 +114,9 @@ func (h *handoff) resume() {
 		return
 	}
 	h.paused = false
-	now := time.Now()
+	h.moved = time.Now()
 	for _, q := range h.queues {
-		q.track.restart(now)
+		q.track.restart(h.moved)
 	}
 }
 
@@ -145,13 +147,46 @@ func (h *handoff) advanceLocked() {
 	}
 }
 
+// hold stops the hand-over until letGo. It returns whether something has been
+// handed over that is not safe.
+func (h *handoff) hold() (pending bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.held = true
+	return slices.ContainsFunc(h.queues, func(q *queue) bool { return !q.track.settled() })
+}
+
+// letGo ends hold. With delivered, everything that had been handed over is safe.
+func (h *handoff) letGo(delivered bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.held = false
+	if !delivered || h.closed {
+		return
+	}
+	for _, q := range h.queues {
+		q.track.settle()
+	}
+}
+
+// quiet returns since when nothing has been handed over and the engine has been
+// free to work on what was; false while it is paused.
+func (h *handoff) quiet() (since time.Time, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.moved, !h.paused
+}
+
 // collect appends at most limit bytes of whole events to dst.
 func (h *handoff) collect(dst []byte) []byte {
 	var got taken
 	start := len(dst)
 	h.mu.Lock()
-	if !h.paused && !h.closed {
+	if !h.paused && !h.closed && !h.held {
 		dst = h.collectLocked(dst, &got)
+	}
+	if len(dst) > start {
+		h.moved = time.Now()
 	}
 	h.mu.Unlock()
 	h.free(got.done)

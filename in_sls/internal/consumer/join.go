@@ -59,7 +59,7 @@ func (g *group) tryJoin(ctx context.Context) time.Duration {
 		}
 	}
 	g.absent = asked
-	want := sls.ConsumerGroup{Name: g.cfg.ConsumerGroup, Timeout: g.cfg.HeartbeatTimeout, Order: true}
+	want := sls.ConsumerGroup{Name: g.cfg.ConsumerGroup, Timeout: g.cfg.HeartbeatTimeout, Order: g.cfg.InOrder}
 	err = g.logs.CreateConsumerGroup(ctx, want)
 	if err != nil && sls.ClassOf(err) == sls.ClassConflict {
 		return beatGap // another member was faster: join what it made
@@ -75,11 +75,11 @@ func (g *group) tryJoin(ctx context.Context) time.Duration {
 // joined takes the group as it is. The server expires members by the group's
 // own timeout, so that is what the lease clock has to run by.
 func (g *group) joined(found sls.ConsumerGroup) {
-	if found.Timeout != g.cfg.HeartbeatTimeout || !found.Order {
+	if found.Timeout != g.cfg.HeartbeatTimeout || found.Order != g.cfg.InOrder {
 		g.log.Warn("the consumer group exists with other settings, which are kept",
 			"group", found.Name,
 			"timeout", found.Timeout, "heartbeat_timeout", g.cfg.HeartbeatTimeout,
-			"order", found.Order, "wanted_order", true)
+			"order", found.Order, "in_order", g.cfg.InOrder)
 	}
 	g.timeout = found.Timeout
 	if g.timeout < time.Second {

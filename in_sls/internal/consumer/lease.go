@@ -1,9 +1,11 @@
 package consumer
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fluent-bit-sls/shared/sls"
@@ -16,6 +18,8 @@ const (
 	// releaseBound is how long a release may take beyond handoff_delay; then
 	// the shard goes to its next owner with what is safe.
 	releaseBound = 10 * time.Second
+	// barrierBound is what a release may take longer to wait for a barrier.
+	barrierBound = 20 * time.Second
 	// stopBound is how long the last commit is tried for when the engine stops,
 	// if Stop's context allows it.
 	stopBound = 5 * time.Second
@@ -28,6 +32,7 @@ const (
 type lease struct {
 	*shared
 	member  sls.Member
+	alone   bool // no group: nothing is committed, and the lease ends with its shard
 	shard   int
 	epoch   uint64
 	log     *slog.Logger
@@ -40,8 +45,12 @@ type lease struct {
 	ended  func(*lease)
 	moveOn func()
 
+	complete atomic.Bool // all there is to read is read and committed
+
 	// Owned by run.
 	committed string    // what the group has
+	noted     string    // what is safe, where nothing is written
+	atEnd     bool      // the shard is read-only and read to its end
 	notBefore time.Time // of the next try, after a failed one
 	retry     backoff
 	trouble   complaint
@@ -56,6 +65,8 @@ const (
 	holdGone                   // the shard does not exist any more
 	holdRevoked                // the group wants it back
 	holdStopped                // the engine stops
+	holdDone                   // all of it is read, and no group wants to know
+	holdExpired                // a range of cursors that cannot be read
 )
 
 func (l *lease) isRevoked() bool {
@@ -96,10 +107,11 @@ func (l *lease) run(ctx, reading context.Context) {
 	case holdGone:
 		l.log.Warn("shard dropped: it does not exist any more", "epoch", l.epoch)
 	case holdLost: // logged with the other shards lost
+	case holdDone, holdExpired: // logged where they come from
 	}
 	l.lose()
 	l.ended(l)
-	if why == holdRevoked {
+	if why == holdRevoked || l.alone {
 		l.moveOn()
 	}
 }
@@ -108,9 +120,10 @@ func (l *lease) run(ctx, reading context.Context) {
 // shard that has been read to its end is held on to: the group hands out its
 // children once the checkpoint at its end is written.
 func (l *lease) hold(ctx, reading context.Context, ended <-chan readEnd) holdEnd {
-	tick := time.NewTicker(l.cfg.CheckpointInterval)
+	tick := time.NewTicker(l.commitInterval())
 	defer tick.Stop()
 	var finishing <-chan time.Time
+	reached := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -120,10 +133,16 @@ func (l *lease) hold(ctx, reading context.Context, ended <-chan readEnd) holdEnd
 		case <-l.revoked:
 			return holdRevoked
 		case end := <-ended:
-			if end == readGone {
+			switch end {
+			case readStopped:
+			case readGone:
 				return holdGone
-			}
-			if end == readFinished {
+			case readExpired:
+				return holdExpired
+			case readFinished, readReached:
+				if reached = end == readReached; !reached {
+					l.atEnd = true
+				}
 				settle := time.NewTicker(settlePoll)
 				defer settle.Stop() // once: a reader ends once
 				finishing = settle.C
@@ -142,7 +161,10 @@ func (l *lease) hold(ctx, reading context.Context, ended <-chan readEnd) holdEnd
 		case commitDone:
 			if finishing != nil && l.finished() {
 				finishing = nil
-				l.log.Info("shard finished: it is read-only and its checkpoint is at its end", "epoch", l.epoch)
+				l.completed(reached)
+				if l.alone {
+					return holdDone
+				}
 				l.moveOn()
 			}
 		case commitLater:
@@ -150,11 +172,37 @@ func (l *lease) hold(ctx, reading context.Context, ended <-chan readEnd) holdEnd
 	}
 }
 
+// completed says in the log and to the group that the shard needs no reading
+// any more.
+func (l *lease) completed(reached bool) {
+	l.complete.Store(true)
+	switch {
+	case reached:
+		l.log.Info("shard read up to stop_position", "epoch", l.epoch, "cursor", cmp.Or(l.noted, l.committed))
+	case l.alone:
+		l.log.Info("shard finished: it is read-only and has been handed over to its end")
+	default:
+		l.log.Info("shard finished: it is read-only and its checkpoint is at its end", "epoch", l.epoch)
+	}
+}
+
 // finished reports whether everything of a shard read to its end has been
 // handed over, is safe and is committed.
 func (l *lease) finished() bool {
 	cursor, settled := l.handoff.safe(l.queue)
+	if !l.writes() {
+		return settled && cursor == l.noted
+	}
 	return settled && cursor == l.committed
+}
+
+// commitInterval is how often there may be something to commit. A barrier makes it
+// safe all at once, and what is safe need not wait.
+func (l *lease) commitInterval() time.Duration {
+	if l.barrier != nil {
+		return min(l.cfg.CheckpointInterval, time.Second)
+	}
+	return l.cfg.CheckpointInterval
 }
 
 // release lets what was handed over become safe and commits it. The shard is
@@ -162,6 +210,10 @@ func (l *lease) finished() bool {
 func (l *lease) release(ctx, reading context.Context) {
 	l.handoff.drop(l.queue)
 	until := time.Now().Add(l.cfg.HandoffDelay + releaseBound)
+	if l.barrier != nil {
+		until = until.Add(barrierBound)
+		l.barrier.poke()
+	}
 	for time.Now().Before(until) && reading.Err() == nil {
 		if _, settled := l.handoff.safe(l.queue); settled {
 			break
@@ -193,10 +245,22 @@ const (
 	commitRefused                  // the shard is not ours
 )
 
-// commit writes the safe cursor if the group does not have it.
+// writes reports whether the group is to have the safe cursor. With checkpoint off
+// it gets that at the end of a read-only shard only: without it SLS would never
+// hand out the children.
+func (l *lease) writes() bool {
+	return !l.alone && (l.cfg.Checkpoint != checkpointOff || l.atEnd)
+}
+
+// commit writes the safe cursor if the group does not have it, or notes it where
+// it writes none.
 func (l *lease) commit(ctx context.Context) commitEnd {
 	cursor, _ := l.handoff.safe(l.queue)
 	if cursor == "" || cursor == l.committed {
+		return commitDone
+	}
+	if !l.writes() {
+		l.noted = cursor
 		return commitDone
 	}
 	now := time.Now()

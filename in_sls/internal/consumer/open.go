@@ -7,15 +7,10 @@ import (
 	"fluent-bit-sls/shared/sls"
 )
 
-// opener finds where a shard starts. The lists it needs are shared by all
-// shards granted at once: they are fetched once for each grant, and after it,
-// so that the last checkpoint of the previous owner is among them.
-type opener struct {
-	logs        sls.Logstore
-	shards      *fresh[[]sls.Shard]
-	checkpoints *fresh[[]sls.Checkpoint]
-	rule        startRule
-	granted     time.Time
+// opener finds where one shard starts, going by lists fetched at notBefore or
+// later.
+type opener interface {
+	open(ctx context.Context, notBefore time.Time) (begun, error)
 }
 
 // begun is where a shard starts.
@@ -24,11 +19,22 @@ type begun struct {
 	checkpoint string // what the group has: cursor or ""
 	from       string // for the log
 	readOnly   bool
+	until      string // where to stop, for a range of cursors
 }
 
-// open returns where the shard starts, going by lists fetched at notBefore or
-// later.
-func (o opener) open(ctx context.Context, shard int, notBefore time.Time) (begun, error) {
+// groupOpener goes by the checkpoints of a consumer group. The lists it needs
+// are shared by all shards granted at once: they are fetched once for each
+// grant, and after it, so that the last checkpoint of the previous owner is
+// among them.
+type groupOpener struct {
+	logs        sls.Logstore
+	shard       int
+	shards      *fresh[[]sls.Shard]
+	checkpoints *fresh[[]sls.Checkpoint]
+	rule        startRule
+}
+
+func (o groupOpener) open(ctx context.Context, notBefore time.Time) (begun, error) {
 	shards, err := o.shards.get(ctx, notBefore)
 	if err != nil {
 		return begun{}, err
@@ -37,12 +43,34 @@ func (o opener) open(ctx context.Context, shard int, notBefore time.Time) (begun
 	if err != nil {
 		return begun{}, err
 	}
-	b := begun{readOnly: readOnly(shards, shard)}
-	if cursor := checkpointOf(checkpoints, shard); cursor != "" {
+	b := begun{readOnly: readOnly(shards, o.shard)}
+	if cursor := checkpointOf(checkpoints, o.shard); cursor != "" {
 		b.cursor, b.checkpoint, b.from = cursor, cursor, "checkpoint"
 		return b, nil
 	}
-	b.from = o.rule.position(shard, shards, checkpoints).from()
-	b.cursor, err = o.logs.GetCursor(ctx, shard, b.from)
+	b.from = o.rule.position(o.shard, shards, checkpoints).from()
+	b.cursor, err = o.logs.GetCursor(ctx, o.shard, b.from)
 	return b, err
+}
+
+// soloOpener goes by a position only: nobody keeps checkpoints.
+type soloOpener struct {
+	logs     sls.Logstore
+	shard    int
+	start    position
+	readOnly bool
+}
+
+func (o soloOpener) open(ctx context.Context, _ time.Time) (begun, error) {
+	b := begun{from: o.start.from(), readOnly: o.readOnly}
+	var err error
+	b.cursor, err = o.logs.GetCursor(ctx, o.shard, b.from)
+	return b, err
+}
+
+// rangeOpener opens a range of cursors.
+type rangeOpener struct{ span }
+
+func (o rangeOpener) open(context.Context, time.Time) (begun, error) {
+	return begun{cursor: o.begin, until: o.end, from: "replay"}, nil
 }

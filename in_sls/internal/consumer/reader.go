@@ -23,11 +23,15 @@ type shardReader struct {
 	queue  *queue
 	log    *slog.Logger
 	opener opener
+	shards *fresh[[]sls.Shard] // of the logstore, shared by its readers
 	// opened gets the checkpoint the group has, "" for none, once the reader
 	// knows where to start.
 	opened chan string
 
+	granted  time.Time // lists from before are too old to open by
 	cursor   string
+	bound    bound
+	exact    bool // a range of cursors: nothing else will do
 	readOnly bool // nothing was written any more before the last pull began
 	astray   bool // the cursor came from fallback_position and has not worked yet
 	size     pullSize
@@ -46,16 +50,51 @@ const (
 	readStopped  readEnd = iota // its context ended
 	readFinished                // the shard is read-only and read to its end
 	readGone                    // the shard does not exist any more
+	readReached                 // read up to its bound
+	readExpired                 // what was to be read exactly has expired
 )
 
-func newShardReader(s *shared, o opener, q *queue, log *slog.Logger) *shardReader {
+func newShardReader(s *shared, o opener, shards *fresh[[]sls.Shard], q *queue, log *slog.Logger) *shardReader {
 	return &shardReader{
-		shared: s, shard: q.shard, queue: q, log: log, opener: o,
+		shared: s, shard: q.shard, queue: q, log: log, opener: o, shards: shards,
 		opened:  make(chan string, 1),
+		granted: time.Now(),
+		bound:   s.stop,
 		size:    newPullSize(s.cfg.FetchMaxGroups, s.budget.limit),
 		pace:    pace{least: s.cfg.FetchInterval},
 		retry:   backoff{least: 200 * time.Millisecond, most: 30 * time.Second},
-		decoder: loggroup.Decoder{IncludeMeta: s.cfg.IncludeMeta},
+		decoder: s.decoder(q.shard),
+	}
+}
+
+// decoder makes the decoder of a shard by the options.
+func (s *shared) decoder(shard int) loggroup.Decoder {
+	d := loggroup.Decoder{
+		IncludeMeta: s.cfg.IncludeMeta, InMetadata: s.cfg.MetaIn == metaInMetadata, RawKey: s.cfg.RawKey,
+	}
+	if s.cfg.IncludePosition {
+		d.Position = &loggroup.Position{Project: s.logs.Project, Logstore: s.logs.Name, Shard: shard}
+	}
+	switch s.cfg.Format {
+	case formatJSON:
+		d.Format = loggroup.FormatJSON
+		d.JSONKeys = make(map[string]bool, len(s.cfg.JSONKeys))
+		for _, key := range s.cfg.JSONKeys {
+			d.JSONKeys[key] = true
+		}
+	case formatRaw:
+		d.Format = loggroup.FormatRaw
+	}
+	return d
+}
+
+// place tells the decoder the cursors of the groups of an answer. With a query the
+// server says that of the last group before it filtered: of no use.
+func (r *shardReader) place(res sls.PullResult) {
+	if res.LastCursor >= 0 && !r.cfg.filtered() {
+		r.decoder.SetCursor(res.LastCursor - int64(res.Groups) + 1)
+	} else {
+		r.decoder.SetPullCursor(r.cursor)
 	}
 }
 
@@ -67,57 +106,88 @@ func (r *shardReader) run(ctx context.Context) readEnd {
 	// The clock is asked here too: this goroutine may be ahead of the one that
 	// ends the lease.
 	for !r.queue.clock.lost(time.Now()) {
-		asked := r.size.count()
-		res, err := r.pull(ctx, asked)
-		if err != nil {
-			if sls.ClassOf(err) == sls.ClassSplit && asked > 1 {
-				r.size.tooLarge(asked)
-				continue
-			}
-			if gone := r.failed(ctx, err); gone {
-				return readGone
-			}
-			if ctx.Err() != nil {
-				return readStopped
-			}
-			continue
-		}
-		r.retry.reset()
-		r.astray = false
-		moved := res.NextCursor != r.cursor
-		r.cursor = res.NextCursor
-		if !moved && res.Groups == 0 {
-			if r.readOnly {
-				return readFinished
-			}
-			// An empty answer ends the shard only if it was read-only before
-			// that answer was asked for: so ask again.
-			if r.readOnly = r.becameReadOnly(ctx); r.readOnly {
-				continue
-			}
-		}
-		if !wait(ctx, r.pace.after(res.Groups, asked, res.RawSize)) {
-			break
+		if end, over := r.step(ctx); over {
+			return end
 		}
 	}
 	return readStopped
 }
 
+// step makes one pull, and waits for as long as its outcome asks for.
+func (r *shardReader) step(ctx context.Context) (end readEnd, over bool) {
+	asked := r.size.count()
+	err := r.limit(ctx)
+	if err == nil && r.bound.reached(r.cursor) {
+		return readReached, true
+	}
+	var res sls.PullResult
+	if err == nil {
+		res, err = r.pull(ctx, asked)
+	}
+	switch {
+	case errors.Is(err, errLate):
+		return 0, false
+	case err != nil && sls.ClassOf(err) == sls.ClassSplit && asked > 1:
+		r.size.tooLarge(asked)
+		return 0, false
+	case err != nil:
+		if end := r.failed(ctx, err); end != readStopped {
+			return end, true
+		}
+		return readStopped, ctx.Err() != nil
+	}
+	r.retry.reset()
+	r.astray = false
+	moved := res.NextCursor != r.cursor
+	r.cursor = res.NextCursor
+	if !moved && res.Groups == 0 {
+		if r.bound.cursor != "" {
+			return readReached, true
+		}
+		if r.readOnly {
+			return readFinished, true
+		}
+		// An empty answer ends the shard only if it was read-only before
+		// that answer was asked for: so ask again.
+		if r.readOnly = r.becameReadOnly(ctx); r.readOnly {
+			return 0, false
+		}
+	}
+	return readStopped, !wait(ctx, r.pause(res, asked, moved))
+}
+
+// pause is how long to wait after an answer. What a query left out counts too: a
+// shard is behind by what there is to scan. Where the server does not say, a
+// cursor that moved means that there was something.
+func (r *shardReader) pause(res sls.PullResult, asked int, moved bool) time.Duration {
+	groups, size := res.Groups, res.RawSize
+	if r.cfg.filtered() {
+		groups, size = max(groups, res.ScannedGroups), max(size, res.ScannedSize)
+		if groups == 0 && moved {
+			groups = 1
+		}
+	}
+	return r.pace.after(groups, asked, size)
+}
+
 // open finds the first cursor, trying for as long as it takes.
 func (r *shardReader) open(ctx context.Context) (readEnd, bool) {
-	notBefore := r.opener.granted
+	notBefore := r.granted
 	for {
-		begun, err := r.opener.open(ctx, r.shard, notBefore)
+		begun, err := r.opener.open(ctx, notBefore)
 		if err == nil {
-			r.cursor, r.readOnly = begun.cursor, begun.readOnly
+			r.cursor, r.readOnly, r.exact = begun.cursor, begun.readOnly, begun.until != ""
+			if r.exact {
+				r.bound = bound{cursor: begun.until}
+			}
 			r.handoff.begin(r.queue, r.cursor)
 			r.opened <- begun.checkpoint
 			r.log.Info("reading shard", "from", begun.from, "cursor", r.cursor)
 			r.retry.reset()
 			return 0, true
 		}
-		if gone := r.failed(ctx, err); gone {
-			return readGone, false
+		if end := r.failed(ctx, err); end != readStopped {
+			return end, false
 		}
 		if ctx.Err() != nil {
 			return readStopped, false
@@ -128,7 +198,7 @@ func (r *shardReader) open(ctx context.Context) (readEnd, bool) {
 
 // becameReadOnly asks the list of shards, of which all readers share one.
 func (r *shardReader) becameReadOnly(ctx context.Context) bool {
-	shards, err := r.opener.shards.get(ctx, time.Now().Add(-listAge))
+	shards, err := r.shards.get(ctx, time.Now().Add(-listAge))
 	if err != nil {
 		if ctx.Err() == nil {
 			r.trouble.log(ctx, r.log, level(err), "cannot list the shards", "err", err)
@@ -139,13 +209,13 @@ func (r *shardReader) becameReadOnly(ctx context.Context) bool {
 }
 
 // failed decides what an error means and waits as long as it takes before the
-// next try. It returns true if the shard is gone.
-func (r *shardReader) failed(ctx context.Context, err error) (gone bool) {
+// next try. It returns readStopped if there is to be one, or why there is none.
+func (r *shardReader) failed(ctx context.Context, err error) readEnd {
 	if ctx.Err() != nil {
-		return false
+		return readStopped
 	}
 	if isShardGone(err) {
-		return true
+		return readGone
 	}
 	class := sls.ClassOf(err)
 	switch {
@@ -153,18 +223,22 @@ func (r *shardReader) failed(ctx context.Context, err error) (gone bool) {
 		r.stats.throttled.Add(1)
 		r.trouble.log(ctx, r.log, slog.LevelWarn, "reading is throttled; this shard slows down", "err", err)
 		wait(ctx, max(r.pace.throttled(), retryAfter(err)))
-		return false
+		return readStopped
+	case class == sls.ClassCursor && r.exact:
+		r.log.Error("this range cannot be read: its data has expired, or its cursors are not of this shard",
+			"begin", r.cursor, "end", r.bound.cursor, "err", err)
+		return readExpired
 	case class == sls.ClassCursor && r.cursor != "" && !r.astray:
 		err = r.fallBack(ctx, err)
 		if err == nil || ctx.Err() != nil {
-			return false
+			return readStopped
 		}
 	}
 	r.stats.fetchErrors.Add(1)
 	r.trouble.log(ctx, r.log, level(err), "cannot read shard; trying again", "cursor", r.cursor, "err", err)
 	wait(ctx, r.retry.pause(retryAfter(err)))
 	r.astray = false
-	return false
+	return readStopped
 }
 
 // fallBack goes on from fallback_position when the cursor has expired. What
@@ -184,6 +258,10 @@ func (r *shardReader) fallBack(ctx context.Context, cause error) error {
 // pull fetches up to count log groups, decodes them and puts the events into
 // the queue. The budget is taken before and corrected after.
 func (r *shardReader) pull(ctx context.Context, count int) (sls.PullResult, error) {
+	if err := r.fetches.take(ctx); err != nil {
+		return sls.PullResult{}, err
+	}
+	defer r.fetches.give()
 	expected := r.size.raw(count)
 	cost, err := r.budget.take(ctx, int64(roomFor(expected)+roomFor(r.size.decoded(expected))))
 	if err != nil {
@@ -191,8 +269,13 @@ func (r *shardReader) pull(ctx context.Context, count int) (sls.PullResult, erro
 	}
 	raw := r.buffers.get(expected)
 	res, err := r.logs.PullLogs(ctx, sls.Pull{
-		Shard: r.shard, Cursor: r.cursor, Count: count, Codec: sls.Codec(r.cfg.Compress), Buf: raw,
+		Shard: r.shard, Cursor: r.cursor, EndCursor: r.bound.cursor,
+		Count: count, Codec: sls.Codec(r.cfg.Compress), Buf: raw,
+		Query: r.cfg.Query, Processor: r.cfg.Processor,
 	})
+	if err == nil && r.bound.cursor == "" && r.bound.set() && !time.Now().Before(r.bound.at) {
+		err, raw = errLate, res.Buf
+	}
 	if err != nil {
 		r.buffers.put(raw)
 		r.budget.give(cost)
@@ -204,6 +287,7 @@ func (r *shardReader) pull(ctx context.Context, count int) (sls.PullResult, erro
 	if len(res.Data) > 0 {
 		needed := r.size.decoded(len(res.Data))
 		cost = r.settle(cost, max(cost, int64(cap(res.Buf)+roomFor(needed))))
+		r.place(res)
 		b.events, b.records = r.decode(ctx, r.buffers.get(needed), res.Data)
 		r.size.learn(res.Groups, len(res.Data), len(b.events))
 		b.events = r.buffers.fit(b.events)

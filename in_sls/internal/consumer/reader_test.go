@@ -116,7 +116,7 @@ func TestMemoryLimit(t *testing.T) {
 		a.Resume()
 		collectFor(40, a)
 		require.Zero(t, requireAll(t, r.seq, a))
-		require.Zero(t, a.group.budget.debt)
+		require.Zero(t, a.sources.budget.debt)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -138,14 +139,20 @@ type record struct {
 // agent makes a consumer; props are name, value pairs of options.
 func (r *rig) agent(name string, props ...string) *agent {
 	r.t.Helper()
-	a := r.build(name, props...)
+	return r.start(&agent{t: r.t, log: &logBuffer{}}, testConfig(r.t, name, props...))
+}
+
+// start makes a the consumer of a configuration, until the end of the test.
+func (r *rig) start(a *agent, cfg Config) *agent {
+	r.t.Helper()
+	r.make(a, cfg)
 	a.Start()
 	r.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		_ = a.Stop(ctx) // its own test looks at the error
 		if r.t.Failed() {
-			r.t.Logf("log of %s:\n%s", name, a.log)
+			r.t.Logf("log of %s:\n%s", cfg.Consumer, a.log)
 		}
 	})
 	return a
@@ -154,10 +161,15 @@ func (r *rig) agent(name string, props ...string) *agent {
 func (r *rig) build(name string, props ...string) *agent {
 	r.t.Helper()
 	a := &agent{t: r.t, log: &logBuffer{}}
-	c, err := New(testConfig(r.t, name, props...), r.client(name), slog.New(slog.NewTextHandler(a.log, nil)))
+	r.make(a, testConfig(r.t, name, props...))
+	return a
+}
+
+func (r *rig) make(a *agent, cfg Config) {
+	r.t.Helper()
+	c, err := New(cfg, r.client(cfg.Consumer), slog.New(slog.NewTextHandler(a.log, nil)))
 	require.NoError(r.t, err)
 	a.Consumer = c
-	return a
 }
 
 func testConfig(t *testing.T, name string, props ...string) Config {
@@ -170,6 +182,9 @@ func testConfig(t *testing.T, name string, props ...string) Config {
 	require.NoError(t, option.Parse(values, cfg.Options()))
 	return cfg
 }
+
+// group is the membership of the one logstore that is read.
+func (a *agent) group() *group { return a.sources.members[testLogstore].src.(*group) }
 
 // collect is one call of the engine.
 func (a *agent) collect() []record {
@@ -283,4 +298,14 @@ func (l *logBuffer) count(text string) int {
 		}
 	}
 	return n
+}
+
+// delete takes a logstore out of the project.
+func (r *rig) delete(logstore string) {
+	r.t.Helper()
+	c := sdk.CreateNormalInterface("http://sls.test", "writer", "secret", "")
+	transport := r.srv.Transport()
+	defer transport.CloseIdleConnections()
+	c.SetHTTPClient(&http.Client{Transport: transport})
+	require.NoError(r.t, c.DeleteLogStore(testProject, logstore))
 }

@@ -98,12 +98,18 @@ func (r startRule) position(shard int, shards []sls.Shard, checkpoints []sls.Che
 // hasParent reports whether another shard of the list was split or merged into
 // this one.
 func hasParent(child sls.Shard, shards []sls.Shard) bool {
+	return !parentsOver(child, shards, func(int) bool { return false })
+}
+
+// parentsOver reports whether over holds for every shard of the list that was
+// split or merged into this one, at once or by way of others.
+func parentsOver(child sls.Shard, shards []sls.Shard, over func(id int) bool) bool {
 	for _, s := range shards {
-		if s.ReadOnly && s.ID < child.ID && s.BeginKey < child.EndKey && child.BeginKey < s.EndKey {
-			return true
+		if s.ReadOnly && s.ID < child.ID && s.BeginKey < child.EndKey && child.BeginKey < s.EndKey && !over(s.ID) {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 func find(shards []sls.Shard, id int) (sls.Shard, bool) {

@@ -18,12 +18,15 @@ type Stats struct {
 	Heartbeats   int64 // heartbeats answered
 	LeasesLost   int64 // leases that ended without a release
 	ShardsHeld   int64 // shards listed in the heartbeat now
+	Barriers     int64 // times checkpoint delivered has found everything delivered
+	BarrierTime  int64 // nanoseconds without a hand-over that took, altogether
 }
 
 // counters are the live form of Stats.
 type counters struct {
 	records, bytes, pulls, pulledBytes, fetchErrors, throttled, fallbacks,
-	decodeErrors, commits, commitErrors, refused, heartbeats, leasesLost, shardsHeld atomic.Int64
+	decodeErrors, commits, commitErrors, refused, heartbeats, leasesLost, shardsHeld,
+	barriers, barrierTime atomic.Int64
 }
 
 func (c *counters) snapshot() Stats {
@@ -42,5 +45,7 @@ func (c *counters) snapshot() Stats {
 		Heartbeats:   c.heartbeats.Load(),
 		LeasesLost:   c.leasesLost.Load(),
 		ShardsHeld:   c.shardsHeld.Load(),
+		Barriers:     c.barriers.Load(),
+		BarrierTime:  c.barrierTime.Load(),
 	}
 }

@@ -2,6 +2,10 @@ package consumer
 
 import "time"
 
+// byWord as a delay: what was handed over is safe once the engine says that it has
+// delivered it, however long ago it was.
+const byWord = -1
+
 // tracker knows how far one shard may be checkpointed, for one epoch. It has
 // no lock and no clock: handoff guards it and tells it the time.
 type tracker struct {
@@ -47,12 +51,23 @@ func (t *tracker) moved(cursor string) {
 // advance makes safe what was handed over a delay ago. It must not be called
 // during a pause.
 func (t *tracker) advance(now time.Time) {
+	if t.delay == byWord {
+		return
+	}
 	n := 0
 	for n < len(t.marks) && now.Sub(t.marks[n].at) >= t.delay {
 		t.safe = t.marks[n].cursor
 		n++
 	}
 	t.marks = append(t.marks[:0], t.marks[n:]...)
+}
+
+// settle makes everything that was handed over safe.
+func (t *tracker) settle() {
+	if n := len(t.marks); n > 0 {
+		t.safe = t.marks[n-1].cursor
+		t.marks = t.marks[:0]
+	}
 }
 
 // restart begins the delay of everything that is not safe again, at a resume.

@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"errors"
 	"time"
 
 	"fluent-bit-sls/shared/option"
@@ -27,6 +28,15 @@ type Config struct {
 	DeadLetterFile string
 	DeadLetterSize option.Size
 	OldLogTime     string
+	PackID         bool
+}
+
+// Validate checks what no option can check alone.
+func (c *Config) Validate() error {
+	if c.OldLogTime == oldTimeDeadLetter && c.DeadLetterFile == "" {
+		return errors.New("option old_log_time = \"dead_letter\": needs dead_letter_file")
+	}
+	return nil
 }
 
 // Options declares the options that fill c.
@@ -40,13 +50,14 @@ func (c *Config) Options() []option.Option {
 		{Name: "ordered", Dst: &c.Ordered, Default: "off", Help: "one request in flight per destination, in order of arrival; with `hash_key` this keeps the order of each hash bucket"},
 		{Name: "concurrency", Dst: &c.Concurrency, Default: "16", Min: "1", Max: "256", Help: "most requests in flight at once per logstore; halved when SLS throttles, and grown again"},
 		{Name: "memory_limit", Dst: &c.MemoryLimit, Default: "100M", Min: "8M", Help: "bytes buffered and in flight, over all flushes of the instance"},
-		{Name: "flush_timeout", Dst: &c.FlushTimeout, Default: "20s", Min: "1s", Max: "10m", Help: "time after which a flush gives the chunk back to the engine for a retry; keep it below the time the host allows for shutdown"},
+		{Name: "flush_timeout", Dst: &c.FlushTimeout, Default: "10s", Min: "1s", Max: "10m", Help: "time after which a flush gives the chunk back to the engine for a retry; keep it below the time the host allows for shutdown"},
 		{Name: "retry_base", Dst: &c.RetryBase, Default: "100ms", Min: "1ms", Max: "1m", Help: "first pause before a request is sent again; doubles each time, with jitter"},
 		{Name: "retry_max", Dst: &c.RetryMax, Default: "50s", Min: "1ms", Max: "10m", Help: "longest pause before a request is sent again"},
 		{Name: "max_retries", Dst: &c.MaxRetries, Default: "10", Min: "0", Max: "1000", Help: "times a request is sent again before the chunk is given back to the engine"},
 		{Name: "dead_letter_file", Dst: &c.DeadLetterFile, Help: "file for the records that SLS refuses for good, one JSON line each; without it they are dropped"},
 		{Name: "dead_letter_size", Dst: &c.DeadLetterSize, Default: "100M", Min: "64k", Help: "size at which the dead-letter file is rotated; four old ones are kept"},
 		{Name: "old_log_time", Dst: &c.OldLogTime, Default: oldTimeRewrite, Enum: []string{oldTimeRewrite, oldTimeDeadLetter, oldTimeDrop}, Help: "what to do with a log that SLS refuses for its age: send it with the current time and its own in `__orig_time__`, keep it in dead_letter_file, or drop it"},
+		{Name: "pack_id", Dst: &c.PackID, Default: "off", Help: "number the log groups of each Fluent Bit tag in `__pack_id__`, so that SLS can show the context of a log; groups then hold one tag only"},
 		{Name: "time_ns", Dst: &c.TimeNs, Default: "on", Help: "send the nanoseconds of each log's time"},
 		{Name: "log_interval", Dst: &c.LogInterval, Default: "30s", Min: "1s", Max: "1h", Help: "least time between two log lines about the same error"},
 	}

@@ -17,6 +17,7 @@ import (
 type cutter struct {
 	producer *Producer
 	tag      string
+	pack     string     // the sequence of the tag, with pack_id
 	open     []*segment // by slot of the session: one per destination it has open
 	// full gets each segment that is complete, and owns it; false ends the cutting.
 	full func(*segment) bool
@@ -33,6 +34,9 @@ func (c *cutter) cut(chunk []byte) (taken, whole bool) {
 	r.Reset(chunk, loggroup.EncodeOptions{TimeNs: p.cfg.TimeNs})
 	session := p.router.Begin(c.tag)
 	defer session.End()
+	if p.cfg.PackID {
+		c.pack = p.packs.prefix(c.tag)
+	}
 	// Events are encoded where the previous one went, and moved in the rare case
 	// that this one goes elsewhere.
 	cur := &segment{buf: p.buffers.get()}
@@ -95,20 +99,21 @@ func (c *cutter) cut(chunk []byte) (taken, whole bool) {
 // or a chunk for a thousand destinations would take a thousand large ones. When
 // the session has closed a destination for this one, its segment is full.
 func (c *cutter) segment(t *route.Target, first *segment, isFirst bool) (*segment, bool) {
+	dest := address{t.Destination, c.pack}
 	if isFirst {
-		first.dest = t.Destination
+		first.dest = dest
 		c.open = append(c.open, first)
 		return first, true
 	}
 	if t.Slot == len(c.open) {
-		c.open = append(c.open, &segment{dest: t.Destination})
+		c.open = append(c.open, &segment{dest: dest})
 		return c.open[t.Slot], true
 	}
 	s := c.open[t.Slot]
-	if s.dest == t.Destination {
+	if s.dest == dest {
 		return s, true
 	}
-	c.open[t.Slot] = &segment{dest: t.Destination}
+	c.open[t.Slot] = &segment{dest: dest}
 	if s.logs == 0 {
 		c.producer.buffers.put(s.buf)
 		return c.open[t.Slot], true
@@ -142,6 +147,10 @@ func (c *cutter) passOver(chunk []byte, end int, next *loggroup.Event, skipped b
 	c.unread(end, chunk[end:until], reason)
 }
 
+// segmentOverhead is about what a segment takes beside its bytes: a chunk can
+// have one for each of its records.
+const segmentOverhead = 1 << 10
+
 // submit numbers a full segment and queues what an earlier flush of the same
 // chunk, whose outcomes are known, has not seen to. It is false when ctx ends
 // before the memory budget has room.
@@ -162,7 +171,7 @@ func (p *Producer) submit(ctx context.Context, f *flight, known []*outcome, s *s
 		p.buffers.put(large)
 	}
 	// A record larger than the whole budget goes alone rather than never.
-	s.weight = min(int64(cap(s.buf)), int64(p.cfg.MemoryLimit))
+	s.weight = min(max(int64(cap(s.buf)), segmentOverhead), int64(p.cfg.MemoryLimit))
 	if p.budget.Acquire(ctx, s.weight) != nil {
 		p.buffers.put(s.buf)
 		return false

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"fluent-bit-sls/out_sls/internal/route"
 	"fluent-bit-sls/shared/loggroup"
 )
 
@@ -107,9 +106,9 @@ func (d *deadLetters) close() error {
 type letter struct {
 	reason string
 	tag    string
-	dest   route.Destination // zero for what is no event
-	bytes  []byte            // the msgpack, as the engine gave it
-	offset int               // in the chunk
+	dest   address // zero for what is no event
+	bytes  []byte  // the msgpack, as the engine gave it
+	offset int     // in the chunk
 }
 
 // append appends the letter as one line of JSON:
@@ -133,7 +132,7 @@ func (l *letter) append(b []byte, now time.Time) []byte {
 	field("tag", l.tag)
 	b = append(b, `,"offset":`...)
 	b = strconv.AppendInt(b, int64(l.offset), 10)
-	if l.dest != (route.Destination{}) {
+	if l.dest != (address{}) {
 		var r loggroup.Reader
 		r.Reset(l.bytes, loggroup.EncodeOptions{})
 		_ = r.Scan() // it was read before: an event

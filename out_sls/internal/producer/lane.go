@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"fluent-bit-sls/out_sls/internal/route"
 	"fluent-bit-sls/shared/sls"
 )
 
@@ -12,16 +11,18 @@ import (
 // knows how the logstore is doing. Producer.mu guards it.
 type lane struct {
 	id       laneID
-	queues   map[route.Destination]*queue
+	queues   map[address]*queue
 	turn     []*queue // the queues, the one whose turn it is first
-	inFlight int
+	inFlight int      // requests, those that pause before they are sent again included
 	used     time.Time
 
-	// allowed is how many requests may be in flight: it grows by one for as many
-	// successes, and halves when SLS throttles (additive increase,
+	// allowed is how many requests may be under way at once: it grows by one for
+	// as many successes, and halves when SLS throttles (additive increase,
 	// multiplicative decrease), between 1 and the option concurrency.
 	allowed float64
-	cut     time.Time // when it was last halved
+	cut     time.Time       // when it was last halved
+	sending int             // requests under way
+	turns   []chan struct{} // closed in order, each passing a request under way on
 
 	failures int       // in a row, throttling aside
 	since    time.Time // of the first of them
@@ -42,12 +43,12 @@ const (
 	downDuration = 2 * time.Second
 )
 
-func (p *Producer) laneLocked(d route.Destination) *lane {
+func (p *Producer) laneLocked(d address) *lane {
 	id := laneID{d.Project, d.Logstore}
 	l := p.lanes[id]
 	if l == nil {
 		p.pruneLocked()
-		l = &lane{id: id, queues: map[route.Destination]*queue{}, allowed: float64(p.cfg.Concurrency)}
+		l = &lane{id: id, queues: map[address]*queue{}, allowed: float64(p.cfg.Concurrency)}
 		p.lanes[id] = l
 	}
 	l.used = time.Now()
@@ -101,10 +102,63 @@ func (p *Producer) run(r *request) {
 	p.startLocked(r.queue.lane)
 }
 
+// takeTurn waits until one more request may be under way to the lane of r: when
+// SLS throttles there are more in flight than it takes, each with a pause behind
+// it. When it is false, r has failed.
+func (p *Producer) takeTurn(r *request) bool {
+	l := r.queue.lane
+	p.mu.Lock()
+	if l.sending < int(l.allowed) {
+		l.sending++
+		p.mu.Unlock()
+		return true
+	}
+	turn := make(chan struct{})
+	l.turns = append(l.turns, turn)
+	p.mu.Unlock()
+	for {
+		select {
+		case <-turn:
+			return true
+		case <-p.drain:
+			p.leaveTurn(l, turn)
+			p.fail(r)
+			return false
+		case <-r.wake:
+			if p.failAbandoned(r) {
+				p.leaveTurn(l, turn)
+				return false
+			}
+		}
+	}
+}
+
+// leaveTurn gives a turn up that may have come meanwhile.
+func (p *Producer) leaveTurn(l *lane, turn chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := slices.Index(l.turns, turn); i >= 0 {
+		l.turns = slices.Delete(l.turns, i, i+1)
+		return
+	}
+	l.passTurnLocked()
+}
+
+// passTurnLocked ends a request under way and lets those go on that may.
+func (l *lane) passTurnLocked() {
+	l.sending--
+	for len(l.turns) > 0 && l.sending < int(l.allowed) {
+		l.sending++
+		close(l.turns[0])
+		l.turns = l.turns[1:]
+	}
+}
+
 // learn takes note of the answer to a request sent at begin.
 func (p *Producer) learn(l *lane, begin time.Time, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer l.passTurnLocked()
 	class := sls.ClassOf(err)
 	switch {
 	case err == nil || class == sls.ClassSplit: // it is there and takes logs

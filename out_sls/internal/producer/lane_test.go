@@ -45,7 +45,7 @@ func TestConcurrencyFollowsTheThrottling(t *testing.T) {
 		})
 		require.Equal(t, OK, b.flush(chunk(0, 20_000, 100)))
 		require.Less(t, b.lanes[laneID{"pro", "logs"}].allowed, 12.0)
-		require.Less(t, refused, taken, "most requests are taken: %d refused, %d taken", refused, taken)
+		require.Less(t, refused, taken*2/3, "most requests are taken: %d refused, %d taken", refused, taken)
 		mu.Lock()
 		limit = 1000
 		mu.Unlock()
@@ -90,6 +90,7 @@ func TestDeadLogstoreHoldsUpNobody(t *testing.T) {
 		}
 		require.Less(t, time.Since(begin), 5*time.Second)
 		dead()
+		synctest.Wait()
 		require.Equal(t, OK, b.flush(routed("dead")), "it is back")
 		require.Equal(t, OK, b.flush(routed("dead", "alive")))
 	})

@@ -33,6 +33,7 @@ type Producer struct {
 
 	budget  *semaphore.Weighted
 	buffers buffers
+	packs   packs
 	letters *deadLetters // nil: what SLS refuses is dropped
 
 	ctx    context.Context // ends requests in flight, when Stop's time is up

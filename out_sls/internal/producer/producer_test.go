@@ -365,7 +365,7 @@ func TestSmallChunksGather(t *testing.T) {
 }
 
 func TestConcurrencyIsBounded(t *testing.T) {
-	run(t, "concurrency=3 batch_bytes=64k", func(t *testing.T, b *bench) {
+	run(t, "concurrency=3 batch_bytes=64k flush_timeout=1m", func(t *testing.T, b *bench) {
 		var mu sync.Mutex
 		now, most := 0, 0
 		b.sls.Hook(slsfake.OpPutLogs, func(*slsfake.Call) {

@@ -2,8 +2,6 @@ package producer
 
 import (
 	"time"
-
-	"fluent-bit-sls/out_sls/internal/route"
 )
 
 // worthARequest is how much must wait, in bytes, for a request to start while
@@ -15,7 +13,7 @@ const worthARequest = 256 << 10
 // queue holds the segments of one destination that no request has taken yet.
 // Producer.mu guards it. It exists only while it holds or sends something.
 type queue struct {
-	dest     route.Destination
+	dest     address
 	lane     *lane
 	waiting  []*segment
 	bytes    int

@@ -4,14 +4,13 @@ import (
 	"sync"
 	"time"
 
-	"fluent-bit-sls/out_sls/internal/route"
 	"fluent-bit-sls/shared/loggroup"
 )
 
 // segment is the part of one chunk that goes to one destination, up to
 // batch_bytes or batch_count: the unit of queueing and of acknowledgement.
 type segment struct {
-	dest    route.Destination
+	dest    address
 	buf     []byte // encoded Log messages, each a field of the LogGroup
 	logs    int
 	runs    []span    // what an earlier delivery left to be sent; nil = all

@@ -56,6 +56,9 @@ func (p *Producer) deliver(r *request) {
 	body := p.encode(r)
 	defer func() { p.buffers.put(body.Data) }()
 	for attempt := 0; ; attempt++ {
+		if !p.takeTurn(r) {
+			return
+		}
 		begin := time.Now()
 		err := p.put(r, body)
 		p.learn(r.queue.lane, begin, err)
@@ -107,6 +110,9 @@ func (p *Producer) encode(r *request) sls.Body {
 	}
 	raw = loggroup.AppendGroupFields(raw, r.queue.dest.Topic, r.queue.dest.Source, nil)
 	raw = append(raw, r.queue.dest.Tags...)
+	if prefix := r.queue.dest.pack; prefix != "" {
+		raw = loggroup.AppendGroupFields(raw, "", "", []loggroup.Tag{{Key: packKey, Value: p.packs.id(prefix)}})
+	}
 	codec := sls.Codec(p.cfg.Codec)
 	if codec == sls.None {
 		return sls.Body{Data: raw, RawSize: len(raw), Codec: codec}

@@ -35,9 +35,9 @@ func (c *Config) Options() []option.Option {
 		{Name: "default_logstore", Dst: &c.DefaultLogstore, Check: logstoreRules.check, Allowed: "a name", Help: "logstore of the records for which `logstore`, a template, gives none"},
 		{Name: "topic", Dst: &c.Topic, Check: checkText(maxTopic), Allowed: text, Help: "topic of the log groups (`__topic__`)"},
 		{Name: "source", Dst: &c.Source, Check: checkText(maxTopic), Allowed: text, Help: "source of the log groups (`__source__`); the host name when not set"},
-		{Name: "tags", Dst: &c.Tags, Check: checkTags, Allowed: "`key=value`, comma-separated, a value being text or a template", Help: "tags of the log groups (`__tag__:key`)"},
+		{Name: "tags", Dst: &c.Tags, Check: checkTags, Allowed: "key=value, comma-separated; a value is text or a template", Help: "tags of the log groups (`__tag__:key`)"},
 		{Name: "hash_key", Dst: &c.HashKey, Check: checkText(0), Allowed: text, Help: "records with the same value go to the same shard; without it they are spread evenly over the shards"},
-		{Name: "hash_buckets", Dst: &c.HashBuckets, Default: "64", Min: "0", Max: "256", Check: checkBuckets, Allowed: "a power of two up to `256`, or `0`", Help: "number of parts of the hash space that records with a `hash_key` are sorted into; 0 gives each value a place, and a request, of its own"},
+		{Name: "hash_buckets", Dst: &c.HashBuckets, Default: "64", Min: "0", Max: "256", Check: checkBuckets, Allowed: "a power of two up to 256, or 0", Help: "number of parts of the hash space that records with a `hash_key` are sorted into; 0 gives each value a place, and a request, of its own"},
 		{Name: "max_destinations", Dst: &c.MaxDestinations, Default: "1000", Min: strconv.Itoa(leastDestinations), Max: "100000", Help: "destinations that a flush keeps open at once; the least recently used one is sent and forgotten for the next"},
 	}
 }

@@ -31,7 +31,7 @@ func TestBadOptions(t *testing.T) {
 		{"tags", "env=" + strings.Repeat("x", 1025), `tag "env": longer than 1024 bytes`},
 		{"tags", "\xff=a", "not valid UTF-8"},
 		{"tags", "a=1,a=2", "repeats a key"},
-		{"hash_buckets", "48", "not a power of two; allowed: a power of two up to `256`, or `0`"},
+		{"hash_buckets", "48", "not a power of two; allowed: a power of two up to 256, or 0"},
 		{"hash_buckets", "512", "too large"},
 		{"hash_buckets", "-1", "too small"},
 		{"max_destinations", "15", "too small"},

@@ -1,0 +1,270 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// engineSim behaves as Fluent Bit does: a ring buffer that its loop empties, chunks
+// that it holds until an output has taken them, one count of them every 5 s and a
+// report each second, all by a loop that can be held up. It has no goroutine: step
+// is a tenth of a second.
+type engineSim struct {
+	mu      sync.Mutex
+	off     bool // the monitoring does not answer
+	paused  bool
+	stuck   bool // the loop is held up
+	ring    int  // records handed over and not taken
+	taken   int  // records put into chunks
+	chunks  []int
+	uptime  int64
+	counted int // chunks at the last count
+	report  Report
+	steps   int
+	countAt int // step of the next count, and of the next look at the ring
+	ringAt  int
+}
+
+func (e *engineSim) Report(context.Context) (Report, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.off || e.steps < 20 {
+		return Report{}, errors.New("no answer")
+	}
+	return e.report, nil
+}
+
+// step lets a tenth of a second pass; with deliver the oldest chunk is delivered.
+func (e *engineSim) step(deliver bool) {
+	e.mu.Lock()
+	e.steps++
+	if !e.stuck {
+		// Reports first: the order in which a loop that was held up is the least
+		// truthful.
+		if now := int64(e.steps / 10); now > e.uptime {
+			e.uptime = now
+			e.report = Report{Uptime: now, Records: int64(e.taken), Chunks: e.counted}
+		}
+		// Timers that ran out meanwhile are seen to at once.
+		if e.steps >= e.countAt {
+			e.counted, e.countAt = len(e.chunks), e.steps-e.steps%50+57
+		}
+		if e.steps >= e.ringAt {
+			e.ringAt = e.steps - e.steps%3 + 3
+			if e.ring > 0 && !e.paused {
+				e.taken += e.ring
+				e.chunks = append(e.chunks, e.ring)
+				e.ring = 0
+			}
+		}
+		if deliver && len(e.chunks) > 0 {
+			e.chunks = e.chunks[1:]
+		}
+	}
+	e.mu.Unlock()
+	advance(100 * time.Millisecond)
+}
+
+func (e *engineSim) take(n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ring += n
+}
+
+// holds is what is handed over and not delivered.
+func (e *engineSim) holds() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := e.ring
+	for _, c := range e.chunks {
+		n += c
+	}
+	return n
+}
+
+// delivering is an agent whose checkpoints go by sim.
+func (r *rig) delivering(sim *engineSim, props ...string) *agent {
+	r.t.Helper()
+	a := &agent{t: r.t, log: &logBuffer{}}
+	cfg := testConfig(r.t, "a", append([]string{"checkpoint", "delivered"}, props...)...)
+	cfg.Monitor = sim
+	return r.start(a, cfg)
+}
+
+// A checkpoint is never ahead of what the outputs have delivered: pauses, a loop
+// that is held up for long, outputs that do nothing for minutes, whatever the
+// order. The engine dies at the end and nothing is lost.
+func TestCheckpointsNeverPassWhatIsDelivered(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	for round := range uint64(5) {
+		rnd := rand.New(rand.NewPCG(seed, round))
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, 1)
+			sim := &engineSim{}
+			a := r.delivering(sim, "checkpoint_interval", "1s", "handoff_delay", "300ms", "buffer_size", "64k")
+			slow := rnd.IntN(40) + 1
+			for i := range 4000 {
+				if i%10 == 0 {
+					if rnd.IntN(2) == 0 {
+						r.put(0, 1)
+					}
+					sim.take(len(a.collect()))
+				}
+				if rnd.IntN(200) == 0 {
+					slow = rnd.IntN(400) + 1
+				}
+				if rnd.IntN(100) == 0 {
+					sim.stuck = !sim.stuck && rnd.IntN(3) == 0
+				}
+				if rnd.IntN(150) == 0 {
+					if sim.paused = !sim.paused && rnd.IntN(2) == 0; sim.paused {
+						a.Pause()
+					} else {
+						a.Resume()
+					}
+				}
+				sim.step(rnd.IntN(slow) == 0)
+				// Each group is one record: what is committed is a number of them.
+				require.LessOrEqual(t, r.committed(0), len(a.got)-sim.holds(), "step %d", i)
+			}
+			require.Positive(t, a.Stats().Barriers)
+			require.Positive(t, r.committed(0))
+		})
+	}
+}
+
+// Without the engine's monitoring nothing is handed over, and the log says what
+// to set; it is not an error that the server needs some seconds.
+func TestDeliveredWaitsForTheMonitoring(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		r.put(0, 3)
+		sim := &engineSim{off: true}
+		a := r.delivering(sim)
+		for range 100 {
+			sim.step(true)
+			require.Empty(t, a.collect())
+		}
+		require.Zero(t, a.log.count("checkpoint delivered needs the engine's monitoring"))
+		for range 100 {
+			sim.step(true)
+			require.Empty(t, a.collect())
+		}
+		require.Equal(t, 1, a.log.count("checkpoint delivered needs the engine's monitoring"))
+		sim.off = false
+		for range 30 {
+			sim.step(true)
+			sim.take(len(a.collect()))
+		}
+		require.Zero(t, requireAll(t, 3, a))
+	})
+}
+
+// Reading goes on during a barrier, and the hand-over afterwards.
+func TestReadingGoesOnDuringABarrier(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		sim := &engineSim{}
+		a := r.delivering(sim, "checkpoint_interval", "1s")
+		for i := range 1100 {
+			if i%10 == 0 {
+				r.put(0, 1)
+				sim.take(len(a.collect()))
+			}
+			sim.step(i > 800) // no output takes anything for 80 s
+		}
+		require.Positive(t, a.log.count("checkpoint delivered waits"))
+		require.Greater(t, len(a.got), 60)
+		require.Greater(t, r.committed(0), 0)
+		require.Equal(t, int64(r.seq), int64(len(a.got))+int64(queued(a)), "everything written has been read")
+	})
+}
+
+func queued(a *agent) int {
+	a.handoff.mu.Lock()
+	defer a.handoff.mu.Unlock()
+	n := 0
+	for _, q := range a.handoff.queues {
+		for _, b := range q.batches {
+			n += b.records
+		}
+	}
+	return n
+}
+
+// A shard that is wanted back is given up when what was handed over is delivered.
+func TestReleaseWaitsForDelivery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 2)
+		r.put(0, 1)
+		r.put(1, 1)
+		sim := &engineSim{}
+		a := r.delivering(sim, "checkpoint_interval", "10m")
+		for i := range 60 {
+			if i%10 == 0 {
+				sim.take(len(a.collect()))
+			}
+			sim.step(false)
+		}
+		require.Len(t, a.got, 2)
+		b := r.agent("b")
+		for range 600 {
+			sim.step(true)
+		}
+		collectFor(10, b)
+		require.Empty(t, b.got, "committed before it was given up")
+		require.Len(t, r.holds("b"), 1)
+	})
+}
+
+// checkpoint off writes nothing, and yet the children of a split are read.
+func TestCheckpointOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 2)
+		r.put(0, 2)
+		r.put(1, 2)
+		a := r.agent("a", "checkpoint", "off")
+		collectFor(20, a)
+		require.Zero(t, requireAll(t, 4, a))
+		require.Empty(t, r.srv.Checkpoints(testProject, testLogstore, testGroup))
+		r.split(0)
+		r.put(2, 1)
+		collectFor(60, a)
+		require.Zero(t, requireAll(t, 5, a))
+		require.Len(t, r.srv.Checkpoints(testProject, testLogstore, testGroup), 1)
+		require.NoError(t, a.Stop(t.Context()))
+		require.Len(t, r.srv.Checkpoints(testProject, testLogstore, testGroup), 1)
+	})
+}
+
+func TestBoundedReadingWithoutCheckpoints(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 2)
+		r.put(0, 2)
+		r.put(1, 2)
+		advance(time.Minute)
+		a := r.agent("a", "checkpoint", "off", "stop_position", "end")
+		collectFor(30, a)
+		require.Zero(t, requireAll(t, 4, a))
+		require.True(t, a.ended())
+		require.Empty(t, r.srv.Checkpoints(testProject, testLogstore, testGroup))
+	})
+}
+
+func TestDeliveredNeedsAGroup(t *testing.T) {
+	for _, props := range [][]string{{"consumer_group", "none"}, {"replay", "0:a:b"}} {
+		cfg := testConfig(t, "a", append(props, "checkpoint", "delivered")...)
+		require.ErrorContains(t, cfg.Check(), "option checkpoint")
+	}
+	cfg := testConfig(t, "a", "checkpoint", "delivered")
+	_, err := New(cfg, nil, nil)
+	require.ErrorContains(t, err, "monitor")
+}

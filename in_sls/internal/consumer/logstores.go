@@ -1,0 +1,192 @@
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+
+	"fluent-bit-sls/shared/sls"
+)
+
+// shared is what the parts of one engine have in common; none of it changes
+// after New. logs and log are those of one logstore: see of.
+type shared struct {
+	cfg      Config
+	start    position
+	fallback position
+	stop     bound
+	logs     sls.Logstore
+	log      *slog.Logger
+	stats    *counters
+	handoff  *handoff
+	budget   *budget
+	buffers  *buffers
+	fetches  slots
+	barrier  *barrier // nil unless checkpoint is delivered
+}
+
+// of returns a copy of s for one logstore: all of them share one hand-over, one
+// budget and one set of counters.
+func (s *shared) of(client *sls.Client, logstore string) *shared {
+	one := *s
+	one.logs = client.Logstore(s.cfg.Project, logstore)
+	one.log = s.log.With("logstore", logstore)
+	return &one
+}
+
+// source reads one logstore. run returns once its contexts have ended, or there
+// is nothing more to read, and everything it started has ended.
+type source interface {
+	run(hard, reading context.Context)
+}
+
+// leaveAfter is how many lists in a row must lack a logstore before its source
+// ends: a list comes in pages, and one that is deleted between two of them may
+// hide another.
+const leaveAfter = 2
+
+// logstores is the set of logstores that are read: those of the options, or
+// those a pattern finds. Its run goroutine starts and ends their sources.
+type logstores struct {
+	*shared
+	client  *sls.Client
+	pattern *regexp.Regexp // nil: the list of the options, for good
+
+	// Owned by run.
+	members map[string]*member
+	ending  sync.WaitGroup
+	retry   backoff
+	trouble complaint
+}
+
+// member is one logstore with the source that reads it.
+type member struct {
+	src    source
+	stop   context.CancelFunc
+	missed int           // lists in a row without it
+	left   bool          // told to stop, because it was missing
+	done   chan struct{} // closed when the source has ended
+}
+
+func (m *member) ended() bool {
+	select {
+	case <-m.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func newLogstores(s *shared, client *sls.Client) (*logstores, error) {
+	l := &logstores{
+		shared: s, client: client, members: map[string]*member{},
+		retry: backoff{least: time.Second, most: max(s.cfg.DiscoveryInterval, time.Second)},
+	}
+	if s.cfg.LogstorePattern == "" {
+		return l, nil
+	}
+	var err error
+	if l.pattern, err = wholeName(s.cfg.LogstorePattern); err != nil {
+		return nil, fmt.Errorf("option logstore_pattern: %q: %w", s.cfg.LogstorePattern, err)
+	}
+	return l, nil
+}
+
+// run is the life of the engine. reading ends when it is to stop; hard ends
+// when what is still going on has to be abandoned.
+func (l *logstores) run(hard, reading context.Context) {
+	defer l.ending.Wait()
+	if l.pattern == nil {
+		for _, name := range l.cfg.Logstores {
+			l.join(hard, reading, name)
+		}
+		return
+	}
+	for !l.complete(time.Now()) && wait(reading, l.discover(hard, reading)) {
+	}
+}
+
+// complete reports whether what a pattern finds has been read to its bound: what
+// is created from now on has only data from after it.
+func (l *logstores) complete(now time.Time) bool {
+	if !l.stop.known(now) || len(l.members) == 0 {
+		return false
+	}
+	for _, m := range l.members {
+		if !m.ended() {
+			return false
+		}
+	}
+	return true
+}
+
+// discover lists the logstores and makes the sources what the list says. It
+// returns how long to wait until the next time.
+func (l *logstores) discover(hard, reading context.Context) time.Duration {
+	names, err := l.client.ListLogstores(reading, l.cfg.Project)
+	if err != nil {
+		if reading.Err() == nil {
+			l.trouble.log(reading, l.log, level(err), "cannot list the logstores", "err", err)
+		}
+		return l.retry.pause(retryAfter(err))
+	}
+	l.retry.reset()
+	// One that left goes off the list once its source has ended: two in one name
+	// would take the shards from each other.
+	maps.DeleteFunc(l.members, func(_ string, m *member) bool { return m.left && m.ended() })
+	var come, gone []string
+	listed := map[string]bool{}
+	for _, name := range names {
+		if !l.pattern.MatchString(name) {
+			continue
+		}
+		listed[name] = true
+		if l.members[name] == nil {
+			l.join(hard, reading, name)
+			come = append(come, name)
+		}
+	}
+	for name, m := range l.members {
+		if m.missed++; listed[name] {
+			m.missed = 0
+		} else if m.missed >= leaveAfter && !m.left {
+			m.left = true
+			m.stop()
+			gone = append(gone, name)
+		}
+	}
+	if len(come)+len(gone) > 0 {
+		slices.Sort(gone)
+		l.log.Info("logstores found", "joined", come, "left", gone)
+	}
+	return l.cfg.DiscoveryInterval
+}
+
+// join starts the source of a logstore.
+func (l *logstores) join(hard, reading context.Context, name string) {
+	reading, stop := context.WithCancel(reading)
+	m := &member{src: l.source(name), stop: stop, done: make(chan struct{})}
+	l.members[name] = m
+	l.ending.Go(func() {
+		defer close(m.done)
+		defer stop()
+		m.src.run(hard, reading)
+	})
+}
+
+func (l *logstores) source(name string) source {
+	s := l.of(l.client, name)
+	switch {
+	case len(l.cfg.Replay) > 0:
+		return newReplay(s)
+	case l.cfg.ConsumerGroup == noGroup:
+		return newSolo(s)
+	default:
+		return newGroup(s)
+	}
+}

@@ -1,0 +1,163 @@
+package credentials
+
+import "fluent-bit-sls/shared/option"
+
+// Kind is where credentials come from, as the option spells it.
+type Kind = string
+
+// The kinds.
+const (
+	Static     Kind = "static"       // the keys in the configuration
+	Env        Kind = "env"          // ALIBABA_CLOUD_ACCESS_KEY_ID, ..._SECRET, ALIBABA_CLOUD_SECURITY_TOKEN
+	Profile    Kind = "profile"      // the files of the aliyun command line and of the Alibaba Cloud SDKs
+	ECSRAMRole Kind = "ecs_ram_role" // the metadata service of an ECS instance
+	RRSA       Kind = "rrsa"         // an OIDC token of a Kubernetes service account, exchanged at STS
+	AssumeRole Kind = "assume_role"  // another role, assumed at STS
+	URI        Kind = "uri"          // an HTTP server that hands out keys
+	Auto       Kind = "auto"         // Static if keys are configured, else the first of the others that works
+)
+
+// Config is what the options say. Print it as you like: secrets are masked.
+type Config struct {
+	Kind            Kind
+	AccessKeyID     string
+	AccessKeySecret string `json:"-"`
+	SecurityToken   string `json:"-"`
+	RoleARN         string
+	RoleSessionName string
+	ExternalID      string
+	OIDCProviderARN string
+	OIDCTokenFile   string
+	STSEndpoint     string // host[:port], always https
+	ECSRoleName     string
+	ProfileName     string
+	URI             string `json:"-"`
+
+	// typed holds the names of options with a Check that were typed: a value that
+	// is refused is not stored, yet it is not "not set", and must not turn a
+	// configuration with keys into one without.
+	typed map[string]bool
+	// metadataProxy leads tests to a metadata service of their own: the address of
+	// the real one is fixed.
+	metadataProxy string
+}
+
+// Options declares the options, with c's fields as their destinations.
+func (c *Config) Options() []option.Option {
+	const visible = "visible ASCII characters"
+	return append([]option.Option{
+		{
+			Name: "credentials", Dst: &c.Kind, Default: Auto,
+			Enum: []string{Auto, Static, Env, Profile, ECSRAMRole, RRSA, AssumeRole, URI},
+			Help: "Where the access keys come from; auto: static when keys are set, else the first that works of env, rrsa, profile, ecs_ram_role, uri",
+		},
+		{
+			Name: "access_key_id", Dst: &c.AccessKeyID, Check: c.noting("access_key_id", checkKey), Allowed: visible,
+			Help: "Access key id; required with credentials static",
+		},
+		{
+			Name: "access_key_secret", Dst: &c.AccessKeySecret, Secret: true, Check: c.noting("access_key_secret", checkKey), Allowed: visible,
+			Help: "Access key secret; required with credentials static",
+		},
+		{
+			Name: "security_token", Dst: &c.SecurityToken, Secret: true, Check: c.noting("security_token", checkKey), Allowed: visible,
+			Help: "Security token of temporary (STS) keys",
+		},
+	}, c.otherOptions()...)
+}
+
+func (c *Config) otherOptions() []option.Option {
+	return []option.Option{
+		{
+			Name: "role_arn", Dst: &c.RoleARN, Check: c.noting("role_arn", checkARN), Allowed: "acs:ram::ACCOUNT:role/NAME",
+			Help: "Role to assume, with rrsa (default: ALIBABA_CLOUD_ROLE_ARN) and assume_role",
+		},
+		{
+			Name: "role_session_name", Dst: &c.RoleSessionName,
+			Help: "Name of the session in the audit log, with rrsa and assume_role",
+		},
+		{
+			Name: "external_id", Dst: &c.ExternalID,
+			Help: "External id the role's trust policy asks for, with assume_role",
+		},
+		{
+			Name: "oidc_provider_arn", Dst: &c.OIDCProviderARN, Check: c.noting("oidc_provider_arn", checkARN), Allowed: "acs:ram::ACCOUNT:oidc-provider/NAME",
+			Help: "OIDC provider of the cluster, with rrsa (default: ALIBABA_CLOUD_OIDC_PROVIDER_ARN)",
+		},
+		{
+			Name: "oidc_token_file", Dst: &c.OIDCTokenFile,
+			Help: "File with the service account's token, with rrsa (default: ALIBABA_CLOUD_OIDC_TOKEN_FILE)",
+		},
+		{
+			Name: "sts_endpoint", Dst: &c.STSEndpoint, Check: c.noting("sts_endpoint", checkHost), Allowed: "host[:port]",
+			Help: "STS endpoint, with rrsa and assume_role (default: that of ALIBABA_CLOUD_STS_REGION, else sts.aliyuncs.com)",
+		},
+		{
+			Name: "ecs_role_name", Dst: &c.ECSRoleName,
+			Help: "RAM role of the instance, with ecs_ram_role (default: asked for)",
+		},
+		{
+			Name: "profile_name", Dst: &c.ProfileName,
+			Help: "Profile to read, with profile (default: ALIBABA_CLOUD_PROFILE, else the current one)",
+		},
+		{
+			Name: "credentials_uri", Dst: &c.URI, Secret: true, Check: c.noting("credentials_uri", checkURI), Allowed: "an http or https URL",
+			Help: "Where to fetch keys, with uri (default: ALIBABA_CLOUD_CREDENTIALS_URI)",
+		},
+	}
+}
+
+// Resolved is the kind with auto decided where the configuration alone decides
+// it.
+func (c *Config) Resolved() Kind {
+	if c.Kind != "" && c.Kind != Auto {
+		return c.Kind
+	}
+	for _, n := range c.needs()[:3] {
+		if n.set {
+			return Static
+		}
+	}
+	return Auto
+}
+
+// noting remembers that the option was typed, whatever check says to its value.
+func (c *Config) noting(name string, check func(string) error) func(string) error {
+	return func(value string) error {
+		if c.typed == nil {
+			c.typed = map[string]bool{}
+		}
+		c.typed[name] = true
+		return check(value)
+	}
+}
+
+// need is an option a kind uses.
+type need struct {
+	option   string
+	set      bool
+	kinds    []Kind // that use it
+	required []Kind // that cannot do without
+	env      string // variable that may stand for it
+}
+
+// needs lists the options beside the kind itself; the three of the keys first.
+func (c *Config) needs() []need {
+	set := func(name, value string) bool { return value != "" || c.typed[name] }
+	keys, sts := []Kind{Static, AssumeRole}, []Kind{RRSA, AssumeRole}
+	return []need{
+		{"access_key_id", set("access_key_id", c.AccessKeyID), keys, []Kind{Static}, ""},
+		{"access_key_secret", set("access_key_secret", c.AccessKeySecret), keys, []Kind{Static}, ""},
+		{"security_token", set("security_token", c.SecurityToken), keys, nil, ""},
+		{"role_arn", set("role_arn", c.RoleARN), sts, []Kind{AssumeRole}, ""},
+		{"role_arn", set("role_arn", c.RoleARN), sts, []Kind{RRSA}, "ALIBABA_CLOUD_ROLE_ARN"},
+		{"role_session_name", set("", c.RoleSessionName), sts, nil, ""},
+		{"external_id", set("", c.ExternalID), []Kind{AssumeRole}, nil, ""},
+		{"oidc_provider_arn", set("oidc_provider_arn", c.OIDCProviderARN), []Kind{RRSA}, []Kind{RRSA}, "ALIBABA_CLOUD_OIDC_PROVIDER_ARN"},
+		{"oidc_token_file", set("", c.OIDCTokenFile), []Kind{RRSA}, []Kind{RRSA}, "ALIBABA_CLOUD_OIDC_TOKEN_FILE"},
+		{"sts_endpoint", set("", c.STSEndpoint), sts, nil, ""},
+		{"ecs_role_name", set("", c.ECSRoleName), []Kind{ECSRAMRole}, nil, ""},
+		{"profile_name", set("", c.ProfileName), []Kind{Profile}, nil, ""},
+		{"credentials_uri", set("credentials_uri", c.URI), []Kind{URI}, []Kind{URI}, "ALIBABA_CLOUD_CREDENTIALS_URI"},
+	}
+}

@@ -1,0 +1,71 @@
+package credentials
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	// margin: the providers of credentials-go fetch anew when less than this is
+	// left (needUpdateCredential, v1.4.7). So what a source gave is good for as long
+	// from then on, and when one fails, what it gave before ends within this.
+	margin = 3 * time.Minute
+	// checkEvery is how often a source is asked while its credentials are in use,
+	// well within margin. Until they are about to expire that costs nothing.
+	checkEvery = time.Minute
+	// renewEvery is how often credentials are fetched anew although the old ones
+	// hold: roles are assumed for an hour, so that half an hour of STS being away
+	// goes unnoticed; and so that keys changed in a profile are.
+	renewEvery = 30 * time.Minute
+	// Pauses between fetches that fail.
+	retryFirst, retryMost = time.Second, time.Minute
+	// refusedPause is the least time between two fetches the server's refusals
+	// cause: a missing permission looks like an expired key.
+	refusedPause = 10 * time.Second
+)
+
+// held are credentials, and when to do what about them. It is replaced as a
+// whole.
+type held struct {
+	credential
+	checkAt time.Time // from here on a caller sets off a fetch
+	until   time.Time // until here they may be used while it runs or fails
+	renewAt time.Time // from here on the fetch is a fresh one
+	failing bool      // the last fetch failed
+}
+
+// next is what is held after a fetch that gave cred.
+func (h *held) next(cred credential, now time.Time, renewed bool) *held {
+	next := &held{credential: cred, checkAt: now.Add(spread(checkEvery)), until: now.Add(margin)}
+	next.renewAt = now.Add(spread(renewEvery))
+	if !renewed && h != nil {
+		// A renewal that was due and failed is tried again with the next check.
+		next.renewAt = h.renewAt
+	}
+	return next
+}
+
+// failed is what is held after a fetch that failed: the same, until it ends for
+// sure.
+func (h *held) failed(now, retryAt time.Time) *held {
+	next := *h
+	if !h.failing && now.Before(h.until) {
+		next.until = now.Add(margin)
+	}
+	next.failing = true
+	next.checkAt = retryAt
+	if next.until.Before(retryAt) {
+		next.checkAt = next.until // from there on callers are told the failure
+	}
+	return &next
+}
+
+// backoff is the pause after that many failures in a row.
+func backoff(failures int) time.Duration {
+	return spread(min(retryFirst<<min(failures-1, 10), retryMost))
+}
+
+// spread keeps ten thousand nodes from asking at the same moment: 80 to 100 % of d.
+func spread(d time.Duration) time.Duration {
+	return d - rand.N(d/5+1) //nolint:gosec // jitter is no secret
+}

@@ -1,0 +1,258 @@
+package credentials
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	sdk "github.com/aliyun/aliyun-log-go-sdk"
+)
+
+type credential = sdk.Credentials
+
+var errClosed = errors.New("the plugin is stopping")
+
+// Provider keeps credentials, and refreshes them. Whatever the number of callers
+// there is one fetch at a time, on a goroutine of its own that ends with it.
+// While what it has is valid, callers get that at once, without a lock; one of
+// them sets off the fetch when it is time. It is safe for concurrent use.
+type Provider struct {
+	kind   Kind
+	mend   string
+	source source
+	log    *slog.Logger // nil = silent
+
+	held   atomic.Pointer[held] // nil = nothing yet
+	fetchs sync.WaitGroup
+
+	mu        sync.Mutex // guards what follows; never held during a fetch
+	flight    *flight    // the fetch under way; nil = none
+	closed    bool
+	failures  int       // in a row
+	lastErr   error     // of the last of them
+	retryAt   time.Time // no fetch before
+	refusedAt time.Time // of the last fetch a refusal caused
+}
+
+// flight is one fetch. Its result may be read once done is closed.
+type flight struct {
+	done  chan struct{}
+	fresh bool
+	cred  credential
+	err   error
+}
+
+// wait returns the result, or the context's error.
+func (f *flight) wait(ctx context.Context) (credential, error) {
+	select {
+	case <-f.done:
+		return f.cred, f.err
+	case <-ctx.Done():
+		return credential{}, context.Cause(ctx)
+	}
+}
+
+// New returns the provider c asks for. proxy is the URL of the proxy STS and
+// credentials_uri are reached by, "" for the environment's. It does no network
+// and starts no goroutine. Close it.
+func New(c Config, proxy string, log *slog.Logger) *Provider {
+	tameTransport()
+	kind := c.Resolved()
+	return newProvider(kind, &library{build: c.builder(kind, proxy), clean: c.clean}, log)
+}
+
+func newProvider(kind Kind, s source, log *slog.Logger) *Provider {
+	return &Provider{kind: kind, mend: mends(kind), source: s, log: log}
+}
+
+// GetCredentials is the SDK's interface. It waits as long as a fetch takes.
+func (p *Provider) GetCredentials() (sdk.Credentials, error) {
+	return p.Credentials(context.Background())
+}
+
+// Credentials returns credentials to sign a request with. It waits for a fetch,
+// until ctx ends, only when there are none that are still valid.
+func (p *Provider) Credentials(ctx context.Context) (sdk.Credentials, error) {
+	have := p.held.Load()
+	now := time.Now()
+	if have != nil && now.Before(have.checkAt) {
+		return have.credential, nil
+	}
+	f, err := p.join(have, false)
+	switch {
+	case have != nil && now.Before(have.until):
+		return have.credential, nil
+	case err != nil:
+		return credential{}, err
+	}
+	return f.wait(ctx)
+}
+
+// Refused is to be called when the server refused a request that was signed with
+// used. It returns credentials to try once more with; false when there are no
+// others. The first refusal fetches at once.
+func (p *Provider) Refused(ctx context.Context, used sdk.Credentials) (sdk.Credentials, bool) {
+	for ctx.Err() == nil {
+		have := p.held.Load()
+		if have != nil && have.credential != used {
+			return have.credential, true // somebody else was faster
+		}
+		f, err := p.join(have, true)
+		if err != nil {
+			return credential{}, false
+		}
+		cred, err := f.wait(ctx)
+		switch {
+		case err != nil:
+			return credential{}, false
+		case cred != used:
+			return cred, true
+		case f.fresh:
+			return credential{}, false
+		}
+		// A check was under way and answered from what it had. Once more.
+	}
+	return credential{}, false
+}
+
+// Mend names the options to look at when the service refuses the credentials.
+func (p *Provider) Mend() string { return p.mend }
+
+// Close waits for the fetch under way, which its time-outs bound, and lets no
+// more begin.
+func (p *Provider) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.fetchs.Wait()
+	return nil
+}
+
+// String names the kind, so that no verb prints more.
+func (p *Provider) String() string { return "credentials " + p.kind }
+
+// GoString is String.
+func (p *Provider) GoString() string { return p.String() }
+
+// LogValue is String.
+func (p *Provider) LogValue() slog.Value { return slog.StringValue(p.String()) }
+
+// join returns the fetch under way, or sets one off. have is what the caller saw:
+// if there is something else by now, that is the result. The error says why there
+// is none: too early after a failure, or closed.
+func (p *Provider) join(have *held, refused bool) (*flight, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	switch latest := p.held.Load(); {
+	case latest != have && !latest.failing:
+		f := &flight{done: make(chan struct{}), cred: latest.credential}
+		close(f.done)
+		return f, nil
+	case p.flight != nil:
+		return p.flight, nil
+	case p.closed:
+		return nil, errClosed
+	case p.lastErr != nil && now.Before(p.retryAt):
+		return nil, p.lastErr
+	case refused && !p.refusedAt.IsZero() && now.Before(p.refusedAt.Add(refusedPause)):
+		return nil, errors.New("refused again")
+	}
+	if refused {
+		p.refusedAt = now
+	}
+	f := &flight{done: make(chan struct{}), fresh: refused || have == nil}
+	p.flight = f
+	p.fetchs.Go(func() { p.fetch(f, have) })
+	return f, nil
+}
+
+// fetch is the goroutine of one fetch.
+func (p *Provider) fetch(f *flight, have *held) {
+	got, renewed, err := p.obtain(f.fresh, have, time.Now())
+	now := time.Now()
+	failed := err
+	p.mu.Lock()
+	if got.AccessKeyID != "" {
+		failed = nil
+		p.failures, p.lastErr = 0, nil
+		p.held.Store(have.next(got.credential, now, renewed))
+	} else {
+		p.failures++
+		p.lastErr = failed
+		p.retryAt = now.Add(backoff(p.failures))
+		if have != nil {
+			p.held.Store(have.failed(now, p.retryAt))
+		}
+	}
+	p.flight = nil
+	p.mu.Unlock()
+	p.report(have, got, now, err)
+	f.cred, f.err = got.credential, failed
+	close(f.done)
+}
+
+// obtain asks the source: for fresh credentials, or for what it has, and when
+// that fails the other way round, if it may help. renewed says that they are
+// fresh. The error may come with credentials: then it says why they are not.
+func (p *Provider) obtain(fresh bool, have *held, now time.Time) (got fetched, renewed bool, err error) {
+	if fresh {
+		got, err = p.ask(true)
+		return got, true, err
+	}
+	due, ended := !now.Before(have.renewAt), !now.Before(have.until)
+	got, err = p.ask(due)
+	if err == nil || !due && !ended {
+		return got, due, err
+	}
+	other, otherErr := p.ask(!due)
+	return other, !due, errors.Join(err, otherErr)
+}
+
+// ask is the source's get; a panic in there is an error.
+func (p *Provider) ask(fresh bool) (got fetched, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("credential source panicked: %T", v)
+		}
+	}()
+	return p.source.get(fresh)
+}
+
+// report logs what nobody would see otherwise. Errors that reach a caller are the
+// caller's to log.
+func (p *Provider) report(have *held, got fetched, now time.Time, err error) {
+	switch {
+	case p.log == nil:
+	case err == nil && have == nil:
+		p.log.Info("credentials found", "from", got.from)
+	case err == nil && have.failing:
+		p.log.Info("credentials refreshed again", "from", got.from)
+	case err != nil && have != nil && now.Before(have.until):
+		p.log.Warn("credentials not refreshed: those at hand are used while they are valid", "error", err)
+	}
+}
+
+// mends names the options of a kind.
+func mends(kind Kind) string {
+	switch kind {
+	case Static:
+		return "access_key_id, access_key_secret, security_token"
+	case RRSA:
+		return "credentials, role_arn, oidc_provider_arn, oidc_token_file, sts_endpoint"
+	case AssumeRole:
+		return "credentials, role_arn, external_id, sts_endpoint"
+	case ECSRAMRole:
+		return "credentials, ecs_role_name"
+	case Profile:
+		return "credentials, profile_name"
+	case URI:
+		return "credentials, credentials_uri"
+	default:
+		return "credentials"
+	}
+}

@@ -1,0 +1,338 @@
+package credentials
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var errDown = errors.New("source is down")
+
+// fakeSource behaves as a provider of credentials-go behind library: what it
+// fetched lasts for life, and is fetched anew when margin or less is left.
+type fakeSource struct {
+	mu      sync.Mutex
+	life    time.Duration // of what is fetched
+	takes   time.Duration // a fetch
+	down    bool
+	same    bool // every fetch gives the same
+	fetches int
+	running atomic.Int32
+	have    credential
+	ends    time.Time
+}
+
+func (s *fakeSource) set(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+}
+
+func (s *fakeSource) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fetches
+}
+
+func (s *fakeSource) get(fresh bool) (fetched, error) {
+	if s.running.Add(1) > 1 {
+		panic("two calls at once")
+	}
+	defer s.running.Add(-1)
+	s.mu.Lock()
+	cached := !fresh && s.have.AccessKeyID != "" && time.Until(s.ends) > margin
+	takes := s.takes
+	s.mu.Unlock()
+	if cached {
+		return fetched{s.have, "fake"}, nil
+	}
+	<-time.After(takes)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fetches++
+	if s.down {
+		return fetched{}, errDown
+	}
+	n := s.fetches
+	if s.same {
+		n = 1
+	}
+	s.have = credential{AccessKeyID: fmt.Sprint("key", n), AccessKeySecret: newSecret, SecurityToken: newToken}
+	s.ends = time.Now().Add(s.life)
+	return fetched{s.have, "fake"}, nil
+}
+
+// valid reports whether cred would be accepted now.
+func (s *fakeSource) valid(cred credential) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cred == s.have && time.Now().Before(s.ends)
+}
+
+func hour() *fakeSource { return &fakeSource{life: time.Hour, takes: 100 * time.Millisecond} }
+
+// inBubble runs a test in virtual time.
+func inBubble(t *testing.T, s *fakeSource, run func(t *testing.T, p *Provider)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider(ECSRAMRole, s, nil)
+		run(t, p)
+		require.NoError(t, p.Close())
+	})
+}
+
+func TestConcurrentCallersCauseOneFetch(t *testing.T) {
+	s := hour()
+	inBubble(t, s, func(t *testing.T, p *Provider) {
+		require.Zero(t, s.count(), "nothing is fetched before it is needed")
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				cred, err := p.Credentials(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, "key1", cred.AccessKeyID)
+			})
+		}
+		wg.Wait()
+		require.Equal(t, 1, s.count())
+	})
+}
+
+// Used all the time over a day, no caller ever waits or gets what has expired,
+// and what is held is renewed long before its end.
+func TestRefreshedAheadOfExpiry(t *testing.T) {
+	s := hour()
+	inBubble(t, s, func(t *testing.T, p *Provider) {
+		_, err := p.Credentials(t.Context())
+		require.NoError(t, err)
+		for range 24 * 60 * 12 {
+			<-time.After(5 * time.Second)
+			synctest.Wait() // let a fetch of before be done, not one that this call sets off
+			before := time.Now()
+			cred, err := p.Credentials(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, before, time.Now(), "a caller waited")
+			require.True(t, s.valid(cred), "expired credentials were handed out")
+			s.set(func() { require.Greater(t, time.Until(s.ends), 25*time.Minute) })
+		}
+		require.InDelta(t, 24*2, s.count(), 10, "fetches a day")
+	})
+}
+
+// The source goes away: what is held is used to its end, then callers get the
+// error; when it is back, so are the credentials.
+func TestFailureKeepsTheOldUntilTheyExpire(t *testing.T) {
+	s := hour()
+	inBubble(t, s, func(t *testing.T, p *Provider) {
+		cred, err := p.Credentials(t.Context())
+		require.NoError(t, err)
+		s.set(func() { s.down = true })
+		begin, served := time.Now(), time.Duration(0)
+		for time.Since(begin) < 2*time.Hour {
+			<-time.After(10 * time.Second)
+			now := time.Now()
+			got, err := p.Credentials(t.Context())
+			if err == nil {
+				require.Equal(t, cred, got)
+				require.Equal(t, now, time.Now(), "a caller waited while there were valid ones")
+				served = time.Since(begin)
+			} else {
+				require.ErrorIs(t, err, errDown)
+				require.GreaterOrEqual(t, time.Since(begin), time.Hour-checkEvery, "given up before the end")
+			}
+		}
+		require.Greater(t, served, time.Hour-checkEvery)
+		require.Less(t, served, time.Hour+checkEvery)
+		require.Less(t, s.count(), 300, "a source that is down is not hammered")
+		s.set(func() { s.down = false })
+		<-time.After(retryMost)
+		got, err := p.Credentials(t.Context())
+		require.NoError(t, err)
+		require.True(t, s.valid(got))
+	})
+}
+
+// After an idle time longer than margin nobody knows how long what is held is
+// good for: the caller waits for the answer.
+func TestIdleTime(t *testing.T) {
+	s := hour()
+	inBubble(t, s, func(t *testing.T, p *Provider) {
+		for range 20 {
+			cred, err := p.Credentials(t.Context())
+			require.NoError(t, err)
+			require.True(t, s.valid(cred))
+			<-time.After(2 * time.Hour)
+		}
+		s.set(func() { s.life = 5 * time.Hour })
+		_, err := p.Credentials(t.Context())
+		require.NoError(t, err)
+		s.set(func() { s.down = true })
+		<-time.After(2 * time.Hour)
+		cred, err := p.Credentials(t.Context())
+		require.NoError(t, err, "the source is down, but what it gave is valid")
+		require.True(t, s.valid(cred))
+	})
+}
+
+func TestRefusedFetchesAtOnce(t *testing.T) {
+	s := hour()
+	inBubble(t, s, func(t *testing.T, p *Provider) {
+		used, err := p.Credentials(t.Context())
+		require.NoError(t, err)
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				cred, ok := p.Refused(t.Context(), used)
+				require.True(t, ok)
+				require.Equal(t, "key2", cred.AccessKeyID)
+			})
+		}
+		wg.Wait()
+		require.Equal(t, 2, s.count(), "one fetch for all that were refused")
+		cred, ok := p.Refused(t.Context(), used)
+		require.True(t, ok, "the old ones were refused once more, late")
+		require.Equal(t, "key2", cred.AccessKeyID)
+		require.Equal(t, 2, s.count())
+	})
+}
+
+// A refusal that has nothing to do with the keys' age does not fetch for ever.
+func TestRefusedAgain(t *testing.T) {
+	s := hour()
+	s.same = true
+	inBubble(t, s, func(t *testing.T, p *Provider) {
+		used, err := p.Credentials(t.Context())
+		require.NoError(t, err)
+		for range 100 {
+			_, ok := p.Refused(t.Context(), used)
+			require.False(t, ok)
+			<-time.After(time.Second)
+		}
+		require.InDelta(t, 11, s.count(), 2)
+		s.set(func() { s.down = true })
+		<-time.After(refusedPause)
+		_, ok := p.Refused(t.Context(), used)
+		require.False(t, ok)
+		cred, err := p.Credentials(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, used, cred, "a failing fetch takes nothing away")
+	})
+}
+
+func TestNothingAtFirst(t *testing.T) {
+	s := hour()
+	s.down = true
+	inBubble(t, s, func(t *testing.T, p *Provider) {
+		for range 600 {
+			_, err := p.Credentials(t.Context())
+			require.ErrorIs(t, err, errDown)
+			<-time.After(time.Second)
+		}
+		require.Less(t, s.count(), 25, "a source that is down is not hammered")
+		s.set(func() { s.down = false })
+		<-time.After(retryMost)
+		_, err := p.Credentials(t.Context())
+		require.NoError(t, err)
+	})
+}
+
+// A caller that gives up leaves the fetch to the others; Close waits for it.
+func TestContextAndClose(t *testing.T) {
+	s := hour()
+	s.takes = 5 * time.Second
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider(ECSRAMRole, s, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := p.Credentials(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		_, ok := p.Refused(ctx, credential{})
+		require.False(t, ok)
+		begin := time.Now()
+		require.NoError(t, p.Close())
+		require.Equal(t, 4*time.Second, time.Since(begin))
+		require.NoError(t, p.Close())
+		require.Equal(t, 1, s.count())
+		<-time.After(2 * time.Hour)
+		_, err = p.Credentials(t.Context())
+		require.ErrorIs(t, err, errClosed)
+		require.Equal(t, 1, s.count())
+	})
+}
+
+type panicking struct{}
+
+func (panicking) get(bool) (fetched, error) { panic(newSecret) }
+
+func TestPanickingSource(t *testing.T) {
+	p := newProvider(URI, panicking{}, nil)
+	_, err := p.Credentials(t.Context())
+	require.ErrorContains(t, err, "panicked")
+	require.NotContains(t, err.Error(), newSecret)
+	require.NoError(t, p.Close())
+}
+
+// Under load, while keys rotate and refusals come at random, every caller gets
+// what is valid. With the race detector.
+func TestRotationUnderLoad(t *testing.T) {
+	s := hour()
+	s.life = 16 * time.Minute
+	inBubble(t, s, func(t *testing.T, p *Provider) {
+		var wg sync.WaitGroup
+		for i := range 16 {
+			wg.Go(func() {
+				for n := range 500 {
+					cred, err := p.Credentials(t.Context())
+					require.NoError(t, err)
+					if (n*7+i)%97 == 0 {
+						fresh, ok := p.Refused(t.Context(), cred)
+						require.True(t, !ok || fresh != cred)
+					}
+					<-time.After(time.Duration(1+i) * time.Second)
+				}
+			})
+		}
+		wg.Wait()
+		require.Greater(t, s.count(), 10)
+	})
+}
+
+func TestLogsWhatNobodySees(t *testing.T) {
+	s := hour()
+	synctest.Test(t, func(t *testing.T) {
+		var text strings.Builder
+		p := newProvider(ECSRAMRole, s, slog.New(slog.NewTextHandler(&text, nil)))
+		_, err := p.Credentials(t.Context())
+		require.NoError(t, err)
+		synctest.Wait()
+		require.Contains(t, text.String(), `msg="credentials found" from=fake`)
+		s.set(func() { s.down = true })
+		<-time.After(58 * time.Minute)
+		_, _ = p.Credentials(t.Context()) // waits: nobody asked for long
+		<-time.After(time.Minute)
+		s.set(func() { s.down = false })
+		_, err = p.Credentials(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, p.Close())
+		require.NotContains(t, text.String(), newSecret)
+		require.NotContains(t, text.String(), newToken)
+	})
+}
+
+func TestProviderPrintsNothing(t *testing.T) {
+	p := newProvider(URI, hour(), nil)
+	_, err := p.Credentials(t.Context())
+	require.NoError(t, err)
+	text := fmt.Sprintf("%v %+v %#v %s", p, p, p, p)
+	require.Equal(t, strings.TrimSpace(strings.Repeat("credentials uri ", 4)), text)
+	require.NoError(t, p.Close())
+}

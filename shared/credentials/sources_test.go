@@ -1,0 +1,243 @@
+package credentials
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	roleARN = "acs:ram::1:role/logs"
+	oidcARN = "acs:ram::1:oidc-provider/ack"
+)
+
+func TestECSRole(t *testing.T) {
+	for _, name := range []string{"", "node-role"} {
+		i, proxy := newMetadata(t)
+		p := provide(t, Config{Kind: ECSRAMRole, ECSRoleName: name, metadataProxy: proxy})
+		require.Zero(t, i.count(), "no network before the first use")
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() { requireKey(t, p, 1) })
+		}
+		wg.Wait()
+		used := requireKey(t, p, 1)
+		require.Equal(t, 1, i.count())
+		fresh, ok := p.Refused(t.Context(), used)
+		require.True(t, ok)
+		require.Equal(t, fresh, requireKey(t, p, 2))
+	}
+}
+
+func TestRRSA(t *testing.T) {
+	i, endpoint := newSTS(t)
+	c := Config{
+		Kind: RRSA, RoleARN: roleARN, OIDCProviderARN: oidcARN, STSEndpoint: endpoint,
+		OIDCTokenFile: tokenFile(t, oldToken), RoleSessionName: "node-1",
+	}
+	p := provide(t, c)
+	used := requireKey(t, p, 1)
+	form := i.last().Form
+	for name, want := range map[string]string{
+		"Action": "AssumeRoleWithOIDC", "RoleArn": roleARN, "OIDCProviderArn": oidcARN,
+		"OIDCToken": oldToken, "RoleSessionName": "node-1",
+	} {
+		require.Equal(t, want, form.Get(name), name)
+	}
+	// The kubelet replaces the token: the next fetch sends the new one.
+	require.NoError(t, os.WriteFile(c.OIDCTokenFile, []byte(newToken), 0o600))
+	_, ok := p.Refused(t.Context(), used)
+	require.True(t, ok)
+	require.Equal(t, newToken, i.last().Form.Get("OIDCToken"))
+}
+
+// As the webhook of ACK sets it up: everything is in the environment.
+func TestRRSAFromTheEnvironment(t *testing.T) {
+	i, endpoint := newSTS(t)
+	t.Setenv("ALIBABA_CLOUD_ROLE_ARN", roleARN)
+	t.Setenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", oidcARN)
+	t.Setenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE", tokenFile(t, oldToken))
+	for n, kind := range []Kind{RRSA, Auto} {
+		c := Config{Kind: kind, STSEndpoint: endpoint}
+		if kind == Auto {
+			c = Config{Kind: Auto}
+			require.NoError(t, c.Validate())
+			c.STSEndpoint = endpoint // auto takes the usual one, which is not here
+			p := New(c, "", nil)
+			t.Cleanup(func() { require.NoError(t, p.Close()) })
+			requireKey(t, p, n+1)
+			continue
+		}
+		requireKey(t, provide(t, c), n+1)
+		require.Equal(t, "fluent-bit-sls", i.last().Form.Get("RoleSessionName"))
+	}
+}
+
+func TestAssumeRole(t *testing.T) {
+	i, endpoint := newSTS(t)
+	requireKey(t, provide(t, Config{
+		Kind: AssumeRole, AccessKeyID: "base", AccessKeySecret: oldSecret, SecurityToken: oldToken,
+		RoleARN: roleARN, ExternalID: "ext", STSEndpoint: endpoint,
+	}), 1)
+	form := i.last().Form
+	for name, want := range map[string]string{
+		"Action": "AssumeRole", "RoleArn": roleARN, "ExternalId": "ext", "AccessKeyId": "base",
+		"SecurityToken": oldToken, "RoleSessionName": "fluent-bit-sls",
+	} {
+		require.Equal(t, want, form.Get(name), name)
+	}
+	require.NotEmpty(t, form.Get("Signature"))
+}
+
+// A role of another account, assumed with the instance's own.
+func TestAssumeRoleFromECSRole(t *testing.T) {
+	sts, endpoint := newSTS(t)
+	metadata, proxy := newMetadata(t)
+	p := provide(t, Config{Kind: AssumeRole, RoleARN: roleARN, STSEndpoint: endpoint, metadataProxy: proxy})
+	requireKey(t, p, 1)
+	require.Equal(t, "key1", sts.last().Form.Get("AccessKeyId"))
+	require.Equal(t, newToken, sts.last().Form.Get("SecurityToken"))
+	require.Equal(t, 1, metadata.count())
+}
+
+func TestURI(t *testing.T) {
+	i, uri := newURI(t)
+	p := provide(t, Config{Kind: URI, URI: uri})
+	requireKey(t, p, 1)
+	t.Setenv("ALIBABA_CLOUD_CREDENTIALS_URI", uri)
+	requireKey(t, provide(t, Config{Kind: URI}), 2)
+	require.Equal(t, 2, i.count())
+}
+
+func TestEnv(t *testing.T) {
+	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "id")
+	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", oldSecret)
+	t.Setenv("ALIBABA_CLOUD_SECURITY_TOKEN", oldToken)
+	for _, kind := range []Kind{Env, Auto} {
+		p := provide(t, Config{Kind: kind})
+		cred, err := p.GetCredentials()
+		require.NoError(t, err)
+		require.Equal(t, credential{AccessKeyID: "id", AccessKeySecret: oldSecret, SecurityToken: oldToken}, cred)
+		_, ok := p.Refused(t.Context(), cred)
+		require.False(t, ok, "the environment has no others")
+	}
+}
+
+// Both files, a named profile, and keys that change while the plugin runs.
+func TestProfile(t *testing.T) {
+	cli := filepath.Join(t.TempDir(), "config.json")
+	t.Setenv("ALIBABA_CLOUD_CONFIG_FILE", cli)
+	write := func(id string) {
+		require.NoError(t, os.WriteFile(cli, []byte(`{"current":"main","profiles":[
+			{"name":"main","mode":"AK","access_key_id":"`+id+`","access_key_secret":"`+oldSecret+`"},
+			{"name":"other","mode":"StsToken","access_key_id":"other","access_key_secret":"`+oldSecret+`","sts_token":"`+oldToken+`"}]}`), 0o600))
+	}
+	write("first")
+	p := provide(t, Config{Kind: Profile})
+	cred, err := p.Credentials(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, credential{AccessKeyID: "first", AccessKeySecret: oldSecret}, cred)
+	write("second")
+	cred, ok := p.Refused(t.Context(), cred)
+	require.True(t, ok, "the file is read again")
+	require.Equal(t, "second", cred.AccessKeyID)
+	cred, err = provide(t, Config{Kind: Profile, ProfileName: "other"}).Credentials(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, credential{AccessKeyID: "other", AccessKeySecret: oldSecret, SecurityToken: oldToken}, cred)
+
+	require.NoError(t, os.Remove(cli))
+	ini := filepath.Join(t.TempDir(), "credentials")
+	t.Setenv("ALIBABA_CLOUD_CREDENTIALS_FILE", ini)
+	require.NoError(t, os.WriteFile(ini, []byte("[default]\ntype = access_key\naccess_key_id = ini\naccess_key_secret = "+oldSecret+"\n"), 0o600))
+	cred, err = provide(t, Config{Kind: Profile}).Credentials(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "ini", cred.AccessKeyID)
+}
+
+// auto goes on where credentials-go's own chain would be stuck: when everything
+// failed once, the next time all are asked again.
+func TestAutoStartsAnew(t *testing.T) {
+	t.Setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+	t.Setenv("HOME", t.TempDir())
+	l := &library{build: Config{}.builder(Auto, ""), clean: Config{}.clean}
+	_, err := l.get(true)
+	require.ErrorContains(t, err, "none of the sources")
+	for _, name := range []string{"env: ", "profile: ", "ecs_ram_role: "} {
+		require.ErrorContains(t, err, name)
+	}
+	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "id")
+	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", oldSecret)
+	got, err := l.get(true)
+	require.NoError(t, err)
+	require.Equal(t, "id", got.AccessKeyID)
+	require.Equal(t, "env", got.from)
+}
+
+func TestStaticThroughTheLibrary(t *testing.T) {
+	cred, err := provide(t, Config{Kind: Static, AccessKeyID: "id", AccessKeySecret: oldSecret}).Credentials(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, credential{AccessKeyID: "id", AccessKeySecret: oldSecret}, cred)
+}
+
+// margin is what credentials-go goes by. If it ever changes, this says so.
+func TestLibraryFetchesWithinMargin(t *testing.T) {
+	for life, fetches := range map[time.Duration]int{margin - 10*time.Second: 2, margin + 20*time.Second: 1} {
+		i, uri := newURI(t)
+		i.life = life
+		c := Config{URI: uri}
+		l := &library{build: c.builder(URI, ""), clean: c.clean}
+		for range 2 {
+			_, err := l.get(false)
+			require.NoError(t, err)
+		}
+		require.Equal(t, fetches, i.count(), "%v left", life)
+	}
+}
+
+// No idle connection stays behind a fetch, and with it no goroutine.
+func TestConnectionsAreClosed(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		i := &issuer{life: time.Hour}
+		closed := make(chan struct{}, 1)
+		srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { i.issue(w, r, plainKeys) }))
+		srv.EnableHTTP2 = secure
+		srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+			if s == http.StateClosed {
+				closed <- struct{}{}
+			}
+		}
+		if secure {
+			srv.StartTLS()
+		} else {
+			srv.Start()
+		}
+		requireKey(t, provide(t, Config{Kind: URI, URI: srv.URL}), 1)
+		select {
+		case <-closed:
+		case <-time.After(20 * time.Second):
+			require.Fail(t, "the connection stays open", "TLS %v", secure)
+		}
+		srv.Close()
+	}
+}
+
+// The metadata service is never asked through the environment's proxy.
+func TestMetadataGoesPastTheProxy(t *testing.T) {
+	tameTransport()
+	proxyOf := func(target string) *url.URL {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
+		to, err := http.DefaultTransport.(*http.Transport).Proxy(r)
+		require.NoError(t, err)
+		return to
+	}
+	require.Nil(t, proxyOf("http://"+metadataHost+"/latest"))
+	require.Equal(t, proxyOfTheEnvironment, proxyOf("http://credentials.test/").String())
+}

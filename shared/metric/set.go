@@ -1,0 +1,92 @@
+package metric
+
+import (
+	"slices"
+	"sync"
+)
+
+// Kind says what the values of a family are.
+type Kind int
+
+// The kinds of families.
+const (
+	KindCounter   Kind = iota // only grows
+	KindGauge                 // goes up and down
+	KindHistogram             // observations counted in buckets
+)
+
+// Set holds the families of one plugin instance. Its methods may be called from
+// any goroutine.
+type Set struct {
+	mu       sync.Mutex // guards families
+	families []*Family
+}
+
+// NewSet is an empty Set.
+func NewSet() *Set { return &Set{} }
+
+// Emit gives one value of a computed family: the labels are values, in the order
+// of the declaration.
+type Emit func(value float64, labels ...string)
+
+// Counter declares a family of counters. labels are label names, at most four;
+// the one whose values are taken from the data comes first (see Family.Limit).
+// A name declared before gives the family of then.
+func (s *Set) Counter(name, help string, labels ...string) Counters {
+	return Counters{s.declare(&Family{Name: name, Help: help, Kind: KindCounter, Labels: labels})}
+}
+
+// Gauge declares a family of gauges, as Counter does.
+func (s *Set) Gauge(name, help string, labels ...string) Gauges {
+	return Gauges{s.declare(&Family{Name: name, Help: help, Kind: KindGauge, Labels: labels})}
+}
+
+// Histogram declares a family of histograms, as Counter does. bounds are the
+// upper bounds of its buckets, at least one, ascending; the bucket without a bound
+// is implied.
+func (s *Set) Histogram(name, help string, bounds []float64, labels ...string) Histograms {
+	return Histograms{s.declare(&Family{
+		Name: name, Help: help, Kind: KindHistogram, Labels: labels, Bounds: slices.Clone(bounds),
+	})}
+}
+
+// CounterFunc declares counters that collect computes when a snapshot is taken,
+// for what is counted elsewhere already. Each value is a total since the start;
+// one that is lower than before is ignored. collect must not block, may be called
+// from any goroutine, and must not call the Set.
+func (s *Set) CounterFunc(name, help string, collect func(Emit), labels ...string) *Family {
+	return s.declare(&Family{Name: name, Help: help, Kind: KindCounter, Labels: labels, collect: collect})
+}
+
+// GaugeFunc declares gauges that collect computes, as CounterFunc does. A gauge
+// that was emitted before and is not any more becomes 0: it cannot be withdrawn
+// from the engine's metrics, and a value of NaN would spoil every sum. Values
+// that meet under "other" give the largest of them.
+func (s *Set) GaugeFunc(name, help string, collect func(Emit), labels ...string) *Family {
+	return s.declare(&Family{Name: name, Help: help, Kind: KindGauge, Labels: labels, collect: collect})
+}
+
+func (s *Set) declare(f *Family) *Family {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, known := range s.families {
+		if known.Name == f.Name {
+			return known
+		}
+	}
+	f.Labels = slices.Clone(f.Labels[:min(len(f.Labels), maxLabels)])
+	f.limit = defaultLimit
+	f.byKey = map[key]*series{}
+	if len(f.Labels) == 0 {
+		f.with(nil) // a family without labels has its only series at once
+	}
+	s.families = append(s.families, f)
+	return f
+}
+
+// Families lists what is declared, in that order.
+func (s *Set) Families() []*Family {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.families)
+}

@@ -1,0 +1,137 @@
+package sls
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	sdk "github.com/aliyun/aliyun-log-go-sdk"
+)
+
+// credential is what one request is signed with.
+type credential = sdk.Credentials
+
+var (
+	errNoCredentials = errors.New("no access key")
+	errNotVisible    = errors.New("contains spaces or control characters")
+	errSlowProvider  = fmt.Errorf("credential provider: %w", ErrTimeout)
+)
+
+// Refresher is a CredentialsProvider whose credentials change. It bounds its own
+// work, and is safe for concurrent use.
+type Refresher interface {
+	// Credentials returns credentials to sign with. It ends with ctx.
+	Credentials(ctx context.Context) (sdk.Credentials, error)
+	// Refused is called when the server refused used. It returns others to try once
+	// with; false when there are none.
+	Refused(ctx context.Context, used sdk.Credentials) (sdk.Credentials, bool)
+	// Mend names the options to look at when they are refused, comma-separated.
+	Mend() string
+}
+
+// credentialsNow asks the provider. The SDK's interface takes no context, and
+// some providers do network: unless they are Refreshers those run on a goroutine
+// of their own, one at a time for all calls waiting, so that a hanging one
+// neither holds up a cancelled call nor piles up.
+func (c *Client) credentialsNow(ctx context.Context) (credential, error) {
+	if p, ok := c.credentials.(*sdk.StaticCredentialsProvider); ok {
+		cred, err := p.GetCredentials()
+		return checkCredential(cred, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return credential{}, err
+	}
+	ctx, cancel := c.credentialsTimeout(ctx)
+	defer cancel()
+	if c.refresher != nil {
+		cred, err := c.refresher.Credentials(ctx)
+		return checkCredential(cred, err)
+	}
+	done := c.credFlight.DoChan("", func() (v any, err error) {
+		// singleflight would crash the process on a panic of the provider.
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("credential provider panicked: %v", p)
+			}
+		}()
+		return c.credentials.GetCredentials()
+	})
+	select {
+	case <-ctx.Done():
+		return credential{}, context.Cause(ctx)
+	case res := <-done:
+		cred, _ := res.Val.(credential)
+		return checkCredential(cred, res.Err)
+	}
+}
+
+// checkCredential refuses what cannot be sent. net/http would refuse it in a
+// header, too, as an error of no class; a stray line end from a secret file is
+// the usual way to get there.
+func checkCredential(cred credential, err error) (credential, error) {
+	switch {
+	case err != nil:
+		return credential{}, err
+	case cred.AccessKeyID == "" || cred.AccessKeySecret == "":
+		return credential{}, errNoCredentials
+	case !isVisible(cred.AccessKeyID):
+		return credential{}, fmt.Errorf("access_key_id: %w", errNotVisible)
+	case !isVisible(cred.AccessKeySecret):
+		return credential{}, fmt.Errorf("access_key_secret: %w", errNotVisible)
+	case !isVisible(cred.SecurityToken):
+		return credential{}, fmt.Errorf("security_token: %w", errNotVisible)
+	}
+	return cred, nil
+}
+
+// isVisible reports whether s has nothing but visible ASCII.
+func isVisible(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// credentialsTimeout bounds a wait for the provider by request_timeout.
+func (c *Client) credentialsTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, c.timeout, errSlowProvider)
+}
+
+// otherCredentials asks, after a refusal, for credentials other than those used.
+func (c *Client) otherCredentials(ctx context.Context, used credential) (credential, bool) {
+	if c.refresher == nil {
+		return credential{}, false
+	}
+	ctx, cancel := c.credentialsTimeout(ctx)
+	defer cancel()
+	cred, ok := c.refresher.Refused(ctx, used)
+	if !ok {
+		return credential{}, false
+	}
+	cred, err := checkCredential(cred, nil)
+	return cred, err == nil
+}
+
+// credentialsError: nothing was sent. A provider that is slow or fails is not
+// known to be wrong for good, but says "credentials" so that the user looks
+// there; the caller's own context ending says nothing about credentials.
+func (c *Client) credentialsError(ctx context.Context, r *request, err error) *Error {
+	if ctxErr := ctx.Err(); ctxErr != nil {
+		return &Error{Op: r.opText(), Class: ClassRetry, Err: ctxErr}
+	}
+	return &Error{
+		Op: r.opText(), Class: ClassCredentials, Mend: c.mendCredentials(mendAllKeys),
+		Err: fmt.Errorf("credentials: %w", err),
+	}
+}
+
+// mendCredentials is the options to look at: the provider's, for it knows where
+// its keys come from, else those of keys in the configuration.
+func (c *Client) mendCredentials(keys string) string {
+	if c.refresher != nil {
+		return c.refresher.Mend()
+	}
+	return keys
+}
