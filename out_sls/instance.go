@@ -43,7 +43,8 @@ type instance struct {
 	log      *slog.Logger
 	client   *sls.Client
 	producer *producer.Producer
-	thread   int // the engine's own, which starts the sections
+	publish  func() // ends the publishing of the metrics
+	thread   int    // the engine's own, which starts the sections
 	warned   sync.Once
 }
 
@@ -87,6 +88,7 @@ func start(host *flb.Instance, log *slog.Logger) error {
 		return err
 	}
 	instances.Add(1)
+	i.publish = host.Publish(i.producer.Metrics())
 	for _, warning := range c.conn.Warnings() {
 		log.Warn(warning)
 	}
@@ -99,6 +101,7 @@ func (i *instance) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	i.producer.Stop(ctx)
+	i.publish()
 	i.client.Close()
 	i.host.Close()
 	instances.Add(-1)

@@ -22,11 +22,6 @@ func (c Config) clean(err error) error {
 		return done
 	}
 	text := err.Error()
-	var web *url.Error
-	if errors.As(err, &web) {
-		// The cause of a url.Error is of net, tls or net/http: addresses, no content.
-		text = web.Op + " " + bareURL(web.URL) + ": " + web.Err.Error()
-	}
 	if c.URI != "" {
 		text = strings.ReplaceAll(text, c.URI, bareURL(c.URI))
 	}

@@ -107,6 +107,24 @@ func TestConcurrentCallersCauseOneFetch(t *testing.T) {
 	})
 }
 
+// A caller that saw nothing, and was overtaken before it asked, gets what is there
+// by then.
+func TestLateCallerFetchesNothing(t *testing.T) {
+	s := hour()
+	inBubble(t, s, func(t *testing.T, p *Provider) {
+		want, err := p.Credentials(t.Context())
+		require.NoError(t, err)
+		for _, refused := range []bool{false, true} {
+			f, err := p.join(nil, refused)
+			require.NoError(t, err)
+			got, err := f.wait(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+		require.Equal(t, 1, s.count())
+	})
+}
+
 // Used all the time over a day, no caller ever waits or gets what has expired,
 // and what is held is renewed long before its end.
 func TestRefreshedAheadOfExpiry(t *testing.T) {
@@ -306,25 +324,33 @@ func TestRotationUnderLoad(t *testing.T) {
 	})
 }
 
+// A failure that callers are spared, and its end, are logged; others are theirs to
+// log.
 func TestLogsWhatNobodySees(t *testing.T) {
 	s := hour()
 	synctest.Test(t, func(t *testing.T) {
 		var text strings.Builder
 		p := newProvider(ECSRAMRole, s, slog.New(slog.NewTextHandler(&text, nil)))
-		_, err := p.Credentials(t.Context())
-		require.NoError(t, err)
-		synctest.Wait()
-		require.Contains(t, text.String(), `msg="credentials found" from=fake`)
+		use := func(d time.Duration) (logged string) {
+			text.Reset()
+			for range int(d / time.Minute) {
+				_, _ = p.Credentials(t.Context())
+				<-time.After(time.Minute)
+				synctest.Wait()
+			}
+			requireSilent(t, strings.ReplaceAll(text.String(), "\n", " "))
+			return text.String()
+		}
+		require.Regexp(t, `^time=\S+ level=INFO msg="credentials found" from=fake\n$`, use(20*time.Minute))
 		s.set(func() { s.down = true })
-		<-time.After(58 * time.Minute)
-		_, _ = p.Credentials(t.Context()) // waits: nobody asked for long
-		<-time.After(time.Minute)
+		require.Contains(t, use(15*time.Minute), `msg="credentials not refreshed: those at hand are used while they are valid" error="source is down`)
+		require.Contains(t, use(24*time.Minute), "not refreshed")
 		s.set(func() { s.down = false })
-		_, err = p.Credentials(t.Context())
-		require.NoError(t, err)
+		require.Contains(t, use(2*time.Minute), `msg="credentials refreshed again" from=fake`)
+		s.set(func() { s.down = true })
+		use(2 * time.Hour)
+		require.Empty(t, use(time.Hour), "callers get the error")
 		require.NoError(t, p.Close())
-		require.NotContains(t, text.String(), newSecret)
-		require.NotContains(t, text.String(), newToken)
 	})
 }
 

@@ -13,10 +13,24 @@ type Decoder struct {
 	// IncludeMeta adds the group's topic, source and tags to every event's record,
 	// behind the log's own contents, as __topic__, __source__ and __tag__:KEY.
 	IncludeMeta bool
+	// Position, unless nil, adds where the log was read: __project__,
+	// __logstore__, __shard__, __cursor__ and __id__. See SetCursor.
+	Position *Position
+	// InMetadata puts what IncludeMeta and Position add into the event's metadata
+	// rather than its record.
+	InMetadata bool
+	// Format says how contents become fields; the zero value is FormatFlat.
+	Format Format
+	// JSONKeys are the contents that FormatJSON parses; empty means all.
+	JSONKeys map[string]bool
+	// RawKey is the one field of FormatRaw; "" means "log".
+	RawKey string
 
 	meta     []byte // the group's metadata as msgpack pairs
 	metaSize int    // how many pairs
 	mapSize  int    // bytes the last event's map header took: the next one's guess
+	place    place
+	id       []byte // __id__ of the group's logs, without their index
 }
 
 // maxGroup is far above what SLS answers. It keeps every string, repaired to three
@@ -33,12 +47,20 @@ const maxGroup = 1 << 30
 //	  optional string Source = 4; optional string MachineUUID = 5; repeated LogTag LogTags = 6;
 //	}
 func (d *Decoder) AppendEvents(dst, group []byte) ([]byte, int, error) {
-	if err := checkGroupSize(len(group)); err != nil {
+	defer d.place.nextGroup()
+	size := len(group)
+	if d.Format == FormatRaw {
+		size *= 2 // a byte takes up to six in JSON
+	}
+	if err := checkGroupSize(size); err != nil {
 		return dst, 0, err
 	}
 	d.meta, d.metaSize = d.meta[:0], 0
 	if d.IncludeMeta {
 		d.readMeta(group)
+	}
+	if d.Position != nil {
+		d.addPosition()
 	}
 	events := 0
 	for off := 0; off < len(group); {
@@ -101,8 +123,11 @@ const eventHeadSize = 13
 //
 //	message Log { required uint32 Time = 1; repeated LogContent Contents = 2; optional fixed32 TimeNs = 4; }
 //
-//	event = 92 92 d7 00 seconds(4, big-endian) nanoseconds(4) 80 map
+//	event = 92 92 d7 00 seconds(4, big-endian) nanoseconds(4) metadata map
 func (d *Decoder) appendEvent(dst, group []byte, off, end int) ([]byte, error) {
+	if d.Format != FormatFlat || d.InMetadata || d.Position != nil {
+		return d.appendRich(dst, group, off, end)
+	}
 	// Time may come after the contents, and the map's header before its pairs
 	// needs their number: both are filled in at the end.
 	head := len(dst)

@@ -33,11 +33,17 @@ func (r *Reader) appendLog(dst []byte) ([]byte, int, error) {
 	dst = append(dst, noLen[:r.lenSize]...)
 	dst = append(dst, tagTime)
 	dst = binary.AppendUvarint(dst, uint64(r.head.sec))
-	dst, end, err := r.appendContents(dst, r.head.first, r.head.pairs)
+	var end int
+	var err error
+	if r.opts.Content == nil {
+		dst, end, err = r.appendContents(dst, r.head.first, r.head.pairs)
+		dst = append(dst, r.group...)
+	} else {
+		dst, end, err = r.appendChosen(dst, r.opts.Content)
+	}
 	if err != nil {
 		return dst, end, err
 	}
-	dst = append(dst, r.group...)
 	if r.opts.TimeNs {
 		dst = append(dst, tagTimeNs)
 		dst = binary.LittleEndian.AppendUint32(dst, r.head.nsec)

@@ -47,14 +47,15 @@ func groupChunk(t testing.TB) []byte {
 
 func TestReaderGroups(t *testing.T) {
 	chunk := groupChunk(t)
-	attributes := "schema=otlp resource_id=0 " + `resource={"attributes":{"service.name":"checkout"}}`
+	attributes := "__group__.schema=otlp __group__.resource_id=0 " +
+		`__group__.resource={"attributes":{"service.name":"checkout"}}`
 	for _, c := range []struct {
 		opts EncodeOptions
 		want []string
 	}{
 		{EncodeOptions{}, []string{"log=one", "log=two", "log=three", "log=four", "log=five"}},
 		{EncodeOptions{GroupAttributes: true}, []string{
-			"log=one " + attributes, "log=two " + attributes, "log=three", "log=four b=2", "log=five",
+			"log=one " + attributes, "log=two " + attributes, "log=three", "log=four __group__.b=2", "log=five",
 		}},
 	} {
 		logs, err := logsOf(t, chunk, c.opts)

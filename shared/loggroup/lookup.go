@@ -25,7 +25,7 @@ func Lookup(record []byte, path []Step) (value []byte, ok bool) {
 		}
 	}
 	if len(path) == 0 {
-		end = skipFast(record, 0)
+		end = skipShort(record, 0)
 	}
 	return record[start:end:end], end > 0
 }
@@ -63,7 +63,7 @@ func (s *Step) follow(b []byte, off int) (start, end int) {
 // findElement returns the i-th of n elements, of which the first is at off.
 func findElement(b []byte, off int, n uint64, i int) (start, end int) {
 	for at := range n {
-		next := skipFast(b, off)
+		next := skipShort(b, off)
 		if next == 0 {
 			return 0, 0
 		}
@@ -83,7 +83,7 @@ func findKey(b []byte, off int, n uint64, key string) (start, end int) {
 		if value == 0 {
 			return 0, 0
 		}
-		if off = skipFast(b, value); off == 0 {
+		if off = skipShort(b, value); off == 0 {
 			return 0, 0
 		}
 		if isKey {
@@ -108,15 +108,15 @@ func matchKey(b []byte, off int, key string) (equal bool, next int) {
 		return false, 0
 	}
 	if t.kind != kindStr {
-		return false, skipFast(b, off)
+		return false, skipShort(b, off)
 	}
 	next = at + int(t.n)
 	return string(b[at:next]) == key, next
 }
 
-// skipFast is skip with what records are mostly made of done in place. It returns
+// skipShort is skip with what records are mostly made of done in place. It returns
 // 0 for what cannot be read.
-func skipFast(b []byte, off int) int {
+func skipShort(b []byte, off int) int {
 	for pending := 1; pending > 0; pending-- {
 		// Up to the last byte but one, so that the length of a str 8 is there.
 		if off < len(b)-1 {

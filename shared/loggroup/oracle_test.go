@@ -25,6 +25,7 @@ type node struct {
 	data  []byte // str, bin, ext
 	ext   int8
 	items []node // an array's elements; a map's keys and values in turn
+	count int    // how many pairs a map had before some were left out
 }
 
 func oracleNode(d *msgpack.Decoder) (n node, err error) {
@@ -103,12 +104,20 @@ func oracleItems(d *msgpack.Decoder, k kind, per int, size func() (int, error)) 
 		}
 		n.items = append(n.items, item)
 	}
+	n.count = count
 	return n, nil
 }
 
+// oracleLog is a Log and what was restored from its record.
+type oracleLog struct {
+	*sls.Log
+	restored oracleRestored
+}
+
 // oracleLogs are the Logs of a chunk and the number of values that are no events.
-// The error is not nil when the chunk's rest cannot be read.
-func oracleLogs(chunk []byte, opts EncodeOptions) (logs []*sls.Log, skipped int, err error) {
+// The error is not nil when the chunk's rest cannot be read. o is what opts.Content
+// was compiled from.
+func oracleLogs(chunk []byte, opts EncodeOptions, o ContentOptions) (logs []oracleLog, skipped int, err error) {
 	src := bytes.NewReader(chunk) // a ByteScanner: the decoder does not read ahead
 	d := msgpack.NewDecoder(src)
 	var group []*sls.LogContent
@@ -123,15 +132,17 @@ func oracleLogs(chunk []byte, opts EncodeOptions) (logs []*sls.Log, skipped int,
 		case !ok || !isTime:
 			skipped++
 		case sec == -1 && opts.GroupAttributes:
-			group = append(oracleContents(meta), oracleContents(record)...)
+			group = append(oracleWalk(meta, prefixGroup, o), oracleWalk(record, prefixGroup, o)...)
 		case sec < 0:
 			group = nil
 		default:
-			log := &sls.Log{Time: proto.Uint32(uint32(sec)), Contents: append(oracleContents(record), group...)}
+			e := oracleChoice{meta: meta, record: record, sec: uint32(sec), nsec: nsec, tag: opts.Tag, group: group}
+			contents := e.contents(o)
+			log := &sls.Log{Time: proto.Uint32(e.sec), Contents: contents}
 			if opts.TimeNs {
-				log.TimeNs = proto.Uint32(nsec)
+				log.TimeNs = proto.Uint32(e.nsec)
 			}
-			logs = append(logs, log)
+			logs = append(logs, oracleLog{Log: log, restored: e.restored})
 		}
 	}
 	return logs, skipped, nil
@@ -191,20 +202,18 @@ func oracleTime(n node) (sec int64, nsec uint32, ok bool) {
 	return sec, nsec, true
 }
 
-func oracleContents(m node) []*sls.LogContent {
-	var out []*sls.LogContent
-	for i := 0; i < len(m.items); i += 2 {
-		out = append(out, &sls.LogContent{
-			Key: proto.String(oracleText(m.items[i])), Value: proto.String(oracleText(m.items[i+1])),
-		})
-	}
-	return out
+func oracleContent(key, value string) *sls.LogContent {
+	return &sls.LogContent{Key: proto.String(key), Value: proto.String(value)}
 }
 
 // marshalled are the bytes of a LogGroup of these Logs by the SDK's generated code.
-func marshalled(tb testing.TB, logs []*sls.Log) []byte {
+func marshalled(tb testing.TB, logs []oracleLog) []byte {
 	tb.Helper()
-	out, err := proto.Marshal(&sls.LogGroup{Logs: logs})
+	group := &sls.LogGroup{}
+	for _, l := range logs {
+		group.Logs = append(group.Logs, l.Log)
+	}
+	out, err := proto.Marshal(group)
 	require.NoError(tb, err)
 	return out
 }

@@ -10,6 +10,10 @@ type EncodeOptions struct {
 	// resource and scope) to each of its records, as contents behind the
 	// record's own.
 	GroupAttributes bool
+	// Content chooses the contents; nil = the record as it is.
+	Content *Content
+	// Tag is Fluent Bit's tag of the chunk, for a Content with a TagKey.
+	Tag string
 }
 
 // Reader walks the events of one chunk once and encodes each as a Log. The
@@ -20,7 +24,6 @@ type EncodeOptions struct {
 // keeps it until the next Reset: Reset(nil, ...) lets go of it.
 type Reader struct {
 	chunk []byte
-	opts  EncodeOptions
 	off   int   // where the next value begins
 	err   error // io.EOF or what was corrupt: every later call returns it again
 
@@ -29,8 +32,20 @@ type Reader struct {
 	end     int       // the offset behind it
 	lenSize int       // bytes the last Log's length took: the next one's guess
 
+	opts    EncodeOptions
 	group   []byte // the open group's attributes as contents
 	scratch []byte // a JSON text on its way to becoming a key
+
+	// With opts.Content only:
+	tagField  []byte    // the content with the tag
+	only      selection // the log key's value in the last event
+	restored  Restored  // out of the last event
+	taken     []taken   // the pairs of its record that were
+	takenMeta []taken   // those of its metadata
+	path      []byte    // what precedes a key: a prefix, the keys of the maps around it
+	flat      int       // bytes left of maxFlat
+
+	withoutLogKey int
 
 	skipped      int
 	firstSkipped SkippedValue
@@ -47,6 +62,11 @@ func (r *Reader) Reset(chunk []byte, opts EncodeOptions) {
 	*r = Reader{
 		chunk: chunk, opts: opts,
 		lenSize: max(r.lenSize, 1), group: r.group[:0], scratch: r.scratch[:0],
+		tagField: r.tagField[:0], path: r.path[:0],
+		taken: r.taken[:0], takenMeta: r.takenMeta[:0], restored: Restored{Tags: r.restored.Tags[:0]},
+	}
+	if c := opts.Content; c != nil && c.tagKey != "" {
+		r.tagField = appendTextContent(r.tagField, c.tagKey, opts.Tag)
 	}
 }
 
@@ -89,6 +109,7 @@ func (r *Reader) Scan() error {
 func (r *Reader) fail(err error) error {
 	r.err = err
 	r.head, r.start, r.end = eventHead{}, 0, 0
+	r.forget()
 	return err
 }
 
@@ -126,6 +147,17 @@ func (r *Reader) Skipped() (int, SkippedValue) {
 	return r.skipped, r.firstSkipped
 }
 
+// Restored returns what RestoreMeta took out of the event that Next or Scan last
+// moved to; nothing before the first and after an error of theirs.
+func (r *Reader) Restored() *Restored {
+	return &r.restored
+}
+
+// WithoutLogKey returns how many events had no value at the path of LogKey.
+func (r *Reader) WithoutLogKey() int {
+	return r.withoutLogKey
+}
+
 // advance reads up to the record of the next event. r.end is not known yet.
 func (r *Reader) advance() error {
 	err := r.err
@@ -140,6 +172,9 @@ func (r *Reader) advance() error {
 			err = r.readGroup(r.head)
 		default:
 			r.start = r.off
+			if r.opts.Content != nil {
+				r.prepare(r.opts.Content)
+			}
 			return nil
 		}
 	}
@@ -171,13 +206,14 @@ func (r *Reader) readGroup(h eventHead) (err error) {
 		r.off, err = skip(r.chunk, h.record)
 		return err
 	}
+	r.begin(prefixGroup)
 	if h.meta > 0 {
 		// readHead has walked the metadata: its head is there.
 		t, first, _ := readToken(r.chunk, h.meta)
-		if r.group, _, err = r.appendContents(r.group, first, int(t.n)); err != nil {
+		if r.group, _, err = r.appendPairs(r.group, first, int(t.n), scope{kept: true}); err != nil {
 			return err
 		}
 	}
-	r.group, r.off, err = r.appendContents(r.group, h.first, h.pairs)
+	r.group, r.off, err = r.appendPairs(r.group, h.first, h.pairs, scope{kept: true})
 	return err
 }

@@ -20,17 +20,25 @@ var allOptions = []EncodeOptions{
 // oracle, whatever the chunk holds.
 func requireOracle(t *testing.T, chunk []byte, opts EncodeOptions) {
 	t.Helper()
+	requireChosen(t, chunk, opts, ContentOptions{})
+}
+
+// requireChosen is requireOracle with what opts.Content is compiled from.
+func requireChosen(t *testing.T, chunk []byte, opts EncodeOptions, o ContentOptions) {
+	t.Helper()
+	var err error
+	opts.Content, err = NewContent(o)
+	require.NoError(t, err)
 	chunk = bytes.Clone(chunk)
 	chunk = chunk[:len(chunk):len(chunk)]
 	before := bytes.Clone(chunk)
-	logs, skipped, oracleErr := oracleLogs(chunk, opts)
+	logs, skipped, oracleErr := oracleLogs(chunk, opts, o)
 
 	var r, scan Reader
 	r.Reset(chunk, opts)
 	scan.Reset(chunk, opts)
 	prefix := []byte("what is there already")
 	out, events, last := bytes.Clone(prefix), 0, 0
-	var err error
 	for {
 		// A full dst must grow; one with room must not be written in front of len.
 		var next, again []byte
@@ -40,9 +48,14 @@ func requireOracle(t *testing.T, chunk []byte, opts EncodeOptions) {
 		}
 		require.NoError(t, scan.Scan())
 		require.Equal(t, r.Event(), scan.Event())
-		again, err = scan.Append(out)
-		require.NoError(t, err)
-		require.Equal(t, next, again)
+		require.Equal(t, r.Restored(), scan.Restored())
+		for range 2 {
+			again, err = scan.Append(out)
+			require.NoError(t, err)
+			require.Equal(t, next, again)
+		}
+		require.Less(t, events, len(logs))
+		requireRestored(t, logs[events].restored, r.Restored())
 		e := r.Event()
 		require.GreaterOrEqual(t, e.Offset, last)
 		last = e.Offset + e.Size
@@ -52,6 +65,7 @@ func requireOracle(t *testing.T, chunk []byte, opts EncodeOptions) {
 	}
 	require.Equal(t, err, scan.Scan())
 	require.Equal(t, Event{}, r.Event())
+	require.False(t, r.Restored().Any())
 	require.True(t, bytes.HasPrefix(out, prefix))
 	require.Equal(t, len(logs), events)
 	requireBytes(t, marshalled(t, logs), out[len(prefix):])
@@ -69,6 +83,21 @@ func requireOracle(t *testing.T, chunk []byte, opts EncodeOptions) {
 	}
 	_, again := r.Next(nil)
 	require.Equal(t, err, again)
+}
+
+func requireRestored(t *testing.T, want oracleRestored, got *Restored) {
+	t.Helper()
+	text := func(b []byte) *string {
+		if b == nil {
+			return nil
+		}
+		s := string(b)
+		return &s
+	}
+	require.Equal(t, want.topic, text(got.Topic))
+	require.Equal(t, want.source, text(got.Source))
+	requireBytes(t, oracleTags(want.tags), got.Tags)
+	require.Equal(t, want.topic != nil || want.source != nil || want.tags != nil, got.Any())
 }
 
 // requireBytes shows where bytes differ.
@@ -92,7 +121,7 @@ func logsOf(t *testing.T, chunk []byte, opts EncodeOptions) ([]*sls.Log, error) 
 func TestReaderEqualsSDK(t *testing.T) {
 	for _, set := range dataSets(t, testSize) {
 		t.Run(set.name, func(t *testing.T) {
-			logs, _, err := oracleLogs(set.chunk, EncodeOptions{TimeNs: true})
+			logs, _, err := oracleLogs(set.chunk, EncodeOptions{TimeNs: true}, ContentOptions{})
 			require.NoError(t, err)
 			var r Reader
 			for range 2 { // a Reader that is used again does the same again

@@ -1,6 +1,7 @@
 package loggroup
 
 import (
+	"encoding/binary"
 	"strings"
 	"unicode/utf8"
 )
@@ -38,6 +39,13 @@ func appendRepaired(dst, text []byte) []byte {
 		i += n
 	}
 	return dst
+}
+
+// appendBytesField appends a protobuf string field of valid UTF-8.
+func appendBytesField(dst []byte, tag byte, text []byte) []byte {
+	dst = append(dst, tag)
+	dst = binary.AppendUvarint(dst, uint64(len(text)))
+	return append(dst, text...)
 }
 
 // appendStringField appends a protobuf string field: tag, length, text.

@@ -2,15 +2,17 @@
 // Service: one method per API call the plugins use, over net/http, with the
 // signers and the credential interface of the official SDK.
 //
-// It owns the wire: endpoint and Host, signing (V1 and V4) with a clock kept
-// in step with the server's, connection pooling, time-outs, limits on every
-// answer, compression, and the one table that turns the server's error codes
-// into classes.
+// It owns the wire: which endpoint is in use and its Host, TLS and proxy, signing
+// (V1 and V4) with a clock kept in step with the server's, connection pooling,
+// time-outs, limits on every answer, compression, and the one table that turns
+// the server's error codes into classes; and the options that say how to connect.
 //
-// It never retries (but for one immediate resend when the server refuses a
-// request for its time), never waits, never logs, starts no goroutine of its
-// own except to keep a slow credential provider cancellable, and knows nothing
-// about batches, consumers or Fluent Bit. What to do about an error is its
+// It never retries what may have been carried out: a request is sent again at
+// once only when the server refused it for its time or its credentials and that
+// could be mended, or when the endpoint could not be connected to and there is
+// another. It never waits, logs nothing but that another endpoint is used, starts
+// no goroutine of its own except to keep a slow credential provider cancellable,
+// and knows nothing about batches, consumers or Fluent Bit. What to do about an error is its
 // caller's choice: ClassOf says what kind it is.
 //
 // Why not the SDK's own client: its calls take no context and cannot be

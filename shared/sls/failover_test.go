@@ -184,6 +184,27 @@ func TestNoFailoverWithoutAStreak(t *testing.T) {
 	require.Zero(t, r.dialed(public))
 }
 
+// Probes that fail, in a row and with nothing in between, say nothing about the
+// endpoint in use.
+func TestFailedProbesSayNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRegion(t, internal, public, fast)
+		r.down[internal], r.down[fast] = true, true
+		require.NoError(t, r.put())
+		require.Equal(t, public, r.Endpoint())
+		r.take(public, true)
+		r.take(internal, false)
+		r.at[internal].Hook("", func(c *slsfake.Call) { c.Fail(500, "InternalServerError", "x") })
+		for range 3 * failureStreak {
+			<-time.After(2 * probeEvery)
+			require.Error(t, r.put(), "the probe's own failure")
+			require.Equal(t, public, r.Endpoint())
+		}
+		r.take(public, false)
+		require.NoError(t, r.put())
+	})
+}
+
 // With the network down every endpoint is tried once a request, none is taken
 // for the better one, and the error is the first one's.
 func TestAllEndpointsDown(t *testing.T) {

@@ -148,8 +148,10 @@ func TestEnvironmentProxy(t *testing.T) {
 	u, err := proxy(&http.Request{URL: mustURL(t, "http://10.0.0.1:80/x")})
 	require.NoError(t, err)
 	require.Nil(t, u)
+	u, err = proxy(&http.Request{URL: mustURL(t, "http://proj.sls.test/x")})
+	require.NoError(t, err)
+	require.NotNil(t, u)
 	require.Nil(t, environmentProxy(list[:1]))
-	require.NotNil(t, environmentProxy(list[1:]))
 }
 
 func TestWarnings(t *testing.T) {

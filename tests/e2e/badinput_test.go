@@ -46,7 +46,7 @@ func TestBadConfigurationStopsFluentBit(t *testing.T) {
 	for _, host := range hosts[1:] {
 		engine := host.(*fluentBit)
 		e, err := engine.start(t.Context(), pipeline(plugins.Out,
-			section{"name": "dummy"}, section{"name": "sls", "match": "*", "endpoint": "127.0.0.1:1", "logstore": "l", "linger": "5"}))
+			section{"name": "dummy"}, section{"name": "sls", "match": "*", "endpoint": "127.0.0.1:1", "logstore": "l", "linger": "5", "credentials": "static"}))
 		require.NoError(t, err)
 		require.Error(t, <-e.exited, "fluent-bit must not run without project and keys")
 		require.Len(t, grep(e.Log(), "[output:sls:sls.0]", "option"), 4, e.Log())

@@ -1,14 +1,17 @@
-// Package consumer is the engine of the SLS input: it owns the membership of
-// one consumer group, the reading of the shards the group gives this member,
-// the hand-over of their events and the checkpoints.
+// Package consumer is the engine of the SLS input: it owns the membership in
+// the consumer groups of its logstores, the reading of the shards they give this
+// member, the hand-over of their events and the checkpoints.
 //
-// It never calls Fluent Bit, never knows what becomes of the events it handed
-// over, and never moves a checkpoint it does not hold the lease of
-// (forceSuccess=false).
+// It never calls Fluent Bit, knows what becomes of the events it handed over
+// through a Monitor only, and never moves a checkpoint it does not hold the
+// lease of (forceSuccess=false).
 //
 // # Who does what
 //
 //	Consumer      New, Start, Collect, Pause, Resume, Stop: wiring only.
+//	logstores     one goroutine: starts and ends a source for each logstore.
+//	source        what reads one logstore: group, solo (without a group) or
+//	              replay (ranges of cursors).
 //	group         one goroutine: joins the group, sends heartbeats, starts and
 //	              revokes leases. It never waits for a fetch or a commit.
 //	lease         one goroutine for each shard held: commits its checkpoint,
@@ -17,6 +20,8 @@
 //	              decodes, puts the events in its queue.
 //	handoff       no goroutine: the queues between the readers and Collect, and
 //	              the tracker of each queue, behind one mutex.
+//	barrier       one goroutine with checkpoint delivered: holds the hand-over back
+//	              until the engine has delivered what it has.
 //	budget        bytes all readers together may hold, taken before a pull.
 //
 // # What a checkpoint means
@@ -27,6 +32,9 @@
 // drained while the input is paused, and is lost when the engine exits. So a
 // pause starts the delay again, from the resume, for everything not yet safe,
 // and Stop freezes the clock: nothing becomes safe after it.
+//
+// With checkpoint delivered time makes nothing safe, only a barrier does: see
+// settling for when the engine's word is taken.
 //
 // A cursor can be tracked once the last event of its pull has been handed
 // over. Whatever is not safe is read again by the next owner: delivery is at
@@ -47,4 +55,11 @@
 // beginning: nothing written between the split and its discovery is skipped.
 // See startRule. The position found is committed at once, so that a restart
 // with "start_position end" goes on from there and not from a later end.
+//
+// # Where it ends
+//
+// stop_position is a bound on each shard: the cursor at that time, which is asked
+// for once the time has come, and then goes with each pull. A shard read up to its
+// bound stays held until the group's checkpoints say that all shards are read, so
+// that a member can take over from one that dies; then the source ends.
 package consumer

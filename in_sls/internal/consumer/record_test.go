@@ -210,7 +210,9 @@ func TestDecodingAllocatesNothing(t *testing.T) {
 			list = appendGroup(list, g.Data)
 		}
 		for _, props := range [][]string{
-			{}, {"include_meta", "on", "include_position", "on"}, {"format", "raw", "include_position", "on", "meta_in", "metadata"},
+			{},
+			{"include_meta", "on", "include_position", "on"},
+			{"format", "raw", "include_position", "on", "meta_in", "metadata"},
 			{"format", "json", "json_keys", "id,pad"},
 		} {
 			s := &shared{cfg: testConfig(t, "a", props...), logs: r.writer}

@@ -33,7 +33,7 @@ func TestReport(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		require.Equal(t, "/api/v2/metrics/prometheus", r.URL.Path)
 		w.WriteHeader(status)
-		fmt.Fprint(w, answer)
+		_, _ = fmt.Fprint(w, answer)
 	}))
 	defer srv.Close()
 	e := New(srv.URL+"/", "sls.0", []string{`my "own"`})

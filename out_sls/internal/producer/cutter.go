@@ -135,12 +135,12 @@ func (c *cutter) passOver(chunk []byte, end int, next *loggroup.Event, skipped b
 	if c.unread == nil || end == len(chunk) {
 		return
 	}
-	until, reason := len(chunk), "NotAnEvent"
+	until, reason := len(chunk), reasonNotAnEvent
 	switch {
 	case err == nil:
 		until = next.Offset
 	case !errors.Is(err, io.EOF):
-		reason = "Corrupt"
+		reason = reasonCorrupt
 	case !skipped:
 		return // group markers only
 	}
@@ -158,7 +158,7 @@ func (p *Producer) submit(ctx context.Context, f *flight, known []*outcome, s *s
 	s.outcome = &outcome{waiters: []*flight{f}}
 	if n := len(f.outcomes); n < len(known) {
 		if p.adopt(f, known[n]) {
-			p.stats.skipped.Add(1)
+			p.metrics.skipped.With(s.dest.Logstore).Add(1)
 			p.buffers.put(s.buf)
 			return true
 		}
@@ -176,6 +176,7 @@ func (p *Producer) submit(ctx context.Context, f *flight, known []*outcome, s *s
 		p.buffers.put(s.buf)
 		return false
 	}
+	p.used.Add(s.weight)
 	p.enqueue(f, s)
 	return true
 }
@@ -202,11 +203,13 @@ func (c *cutter) unreadable(r *loggroup.Reader, err error) bool {
 	}
 	p := c.producer
 	if corrupt {
-		p.stats.corrupt.Add(1)
+		p.metrics.corrupt.Add(1)
 		p.log.report(slog.LevelError, "corrupt", "chunk cannot be read to its end", "tag", c.tag, "error", bad)
 	}
 	if skipped > 0 {
-		p.stats.lost.Add(uint64(skipped))
+		if p.letters == nil {
+			p.metrics.dropped.With("", reasonNotAnEvent).Add(uint64(skipped))
+		}
 		p.log.report(slog.LevelError, "skipped", "chunk holds values that are no events",
 			"tag", c.tag, "values", skipped, "first_at_byte", first.Offset, "reason", first.Reason)
 	}

@@ -50,7 +50,7 @@ func TestDeadLetterHoldsTheWholeOriginalEvent(t *testing.T) {
 		original, err := base64.StdEncoding.DecodeString(l["msgpack"].(string))
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(big, original))
-		require.EqualValues(t, 1, b.Stats().Buried)
+		require.EqualValues(t, 1, b.Stats().DeadLetters)
 	})
 }
 

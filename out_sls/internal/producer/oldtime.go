@@ -66,7 +66,7 @@ func (p *Producer) mendTimes(r *request, err error) bool {
 			case p.cfg.OldLogTime == oldTimeRewrite:
 				one.body, one.rewritten = rewriteTime(log, now), true
 				left = append(left, one)
-				p.stats.rewritten.Add(1)
+				p.metrics.rewritten.With(r.queue.dest.Logstore).Add(1)
 			default:
 				p.refuse(r, one, err)
 			}

@@ -60,7 +60,7 @@ func TestOldLogIsDropped(t *testing.T) {
 	runAged(t, "old_log_time=drop", func(t *testing.T, b *bench) {
 		require.Equal(t, Error, b.flush(aged(30)))
 		require.Len(t, b.stored(), 20)
-		require.EqualValues(t, 10, b.Stats().Lost)
+		require.EqualValues(t, 10, b.Stats().Dropped)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -25,13 +26,14 @@ const (
 
 // Producer delivers chunks. It is safe for concurrent use.
 type Producer struct {
-	cfg    Config
-	client *sls.Client
-	router *route.Router
-	log    *errorLog
-	stats  counters
+	cfg     Config
+	client  *sls.Client
+	router  *route.Router
+	log     *errorLog
+	metrics *metrics
 
 	budget  *semaphore.Weighted
+	used    atomic.Int64 // what is taken of it
 	buffers buffers
 	packs   packs
 	letters *deadLetters // nil: what SLS refuses is dropped
@@ -62,6 +64,7 @@ func New(cfg Config, router *route.Router, client *sls.Client, log *slog.Logger)
 	if cfg.DeadLetterFile != "" {
 		p.letters = &deadLetters{path: cfg.DeadLetterFile, limit: int64(cfg.DeadLetterSize)}
 	}
+	p.metrics = newMetrics(p)
 	return p
 }
 
@@ -141,10 +144,11 @@ func (p *Producer) remember(f *flight, tag string, chunk []byte) {
 // every outcome is settled. The originals are found by cutting the chunk again.
 func (p *Producer) bury(f *flight, tag string, chunk []byte) error {
 	var lines []byte
-	buried, now, number := 0, time.Now(), 0
+	var buried []letter
+	now, number := time.Now(), 0
 	add := func(l letter) {
 		lines = l.append(lines, now)
-		buried++
+		buried = append(buried, l)
 	}
 	c := cutter{producer: p, tag: tag}
 	c.full = func(s *segment) bool {
@@ -163,7 +167,9 @@ func (p *Producer) bury(f *flight, tag string, chunk []byte) error {
 	if err := p.letters.write(lines); err != nil {
 		return err
 	}
-	p.stats.buried.Add(uint64(buried))
+	for _, l := range buried {
+		p.metrics.deadLetters.With(l.dest.Logstore, l.reason).Add(1)
+	}
 	return nil
 }
 
@@ -197,6 +203,7 @@ func (p *Producer) abandon(f *flight) {
 // tells the flushes that wait for it. The outcome says how it went.
 func (p *Producer) settleLocked(s *segment) {
 	p.budget.Release(s.weight)
+	p.used.Add(-s.weight)
 	p.buffers.put(s.buf)
 	s.buf = nil
 	o := s.outcome

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fluent-bit-sls/shared/metric"
 	"fluent-bit-sls/tests/slsfake"
 )
 
@@ -77,7 +78,7 @@ func TestResultByAnswer(t *testing.T) {
 				require.Equal(t, c.want, b.flush(chunk(0, 1, 10)))
 				require.Empty(t, b.stored())
 				require.Equal(t, c.retried, b.Stats().Retries == 2)
-				require.Equal(t, c.want == Error, b.Stats().Lost == 1)
+				require.Equal(t, c.want == Error, b.Stats().Dropped == 1)
 				require.NotEmpty(t, b.log.String())
 			})
 		})
@@ -252,7 +253,7 @@ func TestRefusedRecordIsIsolated(t *testing.T) {
 		require.Equal(t, Error, b.flush(c), "not every record was accepted")
 		stored := b.stored()
 		require.Len(t, stored, 297)
-		require.EqualValues(t, 3, b.Stats().Lost)
+		require.EqualValues(t, 3, b.Stats().Dropped)
 		for n, times := range stored {
 			require.Equal(t, 1, times, "record %s", n)
 		}
@@ -298,7 +299,7 @@ func TestValuesThatAreNoEventsAreCounted(t *testing.T) {
 		c := append(append(chunk(0, 5, 10), 0x07), chunk(5, 10, 10)...)
 		require.Equal(t, Error, b.flush(c))
 		b.requireOnce(0, 10)
-		require.EqualValues(t, 1, b.Stats().Lost)
+		require.EqualValues(t, 1, b.Stats().Dropped)
 		require.Contains(t, b.log.String(), "first_at_byte=")
 	})
 }
@@ -495,4 +496,30 @@ func wait(t *testing.T, d time.Duration) {
 	case <-timer.C:
 	case <-t.Context().Done():
 	}
+}
+
+// What can be seen from outside, by logstore.
+func TestMetrics(t *testing.T) {
+	run(t, "max_retries=1 retry_base=1s retry_max=1s", func(t *testing.T, b *bench) {
+		b.sls.Hook(slsfake.OpPutLogs, slsfake.First(1, func(c *slsfake.Call) { c.Fail(403, "WriteQuotaExceed", "") }))
+		require.Equal(t, Error, b.flush(append(chunk(0, 10, 10), event(10, 1<<20+1)...)))
+		got := map[string]float64{}
+		b.Metrics().Each(func(f *metric.Family, s *metric.Sample) {
+			if f.Kind == metric.KindHistogram {
+				got[f.Name+fmt.Sprint(s.Labels)] = float64(s.Count())
+			} else {
+				got[f.Name+fmt.Sprint(s.Labels)] = s.Value
+			}
+		})
+		require.EqualValues(t, 10, got["records_total[logs]"])
+		require.EqualValues(t, 1, got["requests_total[logs throttle]"])
+		require.EqualValues(t, 1, got["request_retries_total[logs]"])
+		require.EqualValues(t, 1, got["dropped_records_total[logs PostBodyTooLarge]"])
+		require.Positive(t, got["raw_bytes_total[logs]"])
+		require.Positive(t, got["sent_bytes_total[logs]"])
+		require.Equal(t, got["requests_total[logs throttle]"]+got["requests_total[logs split]"]+got["requests_total[logs ok]"],
+			got["request_duration_seconds[logs]"])
+		require.Zero(t, got["buffer_bytes[]"])
+		require.Positive(t, got["concurrency_allowed[logs]"])
+	})
 }

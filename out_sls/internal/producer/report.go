@@ -4,40 +4,10 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"fluent-bit-sls/shared/sls"
 )
-
-// Stats counts what an instance has done since it began.
-type Stats struct {
-	Records   uint64 // accepted by SLS
-	BytesRaw  uint64 // of accepted log groups before compression
-	BytesWire uint64 // of accepted log groups after compression
-	Requests  uint64 // sent, whatever the answer
-	Retries   uint64 // requests sent again by the producer itself
-	Skipped   uint64 // segments of a returned chunk that were delivered or in flight already
-	Ambiguous uint64 // requests that SLS may have accepted without a clear answer
-	Lost      uint64 // records that SLS refused for good, and values that are no events
-	Buried    uint64 // of those, the ones in the dead-letter file
-	Rewritten uint64 // logs sent with another time, because SLS refused theirs
-	Corrupt   uint64 // chunks that could not be read to their end
-}
-
-type counters struct {
-	records, bytesRaw, bytesWire, requests, retries, skipped, ambiguous, lost, buried, rewritten, corrupt atomic.Uint64
-}
-
-// Stats is a snapshot of the counters.
-func (p *Producer) Stats() Stats {
-	c := &p.stats
-	return Stats{
-		Records: c.records.Load(), BytesRaw: c.bytesRaw.Load(), BytesWire: c.bytesWire.Load(),
-		Requests: c.requests.Load(), Retries: c.retries.Load(), Skipped: c.skipped.Load(),
-		Ambiguous: c.ambiguous.Load(), Lost: c.lost.Load(), Buried: c.buried.Load(), Rewritten: c.rewritten.Load(), Corrupt: c.corrupt.Load(),
-	}
-}
 
 // maxErrorKeys bounds what errorLog remembers; the keys are error codes, and a
 // server could make up any number of them.

@@ -59,9 +59,7 @@ func (p *Producer) deliver(r *request) {
 		if !p.takeTurn(r) {
 			return
 		}
-		begin := time.Now()
 		err := p.put(r, body)
-		p.learn(r.queue.lane, begin, err)
 		if err == nil {
 			p.finish(r)
 			return
@@ -87,7 +85,7 @@ func (p *Producer) deliver(r *request) {
 		if !p.pause(r, attempt, err) {
 			return
 		}
-		p.stats.retries.Add(1)
+		p.metrics.retries.With(r.queue.dest.Logstore).Add(1)
 	}
 }
 
@@ -123,20 +121,11 @@ func (p *Producer) encode(r *request) sls.Body {
 }
 
 func (p *Producer) put(r *request, body sls.Body) error {
-	p.stats.requests.Add(1)
-	err := p.client.Logstore(r.queue.dest.Project, r.queue.dest.Logstore).PutLogs(p.ctx, body, r.queue.dest.HashKey)
-	if err == nil {
-		for _, pc := range r.pieces {
-			p.stats.records.Add(uint64(pc.logs))
-		}
-		p.stats.bytesRaw.Add(uint64(body.RawSize))
-		p.stats.bytesWire.Add(uint64(len(body.Data)))
-		return nil
-	}
-	var e *sls.Error
-	if errors.As(err, &e) && e.Ambiguous {
-		p.stats.ambiguous.Add(1)
-	}
+	dest := &r.queue.dest
+	begin := time.Now()
+	err := p.client.Logstore(dest.Project, dest.Logstore).PutLogs(p.ctx, body, dest.HashKey)
+	p.metrics.answered(r, body, time.Since(begin), err)
+	p.learn(r.queue.lane, begin, err)
 	return err
 }
 
@@ -209,7 +198,9 @@ func (p *Producer) split(r *request, err error) {
 
 // refuse takes note that SLS will never take the one record of a piece.
 func (p *Producer) refuse(r *request, pc piece, err error) {
-	p.stats.lost.Add(1)
+	if p.letters == nil {
+		p.metrics.dropped.With(r.queue.dest.Logstore, errorKey(err)).Add(1)
+	}
 	p.log.report(slog.LevelError, "refused", "SLS refuses a record for good",
 		"project", r.queue.dest.Project, "logstore", r.queue.dest.Logstore, "bytes", len(pc.body), "error", err)
 	pc.of.lost = append(pc.of.lost, lostLog{index: pc.first, reason: errorKey(err)})

@@ -1,0 +1,120 @@
+package producer
+
+import (
+	"time"
+
+	"fluent-bit-sls/shared/metric"
+	"fluent-bit-sls/shared/sls"
+)
+
+// Reasons for which a record is not delivered, beside the error codes of SLS.
+const (
+	reasonNotAnEvent = "NotAnEvent"
+	reasonCorrupt    = "Corrupt"
+)
+
+// metrics are the families of an instance. A request counts, a flush counts, a
+// record never does.
+type metrics struct {
+	set         *metric.Set
+	records     metric.Counters
+	bytesRaw    metric.Counters
+	bytesSent   metric.Counters
+	requests    metric.Counters
+	retries     metric.Counters
+	ambiguous   metric.Counters
+	skipped     metric.Counters
+	dropped     metric.Counters
+	deadLetters metric.Counters
+	rewritten   metric.Counters
+	corrupt     metric.Counter
+	duration    metric.Histograms
+}
+
+func newMetrics(p *Producer) *metrics {
+	s := metric.NewSet()
+	m := &metrics{
+		set:         s,
+		records:     s.Counter("records_total", "Records accepted by SLS.", "logstore"),
+		bytesRaw:    s.Counter("raw_bytes_total", "Bytes of accepted log groups before compression.", "logstore"),
+		bytesSent:   s.Counter("sent_bytes_total", "Bytes of accepted log groups after compression.", "logstore"),
+		requests:    s.Counter("requests_total", "Requests sent, by the class of their answer.", "logstore", "result"),
+		retries:     s.Counter("request_retries_total", "Requests that the plugin sent again by itself.", "logstore"),
+		ambiguous:   s.Counter("ambiguous_requests_total", "Requests that SLS may have accepted although no clear answer came.", "logstore"),
+		skipped:     s.Counter("skipped_segments_total", "Parts of returned chunks that were delivered already and not sent again.", "logstore"),
+		dropped:     s.Counter("dropped_records_total", "Records lost for good, by SLS's code or what was wrong with them.", "logstore", "reason"),
+		deadLetters: s.Counter("dead_letter_records_total", "Records written to the dead-letter file.", "logstore", "reason"),
+		rewritten:   s.Counter("rewritten_times_total", "Logs sent with the current time, because SLS refused theirs.", "logstore"),
+		corrupt:     s.Counter("corrupt_chunks_total", "Chunks that could not be read to their end.").With(),
+		duration: s.Histogram("request_duration_seconds", "Time from sending a request to its answer.",
+			[]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}, "logstore"),
+	}
+	s.GaugeFunc("buffer_bytes", "Bytes buffered and in flight, of memory_limit.", func(emit metric.Emit) {
+		emit(float64(p.used.Load()))
+	})
+	s.GaugeFunc("concurrency_allowed", "Requests that may be in flight at once, as throttling allows.", p.emitAllowed, "logstore")
+	s.CounterFunc("template_fallbacks_total", "Values of templates that a record did not have, replaced by the static default.", func(emit metric.Emit) {
+		emit(float64(p.router.Stats().Fallbacks))
+	})
+	s.CounterFunc("evicted_destinations_total", "Destinations closed early, because a chunk had more than max_destinations.", func(emit metric.Emit) {
+		emit(float64(p.router.Stats().Evicted))
+	})
+	return m
+}
+
+// Metrics are the families of the instance, for whoever publishes them.
+func (p *Producer) Metrics() *metric.Set { return p.metrics.set }
+
+func (p *Producer) emitAllowed(emit metric.Emit) {
+	p.mu.Lock()
+	allowed := make(map[string]float64, len(p.lanes))
+	for id, l := range p.lanes {
+		allowed[id.logstore] = max(allowed[id.logstore], float64(int(l.allowed)))
+	}
+	p.mu.Unlock()
+	for logstore, n := range allowed {
+		emit(n, logstore)
+	}
+}
+
+// answered counts a request by its answer.
+func (m *metrics) answered(r *request, body sls.Body, took time.Duration, err error) {
+	logstore := r.queue.dest.Logstore
+	m.duration.With(logstore).Observe(took.Seconds())
+	if err != nil {
+		m.requests.With(logstore, sls.ClassOf(err).String()).Add(1)
+		if sls.IsAmbiguous(err) {
+			m.ambiguous.With(logstore).Add(1)
+		}
+		return
+	}
+	m.requests.With(logstore, "ok").Add(1)
+	logs := 0
+	for _, pc := range r.pieces {
+		logs += pc.logs
+	}
+	m.records.With(logstore).Add(uint64(logs))
+	m.bytesRaw.With(logstore).Add(uint64(body.RawSize))
+	m.bytesSent.With(logstore).Add(uint64(len(body.Data)))
+}
+
+// Stats are the totals of the metrics over all logstores.
+type Stats struct {
+	Records, Requests, Retries, Skipped, Ambiguous, Dropped, DeadLetters, Rewritten, Corrupt uint64
+}
+
+// Stats is a snapshot of the totals.
+func (p *Producer) Stats() Stats {
+	total := map[string]uint64{}
+	p.metrics.set.Each(func(f *metric.Family, s *metric.Sample) {
+		if f.Kind == metric.KindCounter {
+			total[f.Name] += uint64(s.Value)
+		}
+	})
+	return Stats{
+		Records: total["records_total"], Requests: total["requests_total"], Retries: total["request_retries_total"],
+		Skipped: total["skipped_segments_total"], Ambiguous: total["ambiguous_requests_total"],
+		Dropped: total["dropped_records_total"], DeadLetters: total["dead_letter_records_total"],
+		Rewritten: total["rewritten_times_total"], Corrupt: total["corrupt_chunks_total"],
+	}
+}

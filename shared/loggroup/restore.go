@@ -1,0 +1,189 @@
+package loggroup
+
+import (
+	"math"
+	"strings"
+	"unicode/utf8"
+)
+
+// Restored is what a record says about where it came from: the group's fields that
+// IncludeMeta of a Decoder adds to it. Its slices must not be changed; they are valid
+// until the Reader moves on, and as long as the chunk.
+type Restored struct {
+	// Topic and Source are nil when the record has none.
+	Topic, Source []byte
+	// Tags are the group's tags in their order, encoded as its fields, as
+	// AppendGroupFields does; empty when there are none.
+	Tags []byte
+}
+
+// Any tells whether there is anything.
+func (m *Restored) Any() bool {
+	return m.Topic != nil || m.Source != nil || len(m.Tags) > 0
+}
+
+// metaTime is SLS's name for a log's own time in a record.
+const metaTime = "__time__"
+
+// What is longer than SLS takes for a group cannot have come from one: it stays in
+// the record rather than making a group that SLS refuses. The limits are those that
+// package route cuts to, and for all tags together the order of a record's.
+const (
+	maxRestoredText = 128  // topic, source, a tag's key
+	maxRestoredTag  = 1024 // a tag's value
+	maxRestoredTags = 16 << 10
+)
+
+// taken is a pair of a map that is no content any more.
+type taken struct {
+	index int // of the map's pairs, from 0
+	end   int // offset behind it
+}
+
+// restore takes what IncludeMeta adds out of the event at r.head: out of its
+// metadata and, which counts for more, its record.
+func (r *Reader) restore() {
+	if h := &r.head; h.metaEnd > h.meta+1 {
+		// readHead has walked the metadata: its head is there.
+		t, first, _ := readToken(r.chunk, h.meta)
+		r.takenMeta = r.take(r.takenMeta, first, int(t.n))
+	}
+	r.taken = r.take(r.taken, r.head.first, r.head.pairs)
+}
+
+// take appends to list which of n pairs, of which the first is at off, it took.
+// What cannot be read is for the walk over the contents to find.
+func (r *Reader) take(list []taken, off, n int) []taken {
+	for i := range n {
+		key, value, err := readKey(r.chunk, off)
+		if err != nil {
+			return list
+		}
+		if off = skipShort(r.chunk, value); off == 0 {
+			return list
+		}
+		// Any other record costs a look at the first bytes of its keys.
+		if len(key) < len(metaTime) || key[0] != '_' || key[1] != '_' {
+			continue
+		}
+		if r.restorePair(key, value) {
+			list = append(list, taken{index: i, end: off})
+		}
+	}
+	return list
+}
+
+// restorePair tells whether the pair of that key is metadata; its value, at off, can
+// be read.
+func (r *Reader) restorePair(key []byte, off int) bool {
+	if string(key) == metaTime {
+		return r.restoreTime(off)
+	}
+	text, _, err := readKey(r.chunk, off)
+	if err != nil || text == nil || !utf8.Valid(text) {
+		return false
+	}
+	m := &r.restored
+	switch {
+	case string(key) == metaTopic && len(text) <= maxRestoredText:
+		m.Topic = text
+	case string(key) == metaSource && len(text) <= maxRestoredText:
+		m.Source = text
+	case strings.HasPrefix(string(key), metaTagPrefix):
+		return m.addTag(key[len(metaTagPrefix):], text)
+	default:
+		return false
+	}
+	return true
+}
+
+// addTag is false for what does not fit a tag.
+//
+//	message LogTag { required string Key = 1; required string Value = 2; }
+func (m *Restored) addTag(key, value []byte) bool {
+	if len(key) == 0 || len(key) > maxRestoredText || len(value) > maxRestoredTag || !utf8.Valid(key) ||
+		len(m.Tags)+len(key)+len(value) > maxRestoredTags {
+		return false
+	}
+	m.Tags = append(m.Tags, tagLogTags)
+	at := len(m.Tags)
+	m.Tags = append(m.Tags, 0)
+	m.Tags = appendBytesField(m.Tags, tagKey, key)
+	m.Tags = appendBytesField(m.Tags, tagValue, value)
+	m.Tags, _ = putLen(m.Tags, at, 1)
+	return true
+}
+
+// restoreTime makes the value at off the event's time, if it is one that a Log can
+// hold: a number of seconds, or the text of one.
+func (r *Reader) restoreTime(off int) bool {
+	t, next, err := readToken(r.chunk, off)
+	if err != nil {
+		return false
+	}
+	var sec int64
+	var nsec uint32
+	ok := true
+	switch t.kind {
+	case kindStr:
+		sec, nsec, ok = parseTime(r.chunk[next : next+int(t.n)])
+	case kindInt:
+		sec = int64(t.n)
+	case kindUint:
+		sec = int64(min(t.n, math.MaxInt64))
+	case kindFloat32:
+		sec, nsec, ok = parseFloatTime(float64(math.Float32frombits(uint32(t.n))))
+	case kindFloat64:
+		sec, nsec, ok = parseFloatTime(math.Float64frombits(t.n))
+	default:
+		return false
+	}
+	if !ok || sec < 0 || sec > maxSec {
+		return false
+	}
+	r.head.sec, r.head.nsec = sec, nsec
+	return true
+}
+
+// parseFloatTime is floatTime without what that clamps to 0.
+func parseFloatTime(f float64) (sec int64, nsec uint32, ok bool) {
+	if !(f >= 0) { // NaN, too
+		return 0, 0, false
+	}
+	sec, nsec = floatTime(f)
+	return sec, nsec, true
+}
+
+// parseTime reads a text of seconds since 1970.
+//
+//	time = digits [ "." digits ]   (1 to 10, 1 to 9 of them)
+func parseTime(text []byte) (sec int64, nsec uint32, ok bool) {
+	const secDigits, nsecDigits = 10, 9
+	whole, rest := parseDigits(text)
+	digits := len(text) - len(rest)
+	if digits == 0 || digits > secDigits {
+		return 0, 0, false
+	}
+	if len(rest) == 0 {
+		return whole, 0, true
+	}
+	frac, end := parseDigits(rest[1:])
+	digits = len(rest) - 1 - len(end)
+	if rest[0] != '.' || len(end) > 0 || digits == 0 || digits > nsecDigits {
+		return 0, 0, false
+	}
+	for range nsecDigits - digits {
+		frac *= 10
+	}
+	return whole, uint32(frac), true
+}
+
+// parseDigits reads the digits at the beginning of text, and a few of those that
+// are too many.
+func parseDigits(text []byte) (n int64, rest []byte) {
+	for len(text) > 0 && text[0] >= '0' && text[0] <= '9' && n < 1e12 {
+		n = 10*n + int64(text[0]-'0')
+		text = text[1:]
+	}
+	return n, text
+}
