@@ -1,6 +1,9 @@
 package sls
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Class says what a caller can do about an error.
 type Class int
@@ -171,6 +174,9 @@ var codeIndex = func() map[string]CodeInfo {
 func foldCode(code string) string {
 	return strings.ReplaceAll(strings.ToLower(code), "exsit", "exist")
 }
+
+// Codes is a copy of the error table.
+func Codes() []CodeInfo { return slices.Clone(codeTable) }
 
 // LookupCode finds the table's row for a code, in any spelling.
 func LookupCode(code string) (CodeInfo, bool) {

@@ -3,7 +3,9 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -87,7 +89,11 @@ func TestHotReload(t *testing.T) {
 	h, log := startHost(t)
 	out, err := h.Load(raced.Out)
 	require.NoError(t, err)
+	settled := 0 // resident kB once everything has been used
 	for round := range 10 {
+		if round == 3 {
+			settled = status(t, h.Pid(), "VmRSS")
+		}
 		i, err := h.Init(out, c.props())
 		require.NoError(t, err, log)
 		result, err := i.Flush(t.Context(), "t", numbered(round*10, round*10+10))
@@ -98,7 +104,26 @@ func TestHotReload(t *testing.T) {
 	require.Len(t, c.Logs(project, logstore), 100)
 	require.Len(t, grep(log.String(), "[output:sls:sls.0]", "started, version"), 10, log)
 	require.LessOrEqual(t, c.Stats().OpenConnections, 1, "connections of ended instances are closed")
+	require.Less(t, status(t, h.Pid(), "VmRSS"), settled+32<<10, "memory stays behind")
+	require.Less(t, status(t, h.Pid(), "Threads"), 40, "threads stay behind")
 	stop(t, h.Exit)
+}
+
+// status reads a number from a process's status.
+func status(t *testing.T, pid int, field string) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, field+":"); ok {
+			var n int
+			_, err := fmt.Sscan(value, &n)
+			require.NoError(t, err)
+			return n
+		}
+	}
+	require.Fail(t, "no such field", field)
+	return 0
 }
 
 // Killed with SIGKILL while it ships, again and again; the chunks that were not
