@@ -82,7 +82,12 @@ func start(host *flb.Instance, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	i := &instance{host: host, log: log, client: client, thread: syscall.Gettid(), producer: producer.New(c.send, router, client, log)}
+	engine, err := producer.New(c.send, router, client, log)
+	if err != nil {
+		client.Close()
+		return err
+	}
+	i := &instance{host: host, log: log, client: client, thread: syscall.Gettid(), producer: engine}
 	if err := host.Bind(i); err != nil {
 		client.Close()
 		return err

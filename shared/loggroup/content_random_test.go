@@ -12,7 +12,7 @@ import (
 // randomKeys are few, so that options and records often meet.
 var randomKeys = []string{
 	"a", "b", "log", "a.b", "", "k\xff", "__topic__", "__source__", "__time__", "__tag__:a", "__tag__:",
-	"__metadata__.a", strings.Repeat("long", 60),
+	"__metadata__.a", strings.Repeat("long", 60), strings.Repeat("k", 128),
 }
 
 func randomPath(rnd *rand.Rand) []string {
@@ -67,6 +67,9 @@ func randomChunk(tb testing.TB, seed int64) []byte {
 	tb.Helper()
 	rnd := rand.New(rand.NewSource(seed))
 	w := newChunkWriter(tb)
+	if rnd.Intn(4) == 0 {
+		w.str("no event")
+	}
 	for range 1 + rnd.Intn(4) {
 		w.buf.Write([]byte{0x92, 0x92})
 		sec := uint32(1_700_000_000)

@@ -130,16 +130,56 @@ func TestContentTagIsRepaired(t *testing.T) {
 	require.Equal(t, []string{"é=a\uFFFD" + strings.Repeat("b", 200)}, got)
 }
 
+// TestContentTagOfEachChunk: a Reader that is used again has the next chunk's tag.
+func TestContentTagOfEachChunk(t *testing.T) {
+	c, err := NewContent(ContentOptions{TagKey: "tag"})
+	require.NoError(t, err)
+	var r Reader
+	for _, tag := range []string{"first", "second", ""} {
+		out, err := readAll(&r, nil, []byte{0x92, 7, 0x80}, EncodeOptions{Content: c, Tag: tag})
+		require.NoError(t, err)
+		logs, _, err := oracleLogs([]byte{0x92, 7, 0x80}, EncodeOptions{Tag: tag}, ContentOptions{TagKey: "tag"})
+		require.NoError(t, err)
+		requireBytes(t, marshalled(t, logs), out)
+	}
+	out, err := readAll(&r, nil, []byte{0x92, 7, 0x80}, EncodeOptions{})
+	require.NoError(t, err)
+	require.Equal(t, []byte{0x0a, 2, 0x08, 7}, out)
+}
+
+// TestContentAddedBehindLongKeys: the search for a key steps over keys of any size.
+func TestContentAddedBehindLongKeys(t *testing.T) {
+	for _, n := range []int{0, 1, 127, 128, 129, 16383, 16384, 20000} {
+		long := strings.Repeat("k", n)
+		chunk := eventOf(t, []byte{0x80}, packed(t, long, long, "tag", "mine"))
+		got := chosen(t, chunk, EncodeOptions{Tag: "tag"}, ContentOptions{TagKey: "tag"})
+		require.Equal(t, []string{long + "=" + long + " tag=mine"}, got)
+		got = chosen(t, chunk, EncodeOptions{Tag: "other"}, ContentOptions{TagKey: long + "k"})
+		require.Equal(t, []string{long + "=" + long + " tag=mine " + long + "k=other"}, got)
+		if n > 0 {
+			got = chosen(t, chunk, EncodeOptions{Tag: "other"}, ContentOptions{TagKey: long})
+			require.Equal(t, []string{long + "=" + long + " tag=mine"}, got)
+		}
+	}
+}
+
 // TestContentFlattenIsBounded: a long key above many pairs, and a million levels.
 func TestContentFlattenIsBounded(t *testing.T) {
 	o := ContentOptions{Flatten: true, Separator: "."}
 	inner := map[string]int{"a": 1, "b": 2}
-	long := strings.Repeat("k", maxFlat/2-1)
-	require.Equal(t, []string{long + ".a=1"}, chosen(t, eventOf(t, []byte{0x80}, packed(t, long, map[string]int{"a": 1})), EncodeOptions{}, o))
-	require.Equal(t, []string{long + "k" + `={"a":1}`}, chosen(t, eventOf(t, []byte{0x80}, packed(t, "x", 0, long+"k", map[string]int{"a": 1})), EncodeOptions{}, ContentOptions{Flatten: true, Separator: strings.Repeat(".", maxFlat/2+1), ExcludeKeys: [][]string{{"x"}}}))
-	got := chosen(t, eventOf(t, []byte{0x80}, packed(t, "p", inner, long+"kk", inner, "q", inner)), EncodeOptions{}, o)[0]
+	long := strings.Repeat("k", maxFlat-1)
+	one := func(key string) string {
+		return chosen(t, eventOf(t, []byte{0x80}, packed(t, key, map[string]int{"a": 1})), EncodeOptions{}, o)[0]
+	}
+	require.Equal(t, long+".a=1", one(long))
+	require.Equal(t, long+`k={"a":1}`, one(long+"k"))
+	o.IncludeKeys = [][]string{{"p", "x"}, {long}}
+	got := chosen(t, eventOf(t, []byte{0x80}, packed(t, "p", inner, long, map[string]int{"a": 1})), EncodeOptions{}, o)[0]
+	require.Equal(t, long+".a=1", got, "what adds nothing does not count")
+	o.IncludeKeys = nil
+	got = chosen(t, eventOf(t, []byte{0x80}, packed(t, "p", inner, long, inner, "q", inner)), EncodeOptions{}, o)[0]
 	require.Contains(t, got, "q.")
-	require.Contains(t, got, long+"kk={")
+	require.Contains(t, got, long+"={")
 
 	deep := []byte{0x81, 0xa1, 'a'}
 	for range 70 {
@@ -192,87 +232,5 @@ func TestNewContent(t *testing.T) {
 	} {
 		_, err := NewContent(o)
 		require.ErrorContains(t, err, name)
-	}
-}
-
-func TestContentAllocatesNothing(t *testing.T) {
-	chunk := mixedChunk(t)
-	for _, set := range dataSets(t, testSize) {
-		chunk = append(chunk, set.chunk...)
-	}
-	for range 20 {
-		chunk = append(append(chunk, metaEvent(t)...), kubernetesEvent(t)...)
-	}
-	for _, c := range contentCases(t) {
-		opts := EncodeOptions{TimeNs: true, GroupAttributes: true, Content: c.content, Tag: "kube.app"}
-		var r Reader
-		out, err := readAll(&r, nil, chunk, opts)
-		require.NoError(t, err)
-		require.Zero(t, testing.AllocsPerRun(5, func() {
-			out, err = readAll(&r, out[:0], chunk, opts)
-		}), c.name)
-		require.NoError(t, err)
-	}
-}
-
-type contentCase struct {
-	name    string
-	content *Content
-}
-
-// contentCases are the options one by one, and all together.
-func contentCases(tb testing.TB) (cases []contentCase) {
-	tb.Helper()
-	strftime, err := ParseTimeFormat("%d/%b/%Y:%H:%M:%S.%L %z")
-	require.NoError(tb, err)
-	epoch, err := ParseTimeFormat("epoch_ms")
-	require.NoError(tb, err)
-	many := [][]string{{"kubernetes", "labels"}}
-	for k := range strings.FieldsSeq("remote_addr request_method request_uri status body_bytes_sent http_user_agent x y z log") {
-		many = append(many, []string{k})
-	}
-	for _, c := range []struct {
-		name string
-		o    ContentOptions
-	}{
-		{"log_key", ContentOptions{LogKey: []string{"log"}}},
-		{"include", ContentOptions{IncludeKeys: [][]string{{"log"}, {"status"}, {"request_uri"}, {"kubernetes", "labels"}}}},
-		{"include_many", ContentOptions{IncludeKeys: many}},
-		{"exclude", ContentOptions{ExcludeKeys: [][]string{{"_p"}, {"http_referer"}, {"kubernetes", "annotations"}}}},
-		{"tag", ContentOptions{TagKey: "tag"}},
-		{"time_rfc3339", ContentOptions{TimeKey: "ts"}},
-		{"time_epoch_ms", ContentOptions{TimeKey: "ts", TimeFormat: epoch}},
-		{"time_strftime", ContentOptions{TimeKey: "ts", TimeFormat: strftime}},
-		{"flatten", ContentOptions{Flatten: true, Separator: "."}},
-		{"metadata", ContentOptions{Metadata: true}},
-		{"restore_meta", ContentOptions{RestoreMeta: true}},
-		{"all", ContentOptions{
-			LogKey: []string{"message"}, ExcludeKeys: many[:1], TagKey: "tag", TimeKey: "ts", TimeFormat: strftime,
-			Flatten: true, Separator: ".", Metadata: true, RestoreMeta: true,
-		}},
-	} {
-		content, err := NewContent(c.o)
-		require.NoError(tb, err)
-		cases = append(cases, contentCase{c.name, content})
-	}
-	return cases
-}
-
-// BenchmarkContent is BenchmarkReader with options, its bytes the same.
-func BenchmarkContent(b *testing.B) {
-	for _, c := range contentCases(b) {
-		for _, set := range dataSets(b, chunkSize) {
-			b.Run(c.name+"/"+set.name, func(b *testing.B) {
-				var r Reader
-				out, err := readAll(&r, nil, set.chunk, EncodeOptions{TimeNs: true})
-				require.NoError(b, err)
-				b.SetBytes(int64(len(out)))
-				opts := EncodeOptions{TimeNs: true, Content: c.content, Tag: "kube.var.log.containers.checkout"}
-				b.ReportAllocs()
-				for b.Loop() {
-					out, _ = readAll(&r, out[:0], set.chunk, opts)
-				}
-			})
-		}
 	}
 }

@@ -178,10 +178,10 @@ func parseTime(text []byte) (sec int64, nsec uint32, ok bool) {
 	return whole, uint32(frac), true
 }
 
-// parseDigits reads the digits at the beginning of text, and a few of those that
-// are too many.
+// parseDigits reads the digits at the beginning of text. Of more than 18 the number
+// is of no use.
 func parseDigits(text []byte) (n int64, rest []byte) {
-	for len(text) > 0 && text[0] >= '0' && text[0] <= '9' && n < 1e12 {
+	for len(text) > 0 && text[0] >= '0' && text[0] <= '9' {
 		n = 10*n + int64(text[0]-'0')
 		text = text[1:]
 	}

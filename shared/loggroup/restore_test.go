@@ -1,6 +1,7 @@
 package loggroup
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -196,6 +197,9 @@ func TestRestoreTime(t *testing.T) {
 		{1 << 33, was},
 		{uint64(1) << 63, was},
 		{5e9, was},
+		{math.NaN(), was},
+		{math.Inf(1), was},
+		{float32(math.NaN()), was},
 		{nil, was},
 		{true, was},
 		{[]byte("7"), was},

@@ -1,102 +1,13 @@
 package consumer
 
 import (
-	"context"
-	"errors"
 	"math/rand/v2"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
-
-// engineSim behaves as Fluent Bit does: a ring buffer that its loop empties, chunks
-// that it holds until an output has taken them, one count of them every 5 s and a
-// report each second, all by a loop that can be held up. It has no goroutine: step
-// is a tenth of a second.
-type engineSim struct {
-	mu      sync.Mutex
-	off     bool // the monitoring does not answer
-	paused  bool
-	stuck   bool // the loop is held up
-	ring    int  // records handed over and not taken
-	taken   int  // records put into chunks
-	chunks  []int
-	uptime  int64
-	counted int // chunks at the last count
-	report  Report
-	steps   int
-	countAt int // step of the next count, and of the next look at the ring
-	ringAt  int
-}
-
-func (e *engineSim) Report(context.Context) (Report, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.off || e.steps < 20 {
-		return Report{}, errors.New("no answer")
-	}
-	return e.report, nil
-}
-
-// step lets a tenth of a second pass; with deliver the oldest chunk is delivered.
-func (e *engineSim) step(deliver bool) {
-	e.mu.Lock()
-	e.steps++
-	if !e.stuck {
-		// Reports first: the order in which a loop that was held up is the least
-		// truthful.
-		if now := int64(e.steps / 10); now > e.uptime {
-			e.uptime = now
-			e.report = Report{Uptime: now, Records: int64(e.taken), Chunks: e.counted}
-		}
-		// Timers that ran out meanwhile are seen to at once.
-		if e.steps >= e.countAt {
-			e.counted, e.countAt = len(e.chunks), e.steps-e.steps%50+57
-		}
-		if e.steps >= e.ringAt {
-			e.ringAt = e.steps - e.steps%3 + 3
-			if e.ring > 0 && !e.paused {
-				e.taken += e.ring
-				e.chunks = append(e.chunks, e.ring)
-				e.ring = 0
-			}
-		}
-		if deliver && len(e.chunks) > 0 {
-			e.chunks = e.chunks[1:]
-		}
-	}
-	e.mu.Unlock()
-	advance(100 * time.Millisecond)
-}
-
-func (e *engineSim) take(n int) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.ring += n
-}
-
-// holds is what is handed over and not delivered.
-func (e *engineSim) holds() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	n := e.ring
-	for _, c := range e.chunks {
-		n += c
-	}
-	return n
-}
-
-// delivering is an agent whose checkpoints go by sim.
-func (r *rig) delivering(sim *engineSim, props ...string) *agent {
-	r.t.Helper()
-	a := &agent{t: r.t, log: &logBuffer{}}
-	cfg := testConfig(r.t, "a", append([]string{"checkpoint", "delivered"}, props...)...)
-	cfg.Monitor = sim
-	return r.start(a, cfg)
-}
 
 // A checkpoint is never ahead of what the outputs have delivered: pauses, a loop
 // that is held up for long, outputs that do nothing for minutes, whatever the

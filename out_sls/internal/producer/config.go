@@ -23,6 +23,7 @@ type Config struct {
 	RetryMax     time.Duration
 	MaxRetries   int
 	TimeNs       bool
+	Content      ContentConfig
 	LogInterval  time.Duration
 
 	DeadLetterFile string
@@ -33,16 +34,17 @@ type Config struct {
 
 // Validate checks what no option can check alone.
 func (c *Config) Validate() error {
+	_, err := c.Content.EncodeOptions(c.TimeNs)
 	if c.OldLogTime == oldTimeDeadLetter && c.DeadLetterFile == "" {
-		return errors.New("option old_log_time = \"dead_letter\": needs dead_letter_file")
+		err = errors.Join(err, errors.New("option old_log_time = \"dead_letter\": needs dead_letter_file"))
 	}
-	return nil
+	return err
 }
 
 // Options declares the options that fill c.
 func (c *Config) Options() []option.Option {
 	codecs := []string{string(sls.LZ4), string(sls.ZSTD), string(sls.None)}
-	return []option.Option{
+	return append(c.Content.Options(), []option.Option{
 		{Name: "compress", Dst: &c.Codec, Default: "lz4", Enum: codecs, Help: "compression of request bodies"},
 		{Name: "batch_bytes", Dst: &c.BatchBytes, Default: "1M", Min: "16k", Max: "5M", Help: "size at which a request is full, before compression"},
 		{Name: "batch_count", Dst: &c.BatchCount, Default: "4096", Min: "1", Max: "40960", Help: "number of logs at which a request is full"},
@@ -60,5 +62,5 @@ func (c *Config) Options() []option.Option {
 		{Name: "pack_id", Dst: &c.PackID, Default: "off", Help: "number the log groups of each Fluent Bit tag in `__pack_id__`, so that SLS can show the context of a log; groups then hold one tag only"},
 		{Name: "time_ns", Dst: &c.TimeNs, Default: "on", Help: "send the nanoseconds of each log's time"},
 		{Name: "log_interval", Dst: &c.LogInterval, Default: "30s", Min: "1s", Max: "1h", Help: "least time between two log lines about the same error"},
-	}
+	}...)
 }

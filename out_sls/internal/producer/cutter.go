@@ -1,7 +1,6 @@
 package producer
 
 import (
-	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -19,6 +18,7 @@ type cutter struct {
 	tag      string
 	pack     string     // the sequence of the tag, with pack_id
 	open     []*segment // by slot of the session: one per destination it has open
+	restored []*segment // of records that said themselves where they go
 	// full gets each segment that is complete, and owns it; false ends the cutting.
 	full func(*segment) bool
 	// unread gets what was passed over: values that are no events, and what
@@ -30,8 +30,10 @@ type cutter struct {
 // segment, and whether the chunk could be read to its end.
 func (c *cutter) cut(chunk []byte) (taken, whole bool) {
 	p := c.producer
+	opts := p.encode
+	opts.Tag = c.tag
 	var r loggroup.Reader
-	r.Reset(chunk, loggroup.EncodeOptions{TimeNs: p.cfg.TimeNs})
+	r.Reset(chunk, opts)
 	session := p.router.Begin(c.tag)
 	defer session.End()
 	if p.cfg.PackID {
@@ -39,8 +41,9 @@ func (c *cutter) cut(chunk []byte) (taken, whole bool) {
 	}
 	// Events are encoded where the previous one went, and moved in the rare case
 	// that this one goes elsewhere.
-	cur := &segment{buf: p.buffers.get()}
-	var last *route.Target
+	start := &segment{buf: p.buffers.get()}
+	cur := start
+	var last *route.Target // of cur, nil when the record itself said where it goes
 	skipped, end := 0, 0
 	for {
 		n := len(cur.buf)
@@ -55,56 +58,59 @@ func (c *cutter) cut(chunk []byte) (taken, whole bool) {
 			break
 		}
 		end = event.Offset + event.Size
-		if target := session.Route(&event); target == last {
+		target := session.Route(&event)
+		from := r.Restored()
+		if target == last && !from.Any() {
 			cur.buf = buf
 		} else {
-			to, ok := c.segment(target, cur, last == nil)
+			to, ok := c.segment(target, from)
 			if !ok {
-				return c.discard(), false
+				return c.discard(start), false
 			}
-			if to != cur {
-				to.buf = append(to.buf, buf[n:]...)
-				buf = buf[:n]
-			}
-			cur.buf = buf
+			cur.moveLast(to, buf, n)
 			cur, last = to, target
+			if from.Any() {
+				last = nil
+			}
 		}
 		cur.add(&event, c.unread != nil)
 		if len(cur.buf) < int(p.cfg.BatchBytes) && cur.logs < p.cfg.BatchCount {
 			continue
 		}
 		full := cur
-		cur = &segment{dest: full.dest, buf: p.buffers.get()}
-		c.open[last.Slot] = cur
-		if !c.full(full) {
-			return c.discard(), false
+		if cur = c.renew(full); !c.full(full) {
+			return c.discard(start), false
 		}
 	}
-	if last == nil {
-		p.buffers.put(cur.buf)
-	}
-	for i, s := range c.open {
-		if s.logs == 0 {
-			p.buffers.put(s.buf)
-		} else if !c.full(s) {
-			c.open = c.open[i+1:]
-			return c.discard(), whole
-		}
-	}
-	return true, whole
+	p.buffers.put(start.buf)
+	start.buf = nil
+	return c.finish(start), whole
 }
 
-// segment is the open segment of a target. The first of a chunk is the one that
-// its first event was encoded into; the buffers of others grow with their need,
-// or a chunk for a thousand destinations would take a thousand large ones. When
-// the session has closed a destination for this one, its segment is full.
-func (c *cutter) segment(t *route.Target, first *segment, isFirst bool) (*segment, bool) {
-	dest := address{t.Destination, c.pack}
-	if isFirst {
-		first.dest = dest
-		c.open = append(c.open, first)
-		return first, true
+// moveLast moves the event that was encoded behind the first n bytes of s to
+// another segment. A segment that has nothing takes the buffer of one that has
+// nothing else, so that the large one goes to the first destination of a chunk;
+// the buffers of the others grow with their need, or a chunk for a thousand
+// destinations would take a thousand large ones.
+func (s *segment) moveLast(to *segment, buf []byte, n int) {
+	switch {
+	case to == s:
+		s.buf = buf
+	case n == 0 && s.logs == 0 && to.buf == nil:
+		to.buf, s.buf = buf, nil
+	default:
+		to.buf = append(to.buf, buf[n:]...)
+		s.buf = buf[:n]
 	}
+}
+
+// segment is the open segment for a record. When the session has closed a
+// destination to make room, the segment of that one is full.
+func (c *cutter) segment(t *route.Target, from *loggroup.Restored) (*segment, bool) {
+	if from.Any() {
+		return c.restoredSegment(t, from)
+	}
+	dest := address{t.Destination, c.pack}
 	if t.Slot == len(c.open) {
 		c.open = append(c.open, &segment{dest: dest})
 		return c.open[t.Slot], true
@@ -121,9 +127,65 @@ func (c *cutter) segment(t *route.Target, first *segment, isFirst bool) (*segmen
 	return c.open[t.Slot], c.full(s)
 }
 
-// discard recycles the open segments.
-func (c *cutter) discard() (taken bool) {
-	for _, s := range c.open {
+// restoredSegment is the open segment for a record that carries the topic, source
+// and tags that it had in SLS: what it does not carry it did not have.
+func (c *cutter) restoredSegment(t *route.Target, from *loggroup.Restored) (*segment, bool) {
+	for _, s := range slices.Backward(c.restored) {
+		if d := &s.dest; d.Topic == string(from.Topic) && d.Source == string(from.Source) && d.Tags == string(from.Tags) &&
+			d.HashKey == t.HashKey && d.Logstore == t.Logstore && d.Project == t.Project {
+			return s, true
+		}
+	}
+	if len(c.restored) >= maxRestored {
+		full := c.restored
+		c.restored = nil
+		for i, s := range full {
+			if s.logs > 0 && !c.full(s) {
+				c.restored = full[i+1:]
+				return nil, false
+			}
+		}
+	}
+	dest := address{t.Destination, c.pack}
+	dest.Topic, dest.Source, dest.Tags = string(from.Topic), string(from.Source), string(from.Tags)
+	s := &segment{dest: dest}
+	c.restored = append(c.restored, s)
+	return s, true
+}
+
+// maxRestored bounds the open segments of records that say themselves where they
+// go. Replicated groups come one after the other: few are open at once.
+const maxRestored = 64
+
+// renew puts an empty segment in the place of a full one.
+func (c *cutter) renew(full *segment) *segment {
+	s := &segment{dest: full.dest, buf: c.producer.buffers.get()}
+	for _, list := range [][]*segment{c.open, c.restored} {
+		if i := slices.Index(list, full); i >= 0 {
+			list[i] = s
+		}
+	}
+	return s
+}
+
+// finish hands over what is open at the end of the chunk.
+func (c *cutter) finish(start *segment) (taken bool) {
+	c.open = append(c.open, c.restored...)
+	c.restored = nil
+	for i, s := range c.open {
+		if s.logs == 0 {
+			c.producer.buffers.put(s.buf)
+		} else if !c.full(s) {
+			c.open = c.open[i+1:]
+			return c.discard(start)
+		}
+	}
+	return true
+}
+
+// discard recycles what is open.
+func (c *cutter) discard(start *segment) (taken bool) {
+	for _, s := range append(append(c.open, c.restored...), start) {
 		c.producer.buffers.put(s.buf)
 	}
 	return false
@@ -145,51 +207,6 @@ func (c *cutter) passOver(chunk []byte, end int, next *loggroup.Event, skipped b
 		return // group markers only
 	}
 	c.unread(end, chunk[end:until], reason)
-}
-
-// segmentOverhead is about what a segment takes beside its bytes: a chunk can
-// have one for each of its records.
-const segmentOverhead = 1 << 10
-
-// submit numbers a full segment and queues what an earlier flush of the same
-// chunk, whose outcomes are known, has not seen to. It is false when ctx ends
-// before the memory budget has room.
-func (p *Producer) submit(ctx context.Context, f *flight, known []*outcome, s *segment) bool {
-	s.outcome = &outcome{waiters: []*flight{f}}
-	if n := len(f.outcomes); n < len(known) {
-		if p.adopt(f, known[n]) {
-			p.metrics.skipped.With(s.dest.Logstore).Add(1)
-			p.buffers.put(s.buf)
-			return true
-		}
-		s.outcome.lost, s.runs = known[n].lost, known[n].missing
-	}
-	if cap(s.buf) > 2*len(s.buf) {
-		// A small segment in a large buffer would hold more than it is charged.
-		large := s.buf
-		s.buf = slices.Clone(large)
-		p.buffers.put(large)
-	}
-	// A record larger than the whole budget goes alone rather than never.
-	s.weight = min(max(int64(cap(s.buf)), segmentOverhead), int64(p.cfg.MemoryLimit))
-	if p.budget.Acquire(ctx, s.weight) != nil {
-		p.buffers.put(s.buf)
-		return false
-	}
-	p.used.Add(s.weight)
-	p.enqueue(f, s)
-	return true
-}
-
-// giveUp fails a flight whose chunk is not cut to its end. What is known of the
-// segments not reached stays known.
-func (p *Producer) giveUp(f *flight, known []*outcome) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f.failed = true
-	if n := len(f.outcomes); n < len(known) {
-		f.outcomes = append(f.outcomes, known[n:]...)
-	}
 }
 
 // unreadable counts and logs what of a chunk could not be read. It reports

@@ -105,10 +105,9 @@ func newBench(t *testing.T, emulator slsfake.Config, set string) *bench {
 	router, err := route.New(to)
 	require.NoError(t, err)
 	log := &logLines{}
-	return &bench{
-		t: t, sls: server, log: log,
-		Producer: New(cfg, router, client, slog.New(slog.NewTextHandler(log, nil))),
-	}
+	p, err := New(cfg, router, client, slog.New(slog.NewTextHandler(log, nil)))
+	require.NoError(t, err)
+	return &bench{t: t, sls: server, log: log, Producer: p}
 }
 
 // flush is one flush by the engine.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"fluent-bit-sls/out_sls/internal/route"
+	"fluent-bit-sls/shared/loggroup"
 	"fluent-bit-sls/shared/sls"
 )
 
@@ -29,6 +30,7 @@ type Producer struct {
 	cfg     Config
 	client  *sls.Client
 	router  *route.Router
+	encode  loggroup.EncodeOptions
 	log     *errorLog
 	metrics *metrics
 
@@ -52,11 +54,16 @@ type Producer struct {
 	memory  *memory
 }
 
-// New returns a producer that sends through client, which it does not close.
-func New(cfg Config, router *route.Router, client *sls.Client, log *slog.Logger) *Producer {
+// New returns a producer that sends through client, which it does not close. The
+// error is one of cfg.Validate.
+func New(cfg Config, router *route.Router, client *sls.Client, log *slog.Logger) (*Producer, error) {
+	encode, err := cfg.Content.EncodeOptions(cfg.TimeNs)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Producer{
-		cfg: cfg, client: client, router: router, log: newErrorLog(log, cfg.LogInterval),
+		cfg: cfg, client: client, router: router, encode: encode, log: newErrorLog(log, cfg.LogInterval),
 		budget: semaphore.NewWeighted(int64(cfg.MemoryLimit)),
 		ctx:    ctx, cancel: cancel, drain: make(chan struct{}),
 		lanes: map[laneID]*lane{}, memory: newMemory(),
@@ -65,7 +72,7 @@ func New(cfg Config, router *route.Router, client *sls.Client, log *slog.Logger)
 		p.letters = &deadLetters{path: cfg.DeadLetterFile, limit: int64(cfg.DeadLetterSize)}
 	}
 	p.metrics = newMetrics(p)
-	return p
+	return p, nil
 }
 
 // Flush delivers one chunk: the events of one tag. It returns when SLS has

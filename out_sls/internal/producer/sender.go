@@ -53,7 +53,7 @@ func (r *request) part(pieces ...piece) *request {
 
 // deliver sends r until every piece has its answer.
 func (p *Producer) deliver(r *request) {
-	body := p.encode(r)
+	body := p.body(r)
 	defer func() { p.buffers.put(body.Data) }()
 	for attempt := 0; ; attempt++ {
 		if !p.takeTurn(r) {
@@ -70,7 +70,7 @@ func (p *Producer) deliver(r *request) {
 				return
 			}
 			p.buffers.put(body.Data)
-			body, attempt = p.encode(r), -1
+			body, attempt = p.body(r), -1
 			continue
 		}
 		if class == sls.ClassSplit {
@@ -100,8 +100,8 @@ func (p *Producer) retryable(class sls.Class, attempt int) bool {
 	}
 }
 
-// encode builds the compressed log group of r in a pooled buffer.
-func (p *Producer) encode(r *request) sls.Body {
+// body builds the compressed log group of r in a pooled buffer.
+func (p *Producer) body(r *request) sls.Body {
 	raw := p.buffers.get()
 	for _, pc := range r.pieces {
 		raw = append(raw, pc.body...)

@@ -1,0 +1,51 @@
+package producer
+
+import (
+	"context"
+	"slices"
+)
+
+// segmentOverhead is about what a segment takes beside its bytes: a chunk can
+// have one for each of its records.
+const segmentOverhead = 1 << 10
+
+// submit numbers a full segment and queues what an earlier flush of the same
+// chunk, whose outcomes are known, has not seen to. It is false when ctx ends
+// before the memory budget has room.
+func (p *Producer) submit(ctx context.Context, f *flight, known []*outcome, s *segment) bool {
+	s.outcome = &outcome{waiters: []*flight{f}}
+	if n := len(f.outcomes); n < len(known) {
+		if p.adopt(f, known[n]) {
+			p.metrics.skipped.With(s.dest.Logstore).Add(1)
+			p.buffers.put(s.buf)
+			return true
+		}
+		s.outcome.lost, s.runs = known[n].lost, known[n].missing
+	}
+	if cap(s.buf) > 2*len(s.buf) {
+		// A small segment in a large buffer would hold more than it is charged.
+		large := s.buf
+		s.buf = slices.Clone(large)
+		p.buffers.put(large)
+	}
+	// A record larger than the whole budget goes alone rather than never.
+	s.weight = min(max(int64(cap(s.buf)), segmentOverhead), int64(p.cfg.MemoryLimit))
+	if p.budget.Acquire(ctx, s.weight) != nil {
+		p.buffers.put(s.buf)
+		return false
+	}
+	p.used.Add(s.weight)
+	p.enqueue(f, s)
+	return true
+}
+
+// giveUp fails a flight whose chunk is not cut to its end. What is known of the
+// segments not reached stays known.
+func (p *Producer) giveUp(f *flight, known []*outcome) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f.failed = true
+	if n := len(f.outcomes); n < len(known) {
+		f.outcomes = append(f.outcomes, known[n:]...)
+	}
+}
