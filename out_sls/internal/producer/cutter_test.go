@@ -1,0 +1,73 @@
+package producer
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"fluent-bit-sls/tests/slsfake"
+)
+
+// replicated is an event as in_sls hands it over with include_meta.
+func replicated(t *testing.T, n int, topic, env string) []byte {
+	e := eventNamed(time.Unix(1_700_000_000, int64(n)), "", 0)[:13] // up to the record
+	e = append(e, 0x84) // a map of four pairs
+	for _, text := range []string{"n", fmt.Sprint(n), "__tag__:env", env, "__topic__", topic, "__source__", "10.0.0.1"} {
+		packed, err := msgpack.Marshal(text)
+		require.NoError(t, err)
+		e = append(e, packed...)
+	}
+	return e
+}
+
+// Records that carry what they had in SLS go back to it, whatever the section says
+// of others; more of them than may be open are cut the same way each time.
+func TestRestoredRecordsGoBackToTheirGroups(t *testing.T) {
+	run(t, "restore_meta=on max_retries=0", func(t *testing.T, b *bench) {
+		var c []byte
+		for n := range 2000 {
+			c = append(c, replicated(t, n, fmt.Sprint("topic", n*7919%(3*maxRestored)), fmt.Sprint(n%2))...)
+			if n%100 == 0 {
+				c = append(c, event(10_000+n, 5)...)
+			}
+		}
+		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
+			if c.N%3 == 0 {
+				c.Fail(500, "InternalServerError", "")
+			}
+		})
+		require.Equal(t, Retry, b.flush(c))
+		remove()
+		require.Equal(t, OK, b.flush(c))
+		require.Len(t, b.stored(), 2020)
+		for _, l := range b.sls.Logs("pro", "logs") {
+			var n int
+			_, err := fmt.Sscan(l.Contents[0].Value, &n)
+			require.NoError(t, err)
+			if n >= 10_000 {
+				require.Equal(t, "topic", l.Topic)
+				require.Equal(t, map[string]string{"env": "test"}, l.Tags)
+				continue
+			}
+			require.Len(t, l.Contents, 1)
+			require.Equal(t, fmt.Sprint("topic", n*7919%(3*maxRestored)), l.Topic)
+			require.Equal(t, "10.0.0.1", l.Source)
+			require.Equal(t, map[string]string{"env": fmt.Sprint(n % 2)}, l.Tags)
+		}
+		for n, times := range b.stored() {
+			require.Equal(t, 1, times, n)
+		}
+	})
+}
+
+func TestContentOptionsReachTheLog(t *testing.T) {
+	run(t, "exclude_keys=pad tag_key=tag time_key=at time_format=epoch_ns", func(t *testing.T, b *bench) {
+		require.Equal(t, OK, b.flush(event(7, 100)))
+		require.Equal(t, []slsfake.Pair{
+			{Key: "n", Value: "7"}, {Key: "tag", Value: "tag"}, {Key: "at", Value: "1700000000000000007"},
+		}, b.sls.Logs("pro", "logs")[0].Contents)
+	})
+}
