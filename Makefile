@@ -2,6 +2,7 @@
 # make demo    ship a file through out_sls and read it back through in_sls
 # make test    everything, with the race detector
 # make campaign TIME=3m SEED=n   faults, kills and restarts: nothing may be lost (RACE=1: with the race detector)
+# make bench   speed and memory beside their rivals and bars (ROUNDS=5)
 # make lint    static checks
 # make fuzz    every fuzz target for FUZZTIME each
 # make docs    option tables of the READMEs from their declarations
@@ -21,7 +22,7 @@ LINT_VERSION := v2.6.2
 LINT         := build/tools/$(LINT_VERSION)/golangci-lint
 
 .DELETE_ON_ERROR:
-.PHONY: build demo test campaign lint fuzz docs fmt clean
+.PHONY: build demo test campaign bench lint fuzz docs fmt clean
 
 build: $(PLUGINS)
 
@@ -43,6 +44,9 @@ test: build $(RACED)
 # TIME is how long faults rain; SEED 0 takes a random one, which is printed.
 campaign: build $(if $(RACE),$(RACED))
 	@$(GO) run ./tests/campaign --time $(or $(TIME),3m) --seed $(or $(SEED),0) --so build/$(if $(RACE),race/)out_sls.so
+
+bench:
+	@$(GO) run ./tests/bench --rounds $(or $(ROUNDS),5)
 
 lint: $(LINT)
 	$(LINT) run ./...

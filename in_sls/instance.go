@@ -40,6 +40,7 @@ type instance struct {
 	client   *sls.Client
 	monitor  *monitor.Engine
 	consumer *consumer.Consumer
+	publish  func() // ends the publishing of the metrics
 	buffer   []byte // of collect, which the engine calls on one thread
 }
 
@@ -60,10 +61,14 @@ func start(host *flb.Instance, log *slog.Logger) error {
 	}
 	engine, err := consumer.New(c.read, client, log)
 	if err != nil {
+		client.Close()
 		return err
 	}
 	i := &instance{host: host, log: log, client: client, monitor: engineMonitor, consumer: engine}
+	i.publish = host.Publish(engine.Metrics())
 	if err := running.add(i); err != nil {
+		i.publish()
+		client.Close()
 		return err
 	}
 	for _, warning := range c.conn.Warnings() {
@@ -100,6 +105,7 @@ func (i *instance) stop() {
 	if err := i.consumer.Stop(ctx); err != nil {
 		i.log.Warn("stopped before every checkpoint was written: some records will be read again", "error", err)
 	}
+	i.publish()
 	i.client.Close()
 	i.monitor.Close()
 	i.host.Close()

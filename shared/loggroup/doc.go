@@ -2,7 +2,8 @@
 // transcoders, both straight from bytes to bytes: a Reader turns the msgpack events
 // of a chunk into encoded Logs, a Decoder turns the Logs of a pulled LogGroupList
 // into msgpack events. It never does I/O, never logs, starts no goroutine, keeps no
-// state outside its values, and knows neither destinations nor SLS's limits.
+// state outside its values, and knows neither destinations nor, but for what restoring
+// a group's metadata takes, SLS's limits.
 //
 // # Buffers
 //
@@ -13,8 +14,8 @@
 // # Events to Logs
 //
 // An event is [[timestamp, metadata], record] or [timestamp, record], with any msgpack
-// encoding of its arrays, maps and numbers. Metadata is not part of the Log; see
-// Event for it.
+// encoding of its arrays, maps and numbers. Metadata is part of the Log only when it is
+// chosen (see below); Event has it in any case.
 //
 // Time: EventTime (ext type 0 of 8 bytes, fixext or ext), or a number of seconds:
 // any int or uint, or a float, whose fraction is rounded to nanoseconds. A Log holds
@@ -25,9 +26,9 @@
 // Group markers: the seconds -1 (start) and -2 (end), as EventTime 4294967295 and
 // 4294967294. They give no Log. With GroupAttributes the pairs of the start's metadata
 // and then of its record are added to each record up to the end, behind the record's
-// own and under their own names (Fluent Bit's OpenTelemetry input: schema, resource_id,
-// scope_id; resource, scope). A second start replaces the first; a group ends with its
-// chunk at the latest.
+// own, their keys behind "__group__." (of Fluent Bit's OpenTelemetry input: schema,
+// resource_id, scope_id; resource, scope). A second start replaces the first; a group
+// ends with its chunk at the latest.
 //
 // A record's pairs become contents in their order, duplicate keys included; {} is a Log
 // without contents. Keys become text by the same rules as values:
@@ -60,6 +61,38 @@
 // type, metadata or a record that is no map. Anything malformed ends the chunk with a
 // *CorruptError. Lengths are checked against the bytes that are there before they are
 // believed.
+//
+// # Chosen contents
+//
+// A Content chooses what of an event goes into its Log, in these steps:
+//
+//  1. RestoreMeta takes pairs out of the event's metadata and record: __topic__,
+//     __source__ and __tag__:KEY into Reader.Restored, __time__ into the event's time.
+//     Of several the last counts, one in the record more than one in the metadata; tags
+//     are all kept, in their order. A topic, source or tag must be a str of valid UTF-8
+//     within SLS's limits (128 bytes; a tag's value 1024, all tags together 16 KiB), a
+//     time a number of seconds that a Log can hold or a str of one, digits with up to
+//     nine behind a point. Any other is left where it is.
+//  2. LogKey: of the value at that path in the record, a map's pairs take the place of
+//     the record's, anything else is the only pair, its key the last of the path. A
+//     record without it stays whole, and is counted: a line that is no JSON is still
+//     worth having.
+//  3. IncludeKeys and ExcludeKeys are paths from the pairs that are left; they do not
+//     apply to a LogKey's value that is no map. A pair is kept if it or one around it is
+//     included, or all are because no path is; a pair that is excluded is not, nor is
+//     anything in it. Of a map on the way to an included path only that is kept, and
+//     nothing when the path leads nowhere; a map of which everything is excluded is {}.
+//  4. Flatten: the pairs of a map, and of the maps in it, are contents with the keys
+//     around them and Separator before their own. An empty map is {}, an array JSON. A
+//     map at which 64 maps are open, and one that makes the keys before the pairs of
+//     flattened maps more than 64 KiB in a record, stays JSON.
+//  5. Behind them: with Metadata the pairs of the event's metadata, their keys behind
+//     "__metadata__."; the group's attributes; TagKey and TimeKey. The last two are
+//     left out when there is a content of that key already: SLS does not say which of
+//     two would count. Steps 2 and 3 do not apply to any of these, step 4 does.
+//
+// In paths only keys that are str are found, byte by byte; of several pairs with one
+// key LogKey takes the last, the others all.
 //
 // # Logs to events
 //

@@ -1,0 +1,136 @@
+package main
+
+// probe is one run of benchmarks in a process of their own.
+type probe struct {
+	binary string // of packages
+	bench  string // what go test -bench takes
+	times  string // what go test -benchtime takes
+	procs  string // what go test -cpu takes; "" = all there are
+}
+
+// measurement is what some figures are made of.
+type measurement struct {
+	probes  []probe // run one after the other in each round
+	once    bool    // no ratio: measured in the first round only
+	aside   bool    // a matter of memory and not of time: all at once, beside nothing else
+	figures []figure
+}
+
+// packages are the test binaries that hold the benchmarks.
+var packages = map[string]string{
+	"producer": "./out_sls/internal/producer",
+	"consumer": "./in_sls/internal/consumer",
+	"rivals":   "./tests/bench/rivals",
+}
+
+// measurements are all there are, with the bars of the issues.
+func measurements() []measurement {
+	return append(outMeasurements(), inMeasurements()...)
+}
+
+func outMeasurements() []measurement {
+	return []measurement{
+		{
+			probes: []probe{
+				{"producer", "^BenchmarkEncode$", "1x", "1"},
+				{"rivals", "^BenchmarkEncode$", "1x", "1"},
+			},
+			figures: []figure{
+				{
+					name: "out_encode_vs_lz4", unit: "fraction", bar: bar{atLeast, 0.70},
+					over: "producer/Encode/SET/lz4 cpu-ns/chunk", under: "producer/Encode/SET/engine cpu-ns/chunk",
+				},
+				{
+					name: "out_encode_vs_naive", unit: "times", bar: bar{atLeast, 8},
+					over: "rivals/Encode/SET/naive cpu-ns/chunk", under: "producer/Encode/SET/engine cpu-ns/chunk",
+				},
+			},
+		},
+		{
+			once:   true,
+			probes: []probe{{"producer", "^BenchmarkAllocs$", "1x", "1"}},
+			figures: []figure{{
+				name: "out_allocs_per_record", unit: "allocs", bar: bar{atMost, 0}, worst: true,
+				over: "producer/Allocs/SET allocs/record",
+			}},
+		},
+		{
+			// As many chunks as take each of the two about as long.
+			probes: []probe{
+				{"producer", "^BenchmarkSend$", "120x", ""},
+				{"rivals", "^BenchmarkSend$", "24x", ""},
+			},
+			figures: []figure{{
+				name: "out_vs_sdk_producer", unit: "fraction", bar: bar{atMost, 0.20},
+				over: "producer/Send/SET cpu-s/GB", under: "rivals/Send/SET cpu-s/GB",
+			}},
+		},
+		{
+			aside: true,
+			probes: []probe{
+				{"producer", "^BenchmarkDeadEndpoint$/^access$", "1x", ""},
+				{"producer", "^BenchmarkDeadEndpoint$/^kubernetes$", "1x", ""},
+				{"producer", "^BenchmarkDeadEndpoint$/^short$", "1x", ""},
+			},
+			figures: []figure{{
+				name: "out_rss_dead_endpoint_mb", unit: "MB", bar: bar{atMost, 160},
+				over: "producer/DeadEndpoint/SET grown-MB",
+			}},
+		},
+		{
+			once:   true,
+			probes: []probe{{"producer", "^BenchmarkSmallChunks$", "1x", ""}},
+			figures: []figure{{
+				name: "out_requests_per_small_chunk", unit: "requests", bar: bar{atMost, 0.25},
+				over: "producer/SmallChunks/engine requests/chunk",
+			}},
+		},
+		{
+			probes: []probe{{"producer", "^BenchmarkScale$", "1s", ""}},
+			figures: []figure{{
+				name: "out_scale", unit: "times", bar: bar{atLeast, 6.4},
+				over: "producer/Scale/workers=8 MB/s", under: "producer/Scale/workers=1 MB/s",
+			}},
+		},
+	}
+}
+
+func inMeasurements() []measurement {
+	return []measurement{
+		{
+			probes: []probe{{"rivals", "^BenchmarkDecode$", "1x", "1"}},
+			figures: []figure{
+				{
+					name: "in_decode_vs_sdk", unit: "times", bar: bar{atLeast, 5},
+					over: "rivals/Decode/SET/sdk cpu-ns/chunk", under: "rivals/Decode/SET/engine cpu-ns/chunk",
+				},
+				{
+					name: "in_decode_allocs_per_log", unit: "allocs", bar: bar{atMost, 0}, worst: true,
+					over: "rivals/Decode/SET/engine allocs/log",
+				},
+			},
+		},
+		{
+			probes: []probe{
+				{"consumer", "^BenchmarkDrain$", "1x", ""},
+				{"rivals", "^BenchmarkDrain$", "1x", ""},
+			},
+			figures: []figure{{
+				name: "in_drain_vs_sdk_consumer", unit: "fraction", bar: bar{atMost, 0.5},
+				over: "consumer/Drain/SET cpu-s/GB", under: "rivals/Drain/SET cpu-s/GB",
+			}},
+		},
+		{
+			aside: true,
+			probes: []probe{
+				{"consumer", "^BenchmarkFull$/^access$", "1x", ""},
+				{"consumer", "^BenchmarkFull$/^kubernetes$", "1x", ""},
+				{"consumer", "^BenchmarkFull$/^short$", "1x", ""},
+			},
+			figures: []figure{{
+				name: "in_rss_mb", unit: "MB", bar: bar{atMost, 200},
+				over: "consumer/Full/SET resident-MB",
+			}},
+		},
+	}
+}

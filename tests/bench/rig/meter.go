@@ -1,0 +1,77 @@
+package rig
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// CPU is what this process has used so far: user and system time of all its
+// threads, those of the collector included. Unlike wall time it is about the same
+// whatever else the machine does.
+func CPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0 // not reached: both arguments are valid
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// RSS is the resident size of this process in bytes.
+func RSS() (int64, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	return parseRSS(status)
+}
+
+// parseRSS reads the line "VmRSS:     1234 kB".
+func parseRSS(status []byte) (int64, error) {
+	for line := range bytes.Lines(status) {
+		value, ok := strings.CutPrefix(string(line), "VmRSS:")
+		if !ok {
+			continue
+		}
+		kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
+		return kb << 10, err
+	}
+	return 0, fmt.Errorf("no VmRSS in %d bytes of process status", len(status))
+}
+
+// WatchRSS looks at the resident size every 20 ms. The function it returns ends
+// that and returns the largest seen, in bytes.
+func WatchRSS() (stop func() (int64, error)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var peak int64
+	var failed error
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			n, err := RSS()
+			if err != nil {
+				failed = err
+				return
+			}
+			peak = max(peak, n)
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	return func() (int64, error) {
+		cancel()
+		wg.Wait()
+		return peak, failed
+	}
+}
