@@ -44,7 +44,8 @@ func newProducer(tb testing.TB, endpoint string, transport http.RoundTripper) (p
 	require.NoError(tb, err)
 	router, err := route.New(to)
 	require.NoError(tb, err)
-	p = producer.New(cfg, router, client, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	p, err = producer.New(cfg, router, client, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	require.NoError(tb, err)
 	return p, func() {
 		ctx, cancel := context.WithTimeout(tb.Context(), time.Second)
 		defer cancel()
