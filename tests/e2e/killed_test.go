@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -94,9 +95,7 @@ func storedPipeline(file, dir string, props map[string]string) string {
 		"db": filepath.Join(dir, "tail.db"), "storage.type": "filesystem",
 	}
 	out := section{"name": "sls", "match": "*", "workers": "4", "retry_limit": "no_limits"}
-	for k, v := range props {
-		out[k] = v
-	}
+	maps.Copy(out, props)
 	conf := pipeline(plugins.Out, in, out)
 	return strings.Replace(conf, "service:\n", fmt.Sprintf(
 		"service:\n  storage.path: %s\n  storage.sync: normal\n  scheduler.base: 1\n  scheduler.cap: 2\n", filepath.Join(dir, "chunks")), 1)

@@ -14,7 +14,7 @@ import (
 // replicated is an event as in_sls hands it over with include_meta.
 func replicated(t *testing.T, n int, topic, env string) []byte {
 	e := eventNamed(time.Unix(1_700_000_000, int64(n)), "", 0)[:13] // up to the record
-	e = append(e, 0x84) // a map of four pairs
+	e = append(e, 0x84)                                             // a map of four pairs
 	for _, text := range []string{"n", fmt.Sprint(n), "__tag__:env", env, "__topic__", topic, "__source__", "10.0.0.1"} {
 		packed, err := msgpack.Marshal(text)
 		require.NoError(t, err)
