@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"log/slog"
@@ -63,7 +64,7 @@ func (c *cutter) cut(chunk []byte) (taken, whole bool) {
 		if target == last && !from.Any() {
 			cur.buf = buf
 		} else {
-			to, ok := c.segment(target, from)
+			to, ok := c.segment(target, from, cur)
 			if !ok {
 				return c.discard(start), false
 			}
@@ -105,10 +106,11 @@ func (s *segment) moveLast(to *segment, buf []byte, n int) {
 }
 
 // segment is the open segment for a record. When the session has closed a
-// destination to make room, the segment of that one is full.
-func (c *cutter) segment(t *route.Target, from *loggroup.Restored) (*segment, bool) {
+// destination to make room, the segment of that one is full. It is never cur, that of
+// the last record, whose buffer still holds this one: that was used last.
+func (c *cutter) segment(t *route.Target, from *loggroup.Restored, cur *segment) (*segment, bool) {
 	if from.Any() {
-		return c.restoredSegment(t, from)
+		return c.restoredSegment(t, from, cur)
 	}
 	dest := address{t.Destination, c.pack}
 	if t.Slot == len(c.open) {
@@ -129,7 +131,7 @@ func (c *cutter) segment(t *route.Target, from *loggroup.Restored) (*segment, bo
 
 // restoredSegment is the open segment for a record that carries the topic, source
 // and tags that it had in SLS: what it does not carry it did not have.
-func (c *cutter) restoredSegment(t *route.Target, from *loggroup.Restored) (*segment, bool) {
+func (c *cutter) restoredSegment(t *route.Target, from *loggroup.Restored, cur *segment) (*segment, bool) {
 	for _, s := range slices.Backward(c.restored) {
 		if d := &s.dest; d.Topic == string(from.Topic) && d.Source == string(from.Source) && d.Tags == string(from.Tags) &&
 			d.HashKey == t.HashKey && d.Logstore == t.Logstore && d.Project == t.Project {
@@ -140,13 +142,19 @@ func (c *cutter) restoredSegment(t *route.Target, from *loggroup.Restored) (*seg
 		full := c.restored
 		c.restored = nil
 		for i, s := range full {
-			if s.logs > 0 && !c.full(s) {
-				c.restored = full[i+1:]
+			switch {
+			case s == cur:
+				c.restored = append(c.restored, s)
+			case s.logs > 0 && !c.full(s):
+				c.restored = append(c.restored, full[i+1:]...)
 				return nil, false
 			}
 		}
 	}
 	dest := address{t.Destination, c.pack}
+	if bytes.Contains(from.Tags, []byte(packKey)) {
+		dest.pack = "" // it has the number that it had
+	}
 	dest.Topic, dest.Source, dest.Tags = string(from.Topic), string(from.Source), string(from.Tags)
 	s := &segment{dest: dest}
 	c.restored = append(c.restored, s)
@@ -219,6 +227,7 @@ func (c *cutter) unreadable(r *loggroup.Reader, err error) bool {
 		return corrupt || skipped > 0 // counted and logged when it was first cut
 	}
 	p := c.producer
+	p.metrics.noLogKey.Add(uint64(r.WithoutLogKey()))
 	if corrupt {
 		p.metrics.corrupt.Add(1)
 		p.log.report(slog.LevelError, "corrupt", "chunk cannot be read to its end", "tag", c.tag, "error", bad)

@@ -28,6 +28,7 @@ type metrics struct {
 	deadLetters metric.Counters
 	rewritten   metric.Counters
 	corrupt     metric.Counter
+	noLogKey    metric.Counter
 	duration    metric.Histograms
 }
 
@@ -45,6 +46,7 @@ func newMetrics(p *Producer) *metrics {
 		dropped:     s.Counter("dropped_records_total", "Records lost for good, by SLS's code or what was wrong with them.", "logstore", "reason"),
 		deadLetters: s.Counter("dead_letter_records_total", "Records written to the dead-letter file.", "logstore", "reason"),
 		rewritten:   s.Counter("rewritten_times_total", "Logs sent with the current time, because SLS refused theirs.", "logstore"),
+		noLogKey:    s.Counter("without_log_key_records_total", "Records sent whole, because they do not have log_key.").With(),
 		corrupt:     s.Counter("corrupt_chunks_total", "Chunks that could not be read to their end.").With(),
 		duration: s.Histogram("request_duration_seconds", "Time from sending a request to its answer.",
 			[]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}, "logstore"),
