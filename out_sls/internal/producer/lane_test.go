@@ -89,6 +89,16 @@ func TestDeadLogstoreHoldsUpNobody(t *testing.T) {
 			require.Equal(t, OK, b.flush(routed("alive")), i)
 		}
 		require.Less(t, time.Since(begin), 5*time.Second)
+
+		// Even while the request that finds out whether it is back hangs.
+		slow := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) { c.Delay(4 * time.Second) })
+		wg.Go(func() { require.Equal(t, Retry, b.flush(routed("dead"))) })
+		synctest.Wait()
+		begin = time.Now()
+		require.Equal(t, Retry, b.flush(routed("dead")))
+		require.Zero(t, time.Since(begin))
+		wg.Wait()
+		slow()
 		dead()
 		synctest.Wait()
 		require.Equal(t, OK, b.flush(routed("dead")), "it is back")
