@@ -3,6 +3,7 @@
 # and ends with the plain count.
 set -eu
 : "${FUZZTIME:=10s}" "${GO:=go}"
+mkdir -p build
 passed=0 failed=0
 for file in $(find . -name '*_test.go' -not -path './build/*' | xargs grep -l '^func Fuzz' | sort); do
     for target in $(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$file"); do

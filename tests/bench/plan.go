@@ -32,8 +32,8 @@ func outMeasurements() []measurement {
 	return []measurement{
 		{
 			probes: []probe{
-				{"producer", "^BenchmarkEncode$", "1x", "1"},
-				{"rivals", "^BenchmarkEncode$", "1x", "1"},
+				{"producer", "^BenchmarkEncode$", "1x", ""},
+				{"rivals", "^BenchmarkEncode$", "1x", ""},
 			},
 			figures: []figure{
 				{

@@ -2,7 +2,9 @@ package producer
 
 import (
 	"fmt"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -69,5 +71,30 @@ func TestContentOptionsReachTheLog(t *testing.T) {
 		require.Equal(t, []slsfake.Pair{
 			{Key: "n", Value: "7"}, {Key: "tag", Value: "tag"}, {Key: "at", Value: "1700000000000000007"},
 		}, b.sls.Logs("pro", "logs")[0].Contents)
+	})
+}
+
+// A small segment does not keep a large buffer: a node has many small chunks, and
+// the budget would say little about the memory they take.
+func TestSmallSegmentsHoldLittle(t *testing.T) {
+	run(t, "flush_timeout=5s", func(t *testing.T, b *bench) {
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() { require.Equal(t, OK, b.flush(chunk(i*1000, i*1000+1000, 1000))) })
+		}
+		wg.Wait() // there are large buffers to reuse now
+		b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) { c.Delay(time.Hour) })
+		for i := range 100 {
+			wg.Go(func() { require.Equal(t, Retry, b.flush(chunk(i, i+1, 1000))) })
+		}
+		synctest.Wait()
+		b.mu.Lock()
+		for _, q := range b.lanes[laneID{"pro", "logs"}].queues {
+			for _, s := range q.waiting {
+				require.LessOrEqual(t, cap(s.buf), 2*len(s.buf))
+			}
+		}
+		b.mu.Unlock()
+		wg.Wait()
 	})
 }
