@@ -102,38 +102,22 @@ func (p *Producer) retryable(class sls.Class, attempt int) bool {
 
 // body builds the compressed log group of r in a pooled buffer.
 func (p *Producer) body(r *request) sls.Body {
-	dest := &r.queue.dest
-	fields := loggroup.AppendGroupFields(nil, dest.Topic, dest.Source, nil)
-	fields = append(fields, dest.Tags...)
-	if dest.pack != "" {
-		fields = loggroup.AppendGroupFields(fields, "", "", []loggroup.Tag{{Key: packKey, Value: p.packs.id(dest.pack)}})
-	}
-	codec := sls.Codec(p.cfg.Codec)
-	if whole := r.pieces[0].whole(); len(r.pieces) == 1 && codec != sls.None && cap(whole)-len(whole) >= len(fields) {
-		raw := append(whole, fields...)
-		return sls.Body{Data: sls.Compress(codec, p.buffers.get(), raw), RawSize: len(raw), Codec: codec}
-	}
 	raw := p.buffers.get()
 	for _, pc := range r.pieces {
 		raw = append(raw, pc.body...)
 	}
-	raw = append(raw, fields...)
+	raw = loggroup.AppendGroupFields(raw, r.queue.dest.Topic, r.queue.dest.Source, nil)
+	raw = append(raw, r.queue.dest.Tags...)
+	if prefix := r.queue.dest.pack; prefix != "" {
+		raw = loggroup.AppendGroupFields(raw, "", "", []loggroup.Tag{{Key: packKey, Value: p.packs.id(prefix)}})
+	}
+	codec := sls.Codec(p.cfg.Codec)
 	if codec == sls.None {
 		return sls.Body{Data: raw, RawSize: len(raw), Codec: codec}
 	}
 	body := sls.Body{Data: sls.Compress(codec, p.buffers.get(), raw), RawSize: len(raw), Codec: codec}
 	p.buffers.put(raw)
 	return body
-}
-
-// whole is the buffer of the segment that the piece is all of, nil for a part. What
-// the group needs behind the logs may be written into its spare room, which spares
-// the copy of a full segment.
-func (pc piece) whole() []byte {
-	if s := pc.of.segment; !pc.rewritten && pc.logs == s.logs && len(pc.body) == len(s.buf) {
-		return s.buf
-	}
-	return nil
 }
 
 func (p *Producer) put(r *request, body sls.Body) error {
