@@ -21,6 +21,7 @@ import (
 // growing file and SLS throttles: every line arrives. Lines that were in flight at
 // a kill may arrive twice.
 func TestFluentBitKilledWhileShipping(t *testing.T) {
+	t.Parallel()
 	const kills, perLife = 10, 20_000
 	for _, host := range hosts[1:] {
 		c := newCloud(t, 4)
