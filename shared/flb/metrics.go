@@ -44,8 +44,9 @@ type sink interface {
 // well. What remains: that store is no barrier, so for a series created later a
 // CPU that reorders stores (arm64, not amd64) could in theory show the new entry
 // a few nanoseconds before its link to the next; the reader would have to reach
-// that link within them. Declare what is known at the start, then hardly any
-// series is created later.
+// that link within them, once a second. The engine's own worker threads create
+// series in the same way. Declare what is known at the start; what comes later, as
+// the shards of an input, should come seldom and be bounded in number.
 func (i *Instance) Publish(set *metric.Set) (stop func()) {
 	log := i.Logger()
 	if to := newEngineMetrics(i, set); to != nil {

@@ -136,8 +136,7 @@ func (b *barrier) run(ctx context.Context) {
 		delivered := b.handoff.hold() && b.await(ctx)
 		b.handoff.letGo(delivered)
 		if delivered {
-			b.stats.barriers.Add(1)
-			b.stats.barrierTime.Add(int64(time.Since(begin)))
+			b.metrics.settled(time.Since(begin))
 		}
 	}
 }
@@ -169,14 +168,14 @@ func (b *barrier) report(ctx context.Context) (Report, error) {
 // await waits until the engine has delivered everything, for as long as it
 // takes.
 func (b *barrier) await(ctx context.Context) bool {
-	s := settling{handed: b.stats.records.Load()}
+	s := settling{handed: b.handoff.handedOver()}
 	begin := time.Now()
 	var seen time.Time
 	for wait(ctx, pollReport) {
 		since, running := b.handoff.quiet()
 		if !running || time.Since(since) < b.cfg.HandoffDelay || since.After(seen) && !seen.IsZero() {
 			// The ring buffer is not emptied during a pause: begin again after it.
-			s, seen = settling{handed: b.stats.records.Load()}, since
+			s, seen = settling{handed: b.handoff.handedOver()}, since
 			b.slow(ctx, begin, "the engine has paused the input", nil)
 			continue
 		}

@@ -95,6 +95,9 @@ func TestReadingGoesOnDuringABarrier(t *testing.T) {
 		require.Positive(t, a.log.count("checkpoint delivered waits"))
 		require.Greater(t, len(a.got), 60)
 		require.Greater(t, r.committed(0), 0)
+		m := a.shown()
+		require.InDelta(t, a.Stats().Barriers, m["barrier_duration_seconds_count{}"], 0)
+		require.InDelta(t, 90, m["barrier_duration_seconds_sum{}"], 20, "the time is that of the outputs, and some")
 		require.Equal(t, int64(r.seq), int64(len(a.got))+int64(queued(a)), "everything written has been read")
 	})
 }

@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -90,9 +91,29 @@ func before(a, b string) bool {
 	return n < m
 }
 
+// errAstray is the outcome of a pull whose answer leads nowhere new: following it
+// would deliver the same data for ever.
+var errAstray = errors.New("the answer leads back to what has been read")
+
+// leadsOn refuses an answer that leads back, or brings data and leads to where it
+// was asked for. Cursors that are no numbers can only be compared for being the same.
+func (r *shardReader) leadsOn(res sls.PullResult) error {
+	from, next := number(r.cursor), number(res.NextCursor)
+	if from >= 0 && next >= 0 && next < from || res.NextCursor == r.cursor && len(res.Data) > 0 {
+		return fmt.Errorf("%w: from cursor %s to %s", errAstray, r.cursor, res.NextCursor)
+	}
+	return nil
+}
+
 // errLate is the outcome of a pull whose answer came when stop_position had
 // come: it may hold data from after it, and is asked for again with a bound.
 var errLate = errors.New("answered after stop_position")
+
+// late reports whether an answer that has just come may hold data from after a bound
+// that was not known when it was asked for.
+func (r *shardReader) late() bool {
+	return r.bound.cursor == "" && r.bound.set() && !time.Now().Before(r.bound.at)
+}
 
 // limit waits until it is known how far the next pull may go.
 func (r *shardReader) limit(ctx context.Context) error {

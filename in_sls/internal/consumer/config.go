@@ -118,6 +118,9 @@ const (
 // filtered reports whether the server leaves out some of what is read.
 func (c *Config) filtered() bool { return c.Query != "" || c.Processor != "" }
 
+// Grouped reports whether a consumer group shares the shards and keeps the checkpoints.
+func (c *Config) Grouped() bool { return c.ConsumerGroup != noGroup && len(c.Replay) == 0 }
+
 // name is what this member is called in the group.
 func (c *Config) name() string {
 	if c.Consumer != "" {

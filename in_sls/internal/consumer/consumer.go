@@ -17,7 +17,7 @@ type Consumer struct {
 	sources *logstores
 	handoff *handoff
 	log     *slog.Logger
-	stats   *counters
+	metrics *metrics
 
 	reading     context.Context // ends when Stop begins
 	stopReading context.CancelFunc
@@ -51,13 +51,14 @@ func New(cfg Config, client *sls.Client, log *slog.Logger) (*Consumer, error) {
 	}
 	s := &shared{
 		cfg: cfg, start: start, fallback: fallback, stop: stop,
-		log: log, stats: &counters{},
+		log:    log,
 		budget: newBudget(int64(cfg.MemoryLimit)), buffers: &buffers{}, fetches: make(slots, cfg.MaxFetches),
 	}
 	s.handoff = &handoff{
 		limit: int(cfg.BufferSize), delay: cfg.HandoffDelay,
-		budget: s.budget, buffers: s.buffers, stats: s.stats,
+		budget: s.budget, buffers: s.buffers,
 	}
+	s.metrics = newMetrics(s.handoff)
 	if cfg.Checkpoint == checkpointDelivered {
 		if cfg.Monitor == nil {
 			return nil, errors.New("option checkpoint: delivered has no monitor to go by")
@@ -69,7 +70,7 @@ func New(cfg Config, client *sls.Client, log *slog.Logger) (*Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Consumer{sources: sources, handoff: s.handoff, log: log, stats: s.stats, done: make(chan struct{})}
+	c := &Consumer{sources: sources, handoff: s.handoff, log: log, metrics: s.metrics, done: make(chan struct{})}
 	c.hard, c.abandon = context.WithCancel(context.Background())
 	c.reading, c.stopReading = context.WithCancel(c.hard)
 	return c, nil
@@ -118,9 +119,6 @@ func (c *Consumer) Pause() { c.handoff.pause() }
 
 // Resume lets the hand-over go on.
 func (c *Consumer) Resume() { c.handoff.resume() }
-
-// Stats returns the counters.
-func (c *Consumer) Stats() Stats { return c.stats.snapshot() }
 
 // stopGrace is how long Stop waits, past its context, for goroutines that have
 // been cut off to end.

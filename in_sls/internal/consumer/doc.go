@@ -23,6 +23,8 @@
 //	barrier       one goroutine with checkpoint delivered: holds the hand-over back
 //	              until the engine has delivered what it has.
 //	budget        bytes all readers together may hold, taken before a pull.
+//	metrics       what happened to each shard, counted per pull, Collect and commit;
+//	              how it is now (see progress) is read from the queues.
 //
 // # What a checkpoint means
 //

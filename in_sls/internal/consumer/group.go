@@ -2,12 +2,14 @@ package consumer
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"fluent-bit-sls/shared/metric"
 	"fluent-bit-sls/shared/sls"
 )
 
@@ -60,6 +62,8 @@ type group struct {
 	wake        chan struct{} // asks for a heartbeat before its time
 	ending      sync.WaitGroup
 
+	heartbeats, rebalances, leasesLost metric.Counter
+
 	mu     sync.Mutex // guards leases; taken alone
 	leases map[int]*lease
 }
@@ -72,7 +76,12 @@ func newGroup(s *shared) *group {
 		checkpoints: newFresh(func(ctx context.Context) ([]sls.Checkpoint, error) {
 			return s.logs.Checkpoints(ctx, s.cfg.ConsumerGroup)
 		}),
-		wake:   make(chan struct{}, 1),
+		wake: make(chan struct{}, 1),
+
+		heartbeats: s.metrics.heartbeats.With(s.logs.Name),
+		rebalances: s.metrics.rebalances.With(s.logs.Name),
+		leasesLost: s.metrics.leasesLost.With(s.logs.Name),
+
 		ends:   map[int]string{},
 		leases: map[int]*lease{},
 		retry:  backoff{least: 500 * time.Millisecond, most: 30 * time.Second},
@@ -149,7 +158,7 @@ func (g *group) tryBeat(hard, reading context.Context) time.Duration {
 		return g.beatFailed(reading, err)
 	}
 	g.retry.reset()
-	g.stats.heartbeats.Add(1)
+	g.heartbeats.Add(1)
 	g.clock.renew(now, g.timeout)
 	g.assign(hard, reading, assigned)
 	return time.Until(now.Add(g.interval()))
@@ -190,6 +199,11 @@ func (g *group) held() []int {
 // assign makes the leases what the answer says. A shard that is being released
 // is released to the end, even if it has come back: the next answer brings it.
 func (g *group) assign(hard, reading context.Context, assigned []int) {
+	if len(assigned) > maxAtOnce {
+		g.trouble.log(reading, g.log, slog.LevelWarn, "more shards are assigned than are read at once; the others wait",
+			"assigned", len(assigned), "read", maxAtOnce)
+		assigned = assigned[:maxAtOnce] // those with the lowest ids: parents come first
+	}
 	var gone, come []int
 	g.mu.Lock()
 	for id, l := range g.leases {
@@ -208,6 +222,7 @@ func (g *group) assign(hard, reading context.Context, assigned []int) {
 		g.grant(hard, reading, id)
 	}
 	if len(gone)+len(come) > 0 {
+		g.rebalances.Add(1)
 		slices.Sort(gone)
 		g.log.Info("shards assigned", "granted", come, "revoked", gone, "held", g.held())
 	}
@@ -218,7 +233,7 @@ func (g *group) grant(hard, reading context.Context, shard int) {
 	g.epoch++
 	ctx, cancel := context.WithCancel(hard)
 	log := g.log.With("shard", shard)
-	q := g.handoff.open(shard, &g.clock)
+	q := g.handoff.open(g.metrics.shard(g.logs.Name, shard), shard, &g.clock)
 	l := &lease{
 		shared: g.shared, member: g.member, shard: shard, epoch: g.epoch, log: log, queue: q,
 		reader: newShardReader(g.shared, groupOpener{
@@ -230,7 +245,6 @@ func (g *group) grant(hard, reading context.Context, shard int) {
 	}
 	g.mu.Lock()
 	g.leases[shard] = l
-	g.stats.shardsHeld.Add(1)
 	g.mu.Unlock()
 	g.ending.Go(func() { l.run(ctx, reading) })
 }
@@ -241,7 +255,6 @@ func (g *group) loseAll(why string) {
 	g.mu.Lock()
 	lost := g.leases
 	g.leases = map[int]*lease{}
-	g.stats.shardsHeld.Add(-int64(len(lost)))
 	g.mu.Unlock()
 	if len(lost) == 0 {
 		return
@@ -249,7 +262,7 @@ func (g *group) loseAll(why string) {
 	for _, l := range lost {
 		l.lose()
 	}
-	g.stats.leasesLost.Add(int64(len(lost)))
+	g.leasesLost.Add(uint64(len(lost)))
 	g.log.Warn("shards lost", "why", why, "shards", slices.Sorted(maps.Keys(lost)))
 }
 
@@ -260,6 +273,5 @@ func (g *group) ended(l *lease) {
 	defer g.mu.Unlock()
 	if g.leases[l.shard] == l {
 		delete(g.leases, l.shard)
-		g.stats.shardsHeld.Add(-1)
 	}
 }

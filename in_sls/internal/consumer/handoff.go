@@ -13,7 +13,6 @@ type handoff struct {
 	delay   time.Duration // handoff_delay; byWord: time makes nothing safe
 	budget  *budget
 	buffers *buffers
-	stats   *counters
 
 	// mu guards the fields below and everything in the queues. It is held for
 	// copies in memory only, and no other mutex is taken under it.
@@ -24,12 +23,13 @@ type handoff struct {
 	moved  time.Time // of the last hand-over or resume: the engine may be busy with it
 	queues []*queue
 	turn   int      // whose turn it is to be first; counts Collects
+	handed int64    // records handed over
 	order  []*queue // scratch of collectLocked
 }
 
 // open adds the queue of a new lease.
-func (h *handoff) open(shard int, clock *leaseClock) *queue {
-	q := &queue{shard: shard, clock: clock, track: tracker{delay: h.delay}}
+func (h *handoff) open(m meter, shard int, clock *leaseClock) *queue {
+	q := &queue{shard: shard, clock: clock, meter: m, track: tracker{delay: h.delay}, progress: unread()}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.queues = append(h.queues, q)
@@ -49,9 +49,12 @@ func (h *handoff) begin(q *queue, cursor string) {
 func (h *handoff) push(q *queue, b batch) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch n := len(q.batches); {
-	case q.closed:
+	if q.closed {
 		return false
+	}
+	b.since, b.from = q.progress.since, b.told.from
+	q.progress.answered(b.told)
+	switch n := len(q.batches); {
 	case len(b.events) > 0:
 		q.batches = append(q.batches, b)
 	case n > 0:
@@ -177,6 +180,13 @@ func (h *handoff) quiet() (since time.Time, ok bool) {
 	return h.moved, !h.paused
 }
 
+// handedOver is the number of records handed over.
+func (h *handoff) handedOver() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.handed
+}
+
 // collect appends at most limit bytes of whole events to dst.
 func (h *handoff) collect(dst []byte) []byte {
 	var got taken
@@ -188,10 +198,9 @@ func (h *handoff) collect(dst []byte) []byte {
 	if len(dst) > start {
 		h.moved = time.Now()
 	}
+	h.handed += int64(got.records)
 	h.mu.Unlock()
 	h.free(got.done)
-	h.stats.records.Add(int64(got.records))
-	h.stats.bytes.Add(int64(len(dst) - start))
 	return dst
 }
 

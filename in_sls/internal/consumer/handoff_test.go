@@ -21,14 +21,14 @@ type bench struct {
 func newBench(limit int) *bench {
 	b := &bench{handoff: &handoff{
 		limit: limit, delay: 2 * time.Second,
-		budget: newBudget(1 << 30), buffers: &buffers{}, stats: &counters{},
+		budget: newBudget(1 << 30), buffers: &buffers{},
 	}}
 	b.clock.renew(time.Now(), time.Hour)
 	return b
 }
 
 func (b *bench) queue(shard int) *queue {
-	q := b.open(shard, &b.clock)
+	q := b.open(meter{}, shard, &b.clock)
 	b.begin(q, "start")
 	return q
 }
@@ -95,7 +95,7 @@ func TestCollectCutsBetweenEvents(t *testing.T) {
 		got, size = b.take(t)
 		require.Empty(t, got)
 		require.Zero(t, size)
-		require.Equal(t, int64(5), b.stats.records.Load())
+		require.Equal(t, int64(5), b.handedOver())
 		require.True(t, b.budget.sem.TryAcquire(1<<30), "the budget is whole again")
 	})
 }

@@ -72,6 +72,9 @@ func (g *group) tryJoin(ctx context.Context) time.Duration {
 	return 0
 }
 
+// longestTimeout is that of the option heartbeat_timeout.
+const longestTimeout = 10 * time.Minute
+
 // joined takes the group as it is. The server expires members by the group's
 // own timeout, so that is what the lease clock has to run by.
 func (g *group) joined(found sls.ConsumerGroup) {
@@ -81,7 +84,8 @@ func (g *group) joined(found sls.ConsumerGroup) {
 			"timeout", found.Timeout, "heartbeat_timeout", g.cfg.HeartbeatTimeout,
 			"order", found.Order, "in_order", g.cfg.InOrder)
 	}
-	g.timeout = found.Timeout
+	// Too many heartbeats do no harm, too few lose the shards.
+	g.timeout = min(found.Timeout, longestTimeout)
 	if g.timeout < time.Second {
 		g.timeout = g.cfg.HeartbeatTimeout
 	}

@@ -274,16 +274,16 @@ func (l *lease) commit(ctx context.Context) commitEnd {
 	case err == nil:
 		l.committed = cursor
 		l.retry.reset()
-		l.stats.commits.Add(1)
+		l.queue.meter.committed.Add(1)
 		return commitDone
 	case ctx.Err() != nil:
 		return commitLater
 	case sls.ClassOf(err) == sls.ClassLeaseLost || isShardGone(err):
-		l.stats.refused.Add(1)
+		l.queue.meter.refused.Add(1)
 		l.log.Warn("checkpoint refused", "epoch", l.epoch, "err", err)
 		return commitRefused
 	}
-	l.stats.commitErrors.Add(1)
+	l.queue.meter.commitErrors.Add(1)
 	l.notBefore = now.Add(l.retry.pause(retryAfter(err)))
 	l.trouble.log(ctx, l.log, level(err), "checkpoint not written; it will be tried again", "err", err)
 	return commitLater

@@ -22,7 +22,7 @@ type shared struct {
 	stop     bound
 	logs     sls.Logstore
 	log      *slog.Logger
-	stats    *counters
+	metrics  *metrics
 	handoff  *handoff
 	budget   *budget
 	buffers  *buffers
@@ -31,7 +31,7 @@ type shared struct {
 }
 
 // of returns a copy of s for one logstore: all of them share one hand-over, one
-// budget and one set of counters.
+// budget and one set of metrics.
 func (s *shared) of(client *sls.Client, logstore string) *shared {
 	one := *s
 	one.logs = client.Logstore(s.cfg.Project, logstore)
@@ -146,7 +146,7 @@ func (l *logstores) discover(hard, reading context.Context) time.Duration {
 			continue
 		}
 		listed[name] = true
-		if l.members[name] == nil {
+		if l.members[name] == nil && len(l.members) < maxAtOnce {
 			l.join(hard, reading, name)
 			come = append(come, name)
 		}

@@ -31,13 +31,19 @@ func (p *pace) after(groups, asked, raw int) time.Duration {
 	case groups == 0:
 		p.idle = min(max(p.idle*2, p.least), max(idlePause, p.least))
 		return max(p.idle, p.slow)
-	case groups >= asked || raw >= behindBytes:
+	case !caughtUp(groups, asked, raw):
 		p.idle = 0
 		return p.slow
 	default:
 		p.idle = 0
 		return max(p.least, p.slow)
 	}
+}
+
+// caughtUp reports whether an answer of raw bytes in groups log groups, of asked, shows
+// that there was nothing more to read.
+func caughtUp(groups, asked, raw int) bool {
+	return groups < asked && raw < behindBytes
 }
 
 // throttled slows the shard down, and returns the pause before the next try.
@@ -53,6 +59,8 @@ const (
 	pullLeast = 64 << 10
 	// groupGuess is the size of a log group before the first answer.
 	groupGuess = 256 << 10
+	// maxGroup is above what SLS takes in one write, 10 MB.
+	maxGroup = 16 << 20
 	// ratioGuess is how much larger events are than log groups, before the
 	// first answer.
 	ratioGuess = 1.5
@@ -84,10 +92,25 @@ func (s *pullSize) count() int {
 	return n
 }
 
-// tooLarge halves what is asked for, after the answer for count groups was
-// larger than the client reads.
-func (s *pullSize) tooLarge(count int) {
-	s.bound = max(count/2, 1)
+// tooLarge asks for half as much, after the answer for count groups was larger than
+// is read, or takes a larger part of the budget for a single group. It is false when
+// no group can be as large as that.
+func (s *pullSize) tooLarge(count int) bool {
+	if count > 1 {
+		s.bound = max(count/2, 1)
+		return true
+	}
+	grown := min(s.group*4, maxGroup)
+	more := grown > s.group
+	s.group = max(s.group, grown)
+	return more
+}
+
+// largest is the most raw bytes that are read where expected are. An answer is not
+// much larger than others of its shard, or it goes over the budget: then less is
+// asked for, until what is expected is right.
+func (s *pullSize) largest(expected int) int {
+	return max(2*roomFor(expected), int(s.target/2))
 }
 
 // raw is how many decompressed bytes to expect of count groups.

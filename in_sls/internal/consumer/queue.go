@@ -15,16 +15,22 @@ type batch struct {
 	records int    // events not handed over yet
 	cursor  string // where the next pull goes on
 	cost    int64  // claim on the budget, given back with the buffer
+
+	told  answered  // by the answer that brought it
+	since time.Time // nothing in it was received before that; zero: not known
+	from  int64     // where it begins: a cursor as a number, -1 where not known
 }
 
 // queue holds what one lease has read and not handed over, and the tracker of
 // what was handed over. handoff's mutex guards all of it.
 type queue struct {
-	shard   int
-	clock   *leaseClock
-	batches []batch // each with at least one event left, oldest first
-	track   tracker
-	closed  bool // the lease is over: nothing goes in or out
+	shard    int
+	clock    *leaseClock
+	meter    meter
+	batches  []batch // each with at least one event left, oldest first
+	track    tracker
+	progress progress
+	closed   bool // the lease is over: nothing goes in or out
 }
 
 // ready reports whether there is anything to hand over. The clock is asked
@@ -44,7 +50,7 @@ type taken struct {
 // it finished. Where not even the first event fits the share, that one goes
 // alone if it fits the room, or if nothing else was collected before it.
 func (q *queue) take(dst []byte, share, room int, alone bool, now time.Time, got *taken) []byte {
-	start, finished := len(dst), 0
+	start, finished, before := len(dst), 0, got.records
 	for i := range q.batches {
 		b := &q.batches[i]
 		rest := b.events[b.off:]
@@ -68,6 +74,8 @@ func (q *queue) take(dst []byte, share, room int, alone bool, now time.Time, got
 		q.track.handed(b.cursor, now)
 		finished++
 	}
+	q.meter.records.Add(uint64(got.records - before))
+	q.meter.bytes.Add(uint64(len(dst) - start))
 	got.done = append(got.done, q.batches[:finished]...)
 	q.batches = slices.Delete(q.batches, 0, finished)
 	return dst

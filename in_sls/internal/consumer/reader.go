@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"fluent-bit-sls/shared/loggroup"
@@ -40,6 +41,9 @@ type shardReader struct {
 	corrupt  complaint
 	list     loggroup.ListReader
 	decoder  loggroup.Decoder
+
+	sighted time.Time // when the lag of the shard was known last
+	sights  sync.WaitGroup
 }
 
 // readEnd says why a reader ended.
@@ -54,7 +58,7 @@ const (
 )
 
 func newShardReader(s *shared, o opener, shards *fresh[[]sls.Shard], q *queue, log *slog.Logger) *shardReader {
-	return &shardReader{
+	r := &shardReader{
 		shared: s, shard: q.shard, queue: q, log: log, opener: o, shards: shards,
 		opened:  make(chan string, 1),
 		granted: time.Now(),
@@ -64,10 +68,15 @@ func newShardReader(s *shared, o opener, shards *fresh[[]sls.Shard], q *queue, l
 		retry:   backoff{least: 200 * time.Millisecond, most: 30 * time.Second},
 		decoder: s.decoder(q.shard),
 	}
+	r.decoder.Most = partSize * int(r.size.target)
+	return r
 }
 
 // run reads until ctx ends or the shard does.
 func (r *shardReader) run(ctx context.Context) readEnd {
+	ctx, cancel := context.WithCancel(ctx)
+	defer r.sights.Wait()
+	defer cancel()
 	if end, ok := r.open(ctx); !ok {
 		return end
 	}
@@ -75,6 +84,9 @@ func (r *shardReader) run(ctx context.Context) readEnd {
 	// ends the lease.
 	for !r.queue.clock.lost(time.Now()) {
 		if end, over := r.step(ctx); over {
+			if end == readFinished || end == readReached {
+				r.handoff.finish(r.queue)
+			}
 			return end
 		}
 	}
@@ -95,8 +107,7 @@ func (r *shardReader) step(ctx context.Context) (end readEnd, over bool) {
 	switch {
 	case errors.Is(err, errLate):
 		return 0, false
-	case err != nil && sls.ClassOf(err) == sls.ClassSplit && asked > 1:
-		r.size.tooLarge(asked)
+	case err != nil && sls.ClassOf(err) == sls.ClassSplit && r.size.tooLarge(asked):
 		return 0, false
 	case err != nil:
 		if end := r.failed(ctx, err); end != readStopped {
@@ -106,6 +117,7 @@ func (r *shardReader) step(ctx context.Context) (end readEnd, over bool) {
 	}
 	r.retry.reset()
 	r.astray = false
+	groups, size := r.scanned(res)
 	moved := res.NextCursor != r.cursor
 	r.cursor = res.NextCursor
 	if !moved && res.Groups == 0 {
@@ -121,21 +133,21 @@ func (r *shardReader) step(ctx context.Context) (end readEnd, over bool) {
 			return 0, false
 		}
 	}
-	return readStopped, !wait(ctx, r.pause(res, asked, moved))
+	return readStopped, !wait(ctx, r.pace.after(groups, asked, size))
 }
 
-// pause is how long to wait after an answer. What a query left out counts too: a
-// shard is behind by what there is to scan. Where the server does not say, a
-// cursor that moved means that there was something.
-func (r *shardReader) pause(res sls.PullResult, asked int, moved bool) time.Duration {
-	groups, size := res.Groups, res.RawSize
+// scanned is what the server went through for an answer to the pull at r.cursor. What
+// a query left out counts too: a shard is behind by what there is to scan. Where the
+// server does not say, a cursor that moved means that there was something.
+func (r *shardReader) scanned(res sls.PullResult) (groups, size int) {
+	groups, size = res.Groups, res.RawSize
 	if r.cfg.filtered() {
 		groups, size = max(groups, res.ScannedGroups), max(size, res.ScannedSize)
-		if groups == 0 && moved {
+		if groups == 0 && res.NextCursor != r.cursor {
 			groups = 1
 		}
 	}
-	return r.pace.after(groups, asked, size)
+	return groups, size
 }
 
 // open finds the first cursor, trying for as long as it takes.
@@ -188,7 +200,7 @@ func (r *shardReader) failed(ctx context.Context, err error) readEnd {
 	class := sls.ClassOf(err)
 	switch {
 	case class == sls.ClassThrottle:
-		r.stats.throttled.Add(1)
+		r.queue.meter.throttled.Add(1)
 		r.trouble.log(ctx, r.log, slog.LevelWarn, "reading is throttled; this shard slows down", "err", err)
 		wait(ctx, max(r.pace.throttled(), retryAfter(err)))
 		return readStopped
@@ -202,7 +214,7 @@ func (r *shardReader) failed(ctx context.Context, err error) readEnd {
 			return readStopped
 		}
 	}
-	r.stats.fetchErrors.Add(1)
+	r.queue.meter.fetchErrors.Add(1)
 	r.trouble.log(ctx, r.log, level(err), "cannot read shard; trying again", "cursor", r.cursor, "err", err)
 	wait(ctx, r.retry.pause(retryAfter(err)))
 	r.astray = false
@@ -216,7 +228,7 @@ func (r *shardReader) fallBack(ctx context.Context, cause error) error {
 	if err != nil {
 		return err
 	}
-	r.stats.fallbacks.Add(1)
+	r.queue.meter.fallbacks.Add(1)
 	r.log.Error("the position of this shard has expired: going on from fallback_position; data between the two is skipped",
 		"expired", r.cursor, "fallback_position", r.cfg.FallbackPosition, "cursor", cursor, "err", cause)
 	r.cursor, r.astray = cursor, true
@@ -235,28 +247,37 @@ func (r *shardReader) pull(ctx context.Context, count int) (sls.PullResult, erro
 	if err != nil {
 		return sls.PullResult{}, err
 	}
-	raw := r.buffers.get(expected)
+	raw, asked := r.buffers.get(expected), time.Now()
 	res, err := r.logs.PullLogs(ctx, sls.Pull{
 		Shard: r.shard, Cursor: r.cursor, EndCursor: r.bound.cursor,
-		Count: count, Codec: sls.Codec(r.cfg.Compress), Buf: raw,
+		Count: count, Codec: sls.Codec(r.cfg.Compress), Buf: raw, MaxRawSize: r.size.largest(expected),
 		Query: r.cfg.Query, Processor: r.cfg.Processor,
 	})
-	if err == nil && r.bound.cursor == "" && r.bound.set() && !time.Now().Before(r.bound.at) {
-		err, raw = errLate, res.Buf
+	if ctx.Err() == nil {
+		r.queue.meter.pulled(res, err)
+	}
+	if err == nil {
+		raw, err = res.Buf, r.leadsOn(res)
+		if r.late() {
+			err = errLate
+		}
 	}
 	if err != nil {
 		r.buffers.put(raw)
 		r.budget.give(cost)
 		return res, err
 	}
-	r.stats.pulls.Add(1)
-	r.stats.pulledBytes.Add(int64(res.RawSize))
-	b := batch{cursor: res.NextCursor}
+	b := batch{cursor: res.NextCursor, told: r.tell(res, count, asked)}
 	if len(res.Data) > 0 {
 		needed := r.size.decoded(len(res.Data))
 		cost = r.settle(cost, max(cost, int64(cap(res.Buf)+roomFor(needed))))
 		r.place(res)
 		b.events, b.records = r.decode(ctx, r.buffers.get(needed), res.Data)
+		if err := ctx.Err(); err != nil {
+			r.buffers.put(res.Buf)
+			r.budget.give(cost)
+			return res, err
+		}
 		r.size.learn(res.Groups, len(res.Data), len(b.events))
 		b.events = r.buffers.fit(b.events)
 	}
@@ -269,6 +290,7 @@ func (r *shardReader) pull(ctx context.Context, count int) (sls.PullResult, erro
 	if !r.handoff.push(r.queue, b) {
 		r.handoff.free([]batch{b})
 	}
+	r.look(ctx, b.told, res.Groups > 0)
 	return res, nil
 }
 

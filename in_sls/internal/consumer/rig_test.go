@@ -70,7 +70,12 @@ func (r *rig) put(shard, n int) int {
 // putSized pads every record by size bytes.
 func (r *rig) putSized(shard, n, size int) int {
 	r.t.Helper()
-	key := r.srv.Shards(testProject, testLogstore)[shard].BeginKey
+	return r.putKey(r.srv.Shards(testProject, testLogstore)[shard].BeginKey, n, size)
+}
+
+// putKey writes to whatever shard holds a hash key.
+func (r *rig) putKey(key string, n, size int) int {
+	r.t.Helper()
 	first := r.seq + 1
 	g := &sdk.LogGroup{
 		Topic: proto.String("orders"), Source: proto.String("10.0.0.1"),

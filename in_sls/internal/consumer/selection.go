@@ -14,6 +14,10 @@ const (
 	allShards = "all"
 	// maxShards is far above what a logstore can have.
 	maxShards = 10_000
+	// maxAtOnce is how many shards of one logstore, and how many logstores of a
+	// pattern, are read at once: several times what SLS has of either (256 shards, 200
+	// logstores), because each takes some 100 KiB. The others wait.
+	maxAtOnce = 1000
 )
 
 // parseShards reads ids and ranges of ids; nil stands for all.

@@ -92,6 +92,9 @@ func (s *solo) look(hard, reading context.Context) (pause time.Duration, all boo
 			continue
 		}
 		all = false
+		if len(s.started)-len(over) >= maxAtOnce {
+			break // the others when one of these has ended
+		}
 		if s.cfg.InOrder && !parentsOver(sh, shards, func(id int) bool { return over[id] || !s.reads(id) }) {
 			continue
 		}
@@ -141,7 +144,6 @@ func (s *solo) launch(hard, reading context.Context, sh sls.Shard, from position
 	ctx, cancel := context.WithCancel(hard)
 	l := newLoneLease(s.shared, o, s.shards, &s.clock, sh.ID)
 	l.epoch, l.cancel, l.ended, l.moveOn = s.epoch, cancel, s.end, s.poke
-	s.stats.shardsHeld.Add(1)
 	s.ending.Go(func() { l.run(ctx, reading) })
 }
 
@@ -149,7 +151,7 @@ func (s *solo) launch(hard, reading context.Context, sh sls.Shard, from position
 // are the caller's to set.
 func newLoneLease(s *shared, o opener, shards *fresh[[]sls.Shard], clock *leaseClock, shard int) *lease {
 	log := s.log.With("shard", shard)
-	q := s.handoff.open(shard, clock)
+	q := s.handoff.open(s.metrics.shard(s.logs.Name, shard), shard, clock)
 	return &lease{
 		shared: s, alone: true, shard: shard, log: log, queue: q,
 		reader:  newShardReader(s, o, shards, q, log),
@@ -161,7 +163,6 @@ func (s *solo) end(l *lease) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.over[l.shard] = true
-	s.stats.shardsHeld.Add(-1)
 }
 
 func (s *solo) ended() map[int]bool {

@@ -20,7 +20,7 @@ func TestSoloReadsWithoutAGroup(t *testing.T) {
 		}
 		r.srv.Hook("", func(c *slsfake.Call) {
 			switch c.Op {
-			case slsfake.OpPullLogs, slsfake.OpGetCursor, slsfake.OpListShards, slsfake.OpPutLogs:
+			case slsfake.OpPullLogs, slsfake.OpGetCursor, slsfake.OpGetCursorTime, slsfake.OpListShards, slsfake.OpPutLogs:
 			default:
 				c.Fail(403, "Unauthorized", string(c.Op))
 				t.Errorf("call of %s", c.Op)

@@ -1,15 +1,15 @@
 package consumer
 
-import "sync/atomic"
+import "fluent-bit-sls/shared/metric"
 
-// Stats is a snapshot of the counters, all since New except ShardsHeld.
+// Stats are the totals of the metrics over all shards, since New except ShardsHeld.
 type Stats struct {
 	Records      int64 // events handed over
 	Bytes        int64 // bytes of events handed over
 	Pulls        int64 // pulls that were answered
 	PulledBytes  int64 // decompressed bytes of the answers
 	FetchErrors  int64 // requests of readers that failed, throttling apart
-	Throttled    int64 // pulls refused for quota
+	Throttled    int64 // requests refused for quota
 	Fallbacks    int64 // times a shard went on from fallback_position
 	DecodeErrors int64 // log groups or answers that could not be read to their end
 	Commits      int64 // checkpoints accepted
@@ -17,35 +17,33 @@ type Stats struct {
 	Refused      int64 // checkpoints refused because the shard is another's
 	Heartbeats   int64 // heartbeats answered
 	LeasesLost   int64 // leases that ended without a release
-	ShardsHeld   int64 // shards listed in the heartbeat now
+	ShardsHeld   int64 // shards held now
 	Barriers     int64 // times checkpoint delivered has found everything delivered
-	BarrierTime  int64 // nanoseconds without a hand-over that took, altogether
 }
 
-// counters are the live form of Stats.
-type counters struct {
-	records, bytes, pulls, pulledBytes, fetchErrors, throttled, fallbacks,
-	decodeErrors, commits, commitErrors, refused, heartbeats, leasesLost, shardsHeld,
-	barriers, barrierTime atomic.Int64
-}
+// Metrics are the families of the instance, for whoever publishes them.
+func (c *Consumer) Metrics() *metric.Set { return c.metrics.set }
 
-func (c *counters) snapshot() Stats {
+// Stats returns the totals.
+func (c *Consumer) Stats() Stats {
+	total := map[string]int64{}
+	c.metrics.set.Each(func(f *metric.Family, s *metric.Sample) {
+		switch name := f.Name; {
+		case f.Kind == metric.KindHistogram:
+			total[name] += int64(s.Count())
+		case name == c.metrics.pulls.Name && s.Labels[2] != resultOK && s.Labels[2] != resultEmpty:
+		default:
+			total[name] += int64(s.Value)
+		}
+	})
 	return Stats{
-		Records:      c.records.Load(),
-		Bytes:        c.bytes.Load(),
-		Pulls:        c.pulls.Load(),
-		PulledBytes:  c.pulledBytes.Load(),
-		FetchErrors:  c.fetchErrors.Load(),
-		Throttled:    c.throttled.Load(),
-		Fallbacks:    c.fallbacks.Load(),
-		DecodeErrors: c.decodeErrors.Load(),
-		Commits:      c.commits.Load(),
-		CommitErrors: c.commitErrors.Load(),
-		Refused:      c.refused.Load(),
-		Heartbeats:   c.heartbeats.Load(),
-		LeasesLost:   c.leasesLost.Load(),
-		ShardsHeld:   c.shardsHeld.Load(),
-		Barriers:     c.barriers.Load(),
-		BarrierTime:  c.barrierTime.Load(),
+		Records: total["records_total"], Bytes: total["bytes_total"],
+		Pulls: total["pulls_total"], PulledBytes: total["pulled_bytes_total"],
+		FetchErrors: total["fetch_errors_total"], Throttled: total["throttled_total"],
+		Fallbacks: total["fallbacks_total"], DecodeErrors: total["decode_errors_total"],
+		Commits: total["checkpoints_committed_total"], CommitErrors: total["checkpoint_errors_total"],
+		Refused: total["checkpoints_refused_total"], Heartbeats: total["heartbeats_total"],
+		LeasesLost: total["leases_lost_total"], ShardsHeld: total["shards_held"],
+		Barriers: total["barrier_duration_seconds"],
 	}
 }

@@ -1,0 +1,208 @@
+package consumer
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/tests/slsfake"
+)
+
+// slowly lets each pull take a second.
+func (r *rig) slowly() {
+	r.srv.Hook(slsfake.OpPullLogs, func(c *slsfake.Call) { c.Delay(time.Second) })
+}
+
+// calls counts the calls of one member of an operation.
+func (r *rig) calls(op slsfake.Op) int { return r.srv.Stats().Ops[op].Requests }
+
+// A backlog: the lag is the age of the oldest log group that has not been handed over,
+// never less, more by what one look misses; the number of groups is exact. It costs
+// one look each sightAge.
+func TestLagOfABacklog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		const groups, apart = 200, 10 * time.Second
+		var received []time.Time
+		for range groups {
+			received = append(received, time.Now())
+			r.put(0, 1)
+			advance(apart)
+		}
+		r.slowly()
+		a := r.agent("a", "fetch_max_groups", "1")
+		cursors := r.calls(slsfake.OpGetCursor)
+		for i := range groups - 1 {
+			collectFor(1, a)
+			m := a.shown()
+			if i == 0 {
+				continue // the first answer is on its way
+			}
+			handed := len(a.got)
+			require.InDelta(t, i, handed, 1)
+			age := time.Since(received[handed]).Seconds()
+			lag := m["lag_seconds{app,0}"]
+			require.GreaterOrEqual(t, lag, age-1, "after %d", handed)
+			require.LessOrEqual(t, lag, age+(sightAge.Seconds()+2)*apart.Seconds())
+			require.InDelta(t, groups-handed, m["lag_log_groups{app,0}"], 0)
+			require.InDelta(t, time.Now().Unix(), m["position_timestamp_seconds{app,0}"]+lag, 1)
+		}
+		looks := int(groups/sightAge.Seconds()) + 2
+		require.LessOrEqual(t, r.calls(slsfake.OpGetCursorTime), looks)
+		require.Greater(t, r.calls(slsfake.OpGetCursorTime), looks/2)
+		require.LessOrEqual(t, r.calls(slsfake.OpGetCursor)-cursors, looks+1)
+		collectFor(10, a)
+		requireAll(t, groups, a)
+		require.Zero(t, a.shown()["lag_seconds{app,0}"])
+		require.Zero(t, a.shown()["lag_log_groups{app,0}"])
+	})
+}
+
+// A shard that keeps up has next to no lag, and nothing is asked for it.
+func TestLagOfAShardThatKeepsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		a := r.agent("a")
+		advance(time.Second)
+		for range 120 {
+			r.put(0, 1)
+			advance(500 * time.Millisecond)
+			require.Less(t, a.shown()["lag_seconds{app,0}"], 2.1)
+			require.LessOrEqual(t, a.shown()["lag_log_groups{app,0}"], 2.0)
+			advance(500 * time.Millisecond)
+			a.collect()
+			require.Zero(t, a.shown()["lag_seconds{app,0}"])
+		}
+		require.Zero(t, r.calls(slsfake.OpGetCursorTime))
+		require.Equal(t, 1, r.calls(slsfake.OpGetCursor), "where it begins")
+	})
+}
+
+// Whatever keeps data from being handed over shows as a lag that grows: a pause, a
+// server that does not answer, also where nothing waits.
+func TestLagGrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		a := r.agent("a")
+		collectFor(5, a)
+		lag := func() float64 { return a.shown()["lag_seconds{app,0}"] }
+		require.Zero(t, lag())
+		a.Pause()
+		advance(time.Minute)
+		require.Zero(t, lag(), "nothing has come")
+		r.put(0, 1)
+		for i := range 5 {
+			advance(time.Minute)
+			require.InDelta(t, 60*(i+1), lag(), 1)
+			require.InDelta(t, 1, a.shown()["lag_log_groups{app,0}"], 0)
+		}
+		a.Resume()
+		collectFor(1, a)
+		require.Zero(t, lag())
+
+		remove := r.srv.Hook(slsfake.OpPullLogs, func(c *slsfake.Call) { c.Delay(time.Hour) })
+		advance(2 * time.Second)
+		require.Zero(t, lag(), "the answer may be a little late")
+		advance(58 * time.Second)
+		require.InDelta(t, 60, lag(), 1, "and nobody knows what there is")
+		remove()
+		advance(time.Minute)
+		require.Zero(t, lag())
+	})
+}
+
+// The first thing read after a start: its age is known although the reading has
+// caught up with it at once.
+func TestLagOfTheFirstPull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		r.put(0, 1)
+		advance(3 * time.Hour)
+		a := r.build("a")
+		a.Pause()
+		a.Start()
+		defer func() { require.NoError(t, a.Stop(context.Background())) }()
+		advance(time.Second)
+		require.InDelta(t, (3 * time.Hour).Seconds(), a.shown()["lag_seconds{app,0}"], 2)
+		require.InDelta(t, 1, a.shown()["lag_log_groups{app,0}"], 0)
+		a.Resume()
+		collectFor(1, a)
+		require.Zero(t, a.shown()["lag_seconds{app,0}"])
+	})
+}
+
+// What comes while an answer is on its way is not in it: it counts from when the pull
+// was sent.
+func TestLagIsNeverTooSmall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		r.srv.Hook(slsfake.OpPullLogs, func(c *slsfake.Call) { c.DelayAfter(3 * time.Second) })
+		a := r.agent("a")
+		a.Pause()
+		advance(time.Minute)
+		written := time.Now()
+		r.put(0, 1)
+		for range 60 {
+			advance(100 * time.Millisecond)
+			if m := a.shown(); m["buffer_bytes{app,0}"] > 0 {
+				require.GreaterOrEqual(t, m["lag_seconds{app,0}"], time.Since(written).Seconds())
+				require.Less(t, m["lag_seconds{app,0}"], 10.0)
+			}
+		}
+		require.Positive(t, a.shown()["buffer_bytes{app,0}"])
+	})
+}
+
+// A shard read to its end or up to stop_position is not behind, however long it is
+// held on to.
+func TestNoLagBehindTheEnd(t *testing.T) {
+	for name, props := range map[string][]string{"stop_position": {"stop_position", "30m"}, "read-only": {}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, 1)
+				r.put(0, 1)
+				r.split(0)
+				advance(time.Hour)
+				r.srv.Hook(slsfake.OpUpdateCheckpoint, func(c *slsfake.Call) { c.Delay(time.Hour) })
+				a := r.agent("a", props...)
+				for range 60 {
+					collectFor(1, a)
+					m := a.shown()
+					require.InDelta(t, 1, m["shards_held{app,0}"], 0)
+					require.Zero(t, m["lag_seconds{app,0}"])
+					require.Zero(t, m["lag_log_groups{app,0}"])
+				}
+				require.Len(t, a.got, 1)
+			})
+		})
+	}
+}
+
+// What is known of a shard, answer by answer.
+func TestProgress(t *testing.T) {
+	q := &queue{progress: unread()}
+	now := time.Now()
+	require.Equal(t, view{at: now, groups: -1}, q.view(now), "nothing is known yet")
+	caughtUp := answered{asked: now, caughtUp: true, fresh: now.Add(3 * time.Second), from: 10, next: 20}
+	q.progress.answered(caughtUp)
+	at := func(seconds int) view { return q.view(now.Add(time.Duration(seconds) * time.Second)) }
+	require.Zero(t, at(2).lag)
+	require.Equal(t, 3*time.Second, at(3).lag, "the next answer is late")
+	q.progress.answered(answered{asked: now.Add(time.Second), fresh: now.Add(9 * time.Second), from: 20, next: 30})
+	require.Equal(t, 2*time.Second, at(2).lag, "behind, and last not behind two seconds ago")
+	q.progress.end = 35
+	require.Equal(t, int64(5), at(2).groups)
+	q.progress.ended = true
+	require.Zero(t, at(99).lag)
+
+	// Cursors are opaque by the service's word: where they are no numbers, there is
+	// no lag in log groups, and everything else.
+	q.progress = unread()
+	caughtUp.from, caughtUp.next = number("b3BhcXVl"), number("b3BhcXVlIQ==")
+	q.progress.answered(caughtUp)
+	require.Equal(t, view{at: now, lagKnown: true, groups: -1}, q.view(now))
+	require.Equal(t, int64(7), number(slsfake.EncodeCursor(7)))
+}
