@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"fluent-bit-sls/shared/flb"
 	"fluent-bit-sls/shared/option"
 	"fluent-bit-sls/shared/sls"
+	"fluent-bit-sls/shared/startup"
 )
 
 // version is set when the plugin is built (-ldflags -X main.version=...).
@@ -24,13 +26,14 @@ const stopTimeout = 5 * time.Second
 
 // config is everything an [INPUT] section can set.
 type config struct {
-	conn sls.ConnectionConfig
-	read consumer.Config
+	conn  sls.ConnectionConfig
+	check startup.Config
+	read  consumer.Config
 }
 
 // options declares every option of the plugin, in the order of the README.
 func (c *config) options() []option.Option {
-	return append(c.conn.Options(), c.read.Options()...)
+	return slices.Concat(c.conn.Options(), c.check.Options(), c.read.Options())
 }
 
 // instance is one [INPUT] section.
@@ -41,15 +44,18 @@ type instance struct {
 	monitor  *monitor.Engine
 	consumer *consumer.Consumer
 	publish  func() // ends the publishing of the metrics
+	endCheck func() // ends startup_check
 	buffer   []byte // of collect, which the engine calls on one thread
 }
 
 // start brings up one [INPUT] section and binds it to host. An error holds every
-// problem of the configuration; nothing is sent to find one.
+// problem of the configuration; nothing is sent to find one, except with
+// startup_check fail.
 func start(host *flb.Instance, log *slog.Logger) error {
 	var c config
 	c.read.DefaultConsumer = defaultConsumer(host.Name())
 	opts := c.options()
+	startup.Names(host, option.Input, opts, hints(), log)
 	if err := errors.Join(option.Parse(host, opts), c.conn.Validate(), c.read.Check()); err != nil {
 		return err
 	}
@@ -59,14 +65,20 @@ func start(host *flb.Instance, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	check := c.newCheck(client, log)
 	engine, err := consumer.New(c.read, client, log)
+	if err == nil {
+		err = check.Require()
+	}
 	if err != nil {
 		client.Close()
 		return err
 	}
 	i := &instance{host: host, log: log, client: client, monitor: engineMonitor, consumer: engine}
 	i.publish = host.Publish(engine.Metrics())
+	i.endCheck = check.Watch()
 	if err := running.add(i); err != nil {
+		i.endCheck()
 		i.publish()
 		client.Close()
 		return err
@@ -102,6 +114,7 @@ func (i *instance) collect() []byte {
 func (i *instance) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
+	i.endCheck()
 	if err := i.consumer.Stop(ctx); err != nil {
 		i.log.Warn("stopped before every checkpoint was written: some records will be read again", "error", err)
 	}

@@ -16,7 +16,9 @@ func TestReadmeOptionTable(t *testing.T) {
 	var c config
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	want, err := option.ReplaceTable(readme, option.Table(c.options()))
+	want, err := option.ReplaceTable(readme, option.OptionsMarker, option.Table(c.options()))
+	require.NoError(t, err)
+	want, err = option.ReplaceTable(want, option.NamesMarker, option.NamesTable(c.options(), hints()))
 	require.NoError(t, err)
 	if *update {
 		require.NoError(t, os.WriteFile("README.md", want, 0o600))
@@ -27,5 +29,5 @@ func TestReadmeOptionTable(t *testing.T) {
 
 func TestOptionDeclarations(t *testing.T) {
 	var c config
-	require.Empty(t, option.Verify(c.options(), option.Input))
+	require.Empty(t, option.Verify(c.options(), option.Input, hints()...))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 	"fluent-bit-sls/shared/flb"
 	"fluent-bit-sls/shared/option"
 	"fluent-bit-sls/shared/sls"
+	"fluent-bit-sls/shared/startup"
 )
 
 // version is set when the plugin is built (-ldflags -X main.version=...).
@@ -26,15 +28,14 @@ const stopTimeout = 5 * time.Second
 // config is everything an [OUTPUT] section can set.
 type config struct {
 	conn  sls.ConnectionConfig
+	check startup.Config
 	route route.Config
 	send  producer.Config
 }
 
 // options declares every option of the plugin, in the order of the README.
 func (c *config) options() []option.Option {
-	opts := c.conn.Options()
-	opts = append(opts, c.route.Options()...)
-	return append(opts, c.send.Options()...)
+	return slices.Concat(c.conn.Options(), c.check.Options(), c.route.Options(), c.send.Options())
 }
 
 // instance is one [OUTPUT] section.
@@ -44,6 +45,7 @@ type instance struct {
 	client   *sls.Client
 	producer *producer.Producer
 	publish  func() // ends the publishing of the metrics
+	endCheck func() // ends startup_check
 	thread   int    // the engine's own, which starts the sections
 	warned   sync.Once
 }
@@ -67,10 +69,12 @@ var instances atomic.Int32
 func fallbackName() string { return fmt.Sprintf("sls.%d", instances.Load()) }
 
 // start brings up one [OUTPUT] section and binds it to host. An error holds every
-// problem of the configuration; nothing is sent to find one.
+// problem of the configuration; nothing is sent to find one, except with
+// startup_check fail.
 func start(host *flb.Instance, log *slog.Logger) error {
 	var c config
 	opts := c.options()
+	startup.Names(host, option.Output, opts, hints(), log)
 	if err := errors.Join(option.Parse(host, opts), c.conn.Validate(), c.route.Validate(), c.send.Validate()); err != nil {
 		return err
 	}
@@ -82,13 +86,15 @@ func start(host *flb.Instance, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	engine, err := producer.New(c.send, router, client, log)
-	if err != nil {
-		client.Close()
-		return err
+	i := &instance{host: host, log: log, client: client, thread: syscall.Gettid()}
+	check := c.newCheck(client, log)
+	if i.producer, err = producer.New(c.send, router, client, log); err == nil {
+		err = check.Require()
 	}
-	i := &instance{host: host, log: log, client: client, thread: syscall.Gettid(), producer: engine}
-	if err := host.Bind(i); err != nil {
+	if err == nil {
+		err = host.Bind(i)
+	}
+	if err != nil {
 		client.Close()
 		return err
 	}
@@ -98,6 +104,7 @@ func start(host *flb.Instance, log *slog.Logger) error {
 		log.Warn(warning)
 	}
 	log.Info("started, version " + version + ": " + option.Effective(opts))
+	i.endCheck = check.Watch()
 	return nil
 }
 
@@ -105,6 +112,7 @@ func start(host *flb.Instance, log *slog.Logger) error {
 func (i *instance) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
+	i.endCheck()
 	i.producer.Stop(ctx)
 	i.publish()
 	i.client.Close()

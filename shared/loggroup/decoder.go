@@ -25,12 +25,17 @@ type Decoder struct {
 	JSONKeys map[string]bool
 	// RawKey is the one field of FormatRaw; "" means "log".
 	RawKey string
+	// Most bounds what a call of AppendEvents appends: with the event that comes to as
+	// many bytes it ends, see ErrMore. 0 = no bound. What IncludeMeta and Position add
+	// is added to each event: a small group may become many times as large.
+	Most int
 
 	meta     []byte // the group's metadata as msgpack pairs
 	metaSize int    // how many pairs
 	mapSize  int    // bytes the last event's map header took: the next one's guess
 	place    place
 	id       []byte // __id__ of the group's logs, without their index
+	rest     int    // after ErrMore: where the group goes on
 }
 
 // maxGroup is far above what SLS answers. It keeps every string, repaired to three
@@ -40,14 +45,21 @@ const maxGroup = 1 << 30
 // AppendEvents appends one event [[EventTime, {}], {key: value, ...}] for each
 // Log of group, the bytes of one LogGroup, and returns how many. Only whole
 // events are appended. The error is a *CorruptError, its offset counted from the
-// group's start; the events of the Logs before it have been appended then.
+// group's start; the events of the Logs before it have been appended then. Or it is
+// ErrMore.
 //
 //	message LogGroup {
 //	  repeated Log Logs = 1; optional string Category = 2; optional string Topic = 3;
 //	  optional string Source = 4; optional string MachineUUID = 5; repeated LogTag LogTags = 6;
 //	}
 func (d *Decoder) AppendEvents(dst, group []byte) ([]byte, int, error) {
-	defer d.place.nextGroup()
+	begin := d.rest
+	d.rest = 0
+	defer func() {
+		if d.rest == 0 {
+			d.place.nextGroup()
+		}
+	}()
 	size := len(group)
 	if d.Format == FormatRaw {
 		size *= 2 // a byte takes up to six in JSON
@@ -62,8 +74,12 @@ func (d *Decoder) AppendEvents(dst, group []byte) ([]byte, int, error) {
 	if d.Position != nil {
 		d.addPosition()
 	}
-	events := 0
-	for off := 0; off < len(group); {
+	events, limit := 0, len(dst)+d.Most
+	for off := begin; off < len(group); {
+		if d.Most > 0 && len(dst) >= limit {
+			d.rest = off
+			return dst, events, ErrMore
+		}
 		f, next, err := readField(group, off)
 		switch {
 		case err != nil:
@@ -92,8 +108,8 @@ func checkGroupSize(n int) error {
 	return nil
 }
 
-// AppendList is AppendEvents for every group of list; the error's offset is
-// counted from the list's start. It stops at the first error.
+// AppendList is AppendEvents for every group of list, for a Decoder without Most; the
+// error's offset is counted from the list's start. It stops at the first error.
 func (d *Decoder) AppendList(dst, list []byte) ([]byte, int, error) {
 	var r ListReader
 	r.Reset(list)

@@ -5,6 +5,10 @@ import (
 	"strconv"
 )
 
+// ErrMore says that a call of AppendEvents ended at Decoder.Most, before the end of its
+// group: the next call, with the same group, goes on there.
+var ErrMore = errors.New("more events in the log group")
+
 // CorruptError says that bytes cannot be read any further. Everything before
 // Offset has been returned by the call that reports it, or by earlier ones.
 type CorruptError struct {

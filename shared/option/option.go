@@ -49,6 +49,8 @@ func (p Pair) String() string { return p.Key + "=" + p.Value }
 type Option struct {
 	// Name as typed in the configuration, in snake_case.
 	Name string
+	// Aliases are names of other plugins that work, too.
+	Aliases []Alias
 	// Dst receives the value: *string, *bool, *int, *time.Duration, *Size,
 	// *[]string or *[]Pair.
 	Dst any
@@ -101,9 +103,12 @@ func (m Map) Property(name string) string {
 func Parse(get Getter, opts []Option) error {
 	var problems []string
 	for i := range opts {
-		o := &opts[i]
-		raw := strings.TrimSpace(get.Property(o.Name))
-		if problem := o.parse(raw); problem != "" {
+		t := opts[i].typed(get)
+		problem := t.problem
+		if problem == "" {
+			problem = opts[i].as(t.alias).parse(t.raw)
+		}
+		if problem != "" {
 			problems = append(problems, problem)
 		}
 	}

@@ -10,17 +10,18 @@ import (
 // Verify returns the mistakes in a list of declarations, for the test each
 // plugin has of its own options. An empty result means that Parse cannot fail
 // on defaults, that the engine hands every option through, and that the table
-// is whole.
-func Verify(opts []Option, dir Direction) []string {
+// is whole. For aliases and hints see verifyNames.
+func Verify(opts []Option, dir Direction, hints ...Hint) []string {
 	v := verifier{names: map[string]bool{}, dsts: map[any]string{}}
 	for i := range opts {
 		v.o = &opts[i]
-		v.name(dir)
+		v.name(dir, v.o.Name)
 		v.dst()
 		v.limits()
 		v.defaults()
 		v.help()
 	}
+	v.verifyNames(opts, dir, hints)
 	return v.found
 }
 
@@ -35,8 +36,7 @@ func (v *verifier) report(format string, args ...any) {
 	v.found = append(v.found, fmt.Sprintf("option %q: ", v.o.Name)+fmt.Sprintf(format, args...))
 }
 
-func (v *verifier) name(dir Direction) {
-	name := v.o.Name
+func (v *verifier) name(dir Direction, name string) {
 	if ok, _ := regexp.MatchString(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`, name); !ok {
 		v.report("the name is not snake_case")
 	}

@@ -1,7 +1,9 @@
 package sls
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -49,6 +51,38 @@ func (a answer) decodeJSON(out any) error {
 	}
 	if err := json.Unmarshal(b, out); err != nil {
 		return fmt.Errorf("%w: not the JSON expected: %s", ErrBadAnswer, shorten(err.Error(), 200))
+	}
+	return nil
+}
+
+// maxListed bounds the lists of which each item costs the caller something: far above
+// what a logstore can have of shards, checkpoints or consumer groups.
+const maxListed = 10_000
+
+// list reads a JSON list of at most maxListed items, null as none: the items of a
+// hostile answer would take many times its bytes.
+type list[T any] []T
+
+// UnmarshalJSON is called with text that is JSON.
+func (l *list[T]) UnmarshalJSON(text []byte) error {
+	items := json.NewDecoder(bytes.NewReader(text))
+	switch first, err := items.Token(); {
+	case err != nil:
+		return err
+	case first == nil:
+		return nil
+	case first != json.Delim('['):
+		return errors.New("not a list")
+	}
+	for items.More() {
+		if len(*l) == maxListed {
+			return fmt.Errorf("a list of more than %d", maxListed)
+		}
+		var item T
+		if err := items.Decode(&item); err != nil {
+			return err
+		}
+		*l = append(*l, item)
 	}
 	return nil
 }

@@ -218,7 +218,7 @@ func (c *Client) do(ctx context.Context, r *request) error {
 		return nil // not the typed nil
 	}
 	if failure.Class == ClassCredentials {
-		failure.Mend = c.mendCredentials(failure.Mend)
+		failure.Mend = cmp.Or(mendDenied(failure), c.mendCredentials(failure.Mend))
 	}
 	return failure
 }

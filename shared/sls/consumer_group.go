@@ -16,6 +16,10 @@ type ConsumerGroup struct {
 	Order   bool          // children of a split are handed out after their parent is read
 }
 
+// maxGroupTimeout, in seconds, is what a longer time-out of a group is taken for: one
+// that no duration holds would come out as any other.
+const maxGroupTimeout = 24 * 60 * 60
+
 func (g ConsumerGroup) seconds() int {
 	return int((g.Timeout + time.Second - 1) / time.Second)
 }
@@ -60,11 +64,11 @@ func (r *request) setJSON(v any) {
 
 // ListConsumerGroups lists the logstore's groups: GET /logstores/L/consumergroups.
 func (l Logstore) ListConsumerGroups(ctx context.Context) ([]ConsumerGroup, error) {
-	var wire []struct {
+	var wire list[struct {
 		Name    string `json:"name"`
 		Timeout int64  `json:"timeout"`
 		Order   bool   `json:"order"`
-	}
+	}]
 	r := l.group("list consumer groups of", http.MethodGet, "")
 	r.read = intoJSON(&wire)
 	if err := l.client.do(ctx, &r); err != nil {
@@ -72,7 +76,8 @@ func (l Logstore) ListConsumerGroups(ctx context.Context) ([]ConsumerGroup, erro
 	}
 	groups := make([]ConsumerGroup, 0, len(wire))
 	for _, w := range wire {
-		groups = append(groups, ConsumerGroup{Name: w.Name, Timeout: time.Duration(w.Timeout) * time.Second, Order: w.Order})
+		timeout := time.Duration(min(max(w.Timeout, 0), maxGroupTimeout)) * time.Second
+		groups = append(groups, ConsumerGroup{Name: w.Name, Timeout: timeout, Order: w.Order})
 	}
 	return groups, nil
 }
@@ -116,7 +121,7 @@ func (l Logstore) DeleteConsumerGroup(ctx context.Context, name string) error {
 // reported as held until it is: the server gives it to another member only then.
 // ClassLeaseLost: the server has forgotten m; begin again with nothing held.
 func (l Logstore) Heartbeat(ctx context.Context, m Member, held []int) ([]int, error) {
-	shards := []int{}
+	shards := list[int]{}
 	r := l.group("heartbeat in", http.MethodPost, m.Group)
 	r.detail += " consumer " + m.Consumer
 	r.query = escapeQuery("consumer", m.Consumer, "type", "heartbeat")
@@ -136,7 +141,8 @@ func (l Logstore) Heartbeat(ctx context.Context, m Member, held []int) ([]int, e
 	if err := l.doGroup(ctx, m.Group, &r); err != nil {
 		return nil, err
 	}
-	return shards, nil
+	slices.Sort(shards)
+	return slices.Compact(shards), nil // a shard given twice is one shard
 }
 
 // UpdateCheckpoint stores the group's position in a shard:
@@ -161,12 +167,12 @@ func (l Logstore) UpdateCheckpoint(ctx context.Context, m Member, shard int, cur
 // Checkpoints lists the group's positions, of all shards that have one:
 // GET /logstores/L/consumergroups/G.
 func (l Logstore) Checkpoints(ctx context.Context, group string) ([]Checkpoint, error) {
-	var wire []struct {
+	var wire list[struct {
 		Shard    *int   `json:"shard"`
 		Cursor   string `json:"checkpoint"`
 		Updated  int64  `json:"updateTime"` // microseconds
 		Consumer string `json:"consumer"`
-	}
+	}]
 	points := []Checkpoint{}
 	r := l.group("get checkpoints in", http.MethodGet, group)
 	r.read = func(a answer) error {

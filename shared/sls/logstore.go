@@ -56,6 +56,10 @@ const (
 	listPage = 500 // the server's largest page
 	// maxLogstores ends a listing that would never end; accounts have a few hundred.
 	maxLogstores = 100_000
+	// maxPages does so when there is next to nothing on a page.
+	maxPages = 1000
+	// maxLogstoreName is far above what a name can have: what is longer is none.
+	maxLogstoreName = 256
 )
 
 // ListLogstores lists the names of a project's logstores, through all pages:
@@ -64,7 +68,7 @@ const (
 func (c *Client) ListLogstores(ctx context.Context, project string) ([]string, error) {
 	names := []string{}
 	seen := make(map[string]bool)
-	for offset := 0; offset < maxLogstores; {
+	for offset, pages := 0, 0; offset < maxLogstores && pages < maxPages; pages++ {
 		var page struct {
 			Total     int      `json:"total"`
 			Logstores []string `json:"logstores"`
@@ -80,7 +84,7 @@ func (c *Client) ListLogstores(ctx context.Context, project string) ([]string, e
 		}
 		before := len(names)
 		for _, name := range page.Logstores {
-			if !seen[name] {
+			if !seen[name] && len(name) <= maxLogstoreName && len(names) < maxLogstores {
 				seen[name] = true
 				names = append(names, name)
 			}

@@ -27,7 +27,7 @@ type wireShard struct {
 // ListShards lists all shards, read-only ones included, until their data has
 // expired: GET /logstores/L/shards.
 func (l Logstore) ListShards(ctx context.Context) ([]Shard, error) {
-	var wire []wireShard
+	var wire list[wireShard]
 	shards := []Shard{}
 	r := l.get("list shards of", "/shards", "", nil)
 	r.read = func(a answer) error {

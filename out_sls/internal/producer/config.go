@@ -43,10 +43,14 @@ func (c *Config) Validate() error {
 
 // Options declares the options that fill c.
 func (c *Config) Options() []option.Option {
+	aliasesOfBatchBytes := []option.Alias{{
+		Name: "max_raw_bytes_per_batch", Of: "aliyun_sls",
+		Convert: option.DecimalSize, Note: "k, M and G are powers of 1000 there, and stay so",
+	}}
 	codecs := []string{string(sls.LZ4), string(sls.ZSTD), string(sls.None)}
 	return append(c.Content.Options(), []option.Option{
 		{Name: "compress", Dst: &c.Codec, Default: "lz4", Enum: codecs, Help: "compression of request bodies"},
-		{Name: "batch_bytes", Dst: &c.BatchBytes, Default: "1M", Min: "16k", Max: "5M", Help: "size at which a request is full, before compression"},
+		{Name: "batch_bytes", Aliases: aliasesOfBatchBytes, Dst: &c.BatchBytes, Default: "1M", Min: "16k", Max: "5M", Help: "size at which a request is full, before compression"},
 		{Name: "batch_count", Dst: &c.BatchCount, Default: "4096", Min: "1", Max: "40960", Help: "number of logs at which a request is full"},
 		{Name: "linger", Dst: &c.Linger, Default: "0", Max: "1m", Help: "how long a small request waits for more, also when nothing else is in flight"},
 		{Name: "ordered", Dst: &c.Ordered, Default: "off", Help: "one request in flight per destination, in order of arrival; with `hash_key` this keeps the order of each hash bucket"},

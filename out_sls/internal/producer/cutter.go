@@ -36,7 +36,7 @@ func (c *cutter) cut(chunk []byte) (taken, whole bool) {
 	var r loggroup.Reader
 	r.Reset(chunk, opts)
 	session := p.router.Begin(c.tag)
-	defer session.End()
+	defer c.endSession(session)
 	if p.cfg.PackID {
 		c.pack = p.packs.prefix(c.tag)
 	}
@@ -86,6 +86,17 @@ func (c *cutter) cut(chunk []byte) (taken, whole bool) {
 	p.buffers.put(start.buf)
 	start.buf = nil
 	return c.finish(start), whole
+}
+
+// endSession logs what allow_destinations has turned away, when it is cut to be sent.
+func (c *cutter) endSession(s *route.Session) {
+	refused, first := s.Refused()
+	s.End()
+	if refused > 0 && c.unread == nil {
+		c.producer.log.report(slog.LevelWarn, "refused destination",
+			"records name destinations that allow_destinations does not have, they go to the default one",
+			"tag", c.tag, "first", first, "records_since_start", c.producer.router.Stats().Refused)
+	}
 }
 
 // moveLast moves the event that was encoded behind the first n bytes of s to

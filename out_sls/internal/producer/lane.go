@@ -22,6 +22,7 @@ type lane struct {
 	allowed float64
 	cut     time.Time       // when it was last halved
 	sending int             // requests under way
+	starved bool            // it is in Producer.starved
 	turns   []chan struct{} // closed in order, each passing a request under way on
 
 	failures int       // in a row, throttling aside
@@ -29,6 +30,11 @@ type lane struct {
 }
 
 type laneID struct{ project, logstore string }
+
+// maxRequests is how many requests an instance has in flight at once, to whatever
+// destinations. Each takes a goroutine and a connection, which memory_limit does not
+// know of: a chunk whose records name a logstore each would open thousands.
+const maxRequests = 512
 
 // Bounds of what is known of logstores that are not in use.
 const (
@@ -56,33 +62,54 @@ func (p *Producer) laneLocked(d address) *lane {
 }
 
 // pruneLocked forgets lanes that have been idle, so that logstores named by
-// records cannot pile up.
+// records cannot pile up: those idle for long or, if that is not enough, all.
 func (p *Producer) pruneLocked() {
-	if len(p.lanes) < maxIdleLanes {
+	if len(p.lanes) < max(p.pruneAt, maxIdleLanes) {
 		return
 	}
+	p.forgetLanesLocked(laneIdle)
+	if len(p.lanes) > maxIdleLanes/2 {
+		p.forgetLanesLocked(0)
+	}
+	p.pruneAt = 2 * len(p.lanes) // or each new lane would go through all that are in use
+}
+
+func (p *Producer) forgetLanesLocked(idle time.Duration) {
 	for id, l := range p.lanes {
-		if l.inFlight == 0 && len(l.queues) == 0 && time.Since(l.used) > laneIdle {
+		if l.inFlight == 0 && len(l.queues) == 0 && time.Since(l.used) >= idle {
 			delete(p.lanes, id)
 		}
 	}
 }
 
 // startLocked starts the requests that l is entitled to, its destinations in
-// turn, and forgets those that have nothing left to do.
+// turn, as far as the instance may have more in flight.
 func (p *Producer) startLocked(l *lane) {
 	for l.inFlight < int(l.allowed) {
 		i := slices.IndexFunc(l.turn, p.readyLocked)
 		if i < 0 {
 			break
 		}
+		if p.inFlight == maxRequests {
+			if !l.starved {
+				l.starved = true
+				p.starved = append(p.starved, l)
+			}
+			break
+		}
 		q := l.turn[i]
 		l.turn = append(slices.Delete(l.turn, i, i+1), q)
 		q.inFlight++
 		l.inFlight++
+		p.inFlight++
 		r := newRequest(q, q.takeLocked(int(p.cfg.BatchBytes), p.cfg.BatchCount))
 		p.wg.Go(func() { p.run(r) })
 	}
+	l.tidyLocked()
+}
+
+// tidyLocked forgets the destinations that have nothing left to do.
+func (l *lane) tidyLocked() {
 	l.turn = slices.DeleteFunc(l.turn, func(q *queue) bool {
 		idle := len(q.waiting) == 0 && q.inFlight == 0
 		if idle {
@@ -99,6 +126,13 @@ func (p *Producer) run(r *request) {
 	defer p.mu.Unlock()
 	r.queue.inFlight--
 	r.queue.lane.inFlight--
+	p.inFlight--
+	for len(p.starved) > 0 && p.inFlight < maxRequests {
+		l := p.starved[0]
+		p.starved = p.starved[1:]
+		l.starved = false
+		p.startLocked(l)
+	}
 	p.startLocked(r.queue.lane)
 }
 

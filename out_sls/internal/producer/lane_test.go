@@ -69,7 +69,7 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 // One dead logstore costs the flushes of the others nothing, and its own flushes
 // come back at once: the engine has few workers.
 func TestDeadLogstoreHoldsUpNobody(t *testing.T) {
-	run(t, "logstore=$n|none memory_limit=8M", func(t *testing.T, b *bench) {
+	run(t, "logstore=$n|none allow_destinations=* memory_limit=8M", func(t *testing.T, b *bench) {
 		b.sls.CreateLogstore("pro", "alive", 1)
 		b.sls.CreateLogstore("pro", "dead", 1)
 		dead := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
@@ -91,6 +91,7 @@ func TestDeadLogstoreHoldsUpNobody(t *testing.T) {
 		require.Less(t, time.Since(begin), 5*time.Second)
 
 		// Even while the request that finds out whether it is back hangs.
+		synctest.Wait() // no request of the flushes before is still being put away
 		slow := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) { c.Delay(4 * time.Second) })
 		wg.Go(func() { require.Equal(t, Retry, b.flush(routed("dead"))) })
 		synctest.Wait()
@@ -109,7 +110,7 @@ func TestDeadLogstoreHoldsUpNobody(t *testing.T) {
 // A chunk for two logstores of which one is down: the other part is delivered,
 // and sent once however often the chunk comes back.
 func TestChunkForALiveAndADeadLogstore(t *testing.T) {
-	run(t, "logstore=$n|none flush_timeout=3s", func(t *testing.T, b *bench) {
+	run(t, "logstore=$n|none allow_destinations=* flush_timeout=3s", func(t *testing.T, b *bench) {
 		b.sls.CreateLogstore("pro", "alive", 1)
 		c := routed("alive", "missing", "alive", "missing")
 		for range 5 {

@@ -54,12 +54,18 @@ func newMetrics(p *Producer) *metrics {
 	s.GaugeFunc("buffer_bytes", "Bytes buffered and in flight, of memory_limit.", func(emit metric.Emit) {
 		emit(float64(p.used.Load()))
 	})
+	s.GaugeFunc("buffer_limit_bytes", "The option memory_limit.", func(emit metric.Emit) {
+		emit(float64(p.cfg.MemoryLimit))
+	})
 	s.GaugeFunc("concurrency_allowed", "Requests that may be in flight at once, as throttling allows.", p.emitAllowed, "logstore")
 	s.CounterFunc("template_fallbacks_total", "Values of templates that a record did not have, replaced by the static default.", func(emit metric.Emit) {
 		emit(float64(p.router.Stats().Fallbacks))
 	})
 	s.CounterFunc("evicted_destinations_total", "Destinations closed early, because a chunk had more than max_destinations.", func(emit metric.Emit) {
 		emit(float64(p.router.Stats().Evicted))
+	})
+	s.CounterFunc("refused_destinations_total", "Records that named a destination outside allow_destinations and went to the default one.", func(emit metric.Emit) {
+		emit(float64(p.router.Stats().Refused))
 	})
 	return m
 }

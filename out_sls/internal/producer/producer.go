@@ -51,7 +51,12 @@ type Producer struct {
 	mu      sync.Mutex
 	stopped bool
 	lanes   map[laneID]*lane
-	memory  *memory
+	pruneAt int // lanes at which those that are idle are forgotten
+	// inFlight counts requests over all lanes, starved are the lanes that wait for
+	// it to fall below maxRequests.
+	inFlight int
+	starved  []*lane
+	memory   *memory
 }
 
 // New returns a producer that sends through client, which it does not close. The
@@ -203,7 +208,12 @@ func (p *Producer) abandon(f *flight) {
 		for _, q := range l.queues {
 			p.dropLocked(q, abandoned)
 		}
+		l.tidyLocked()
 	}
+	p.starved = slices.DeleteFunc(p.starved, func(l *lane) bool {
+		l.starved = len(l.queues) > 0
+		return !l.starved
+	})
 }
 
 // settleLocked ends the delivery of a segment, once: it gives its bytes back and

@@ -17,12 +17,15 @@ type Config struct {
 	Logstore        string // template
 	DefaultProject  string
 	DefaultLogstore string
-	Topic           string        // template
-	Source          string        // template; "" = the host name
-	Tags            []option.Pair // values are templates
-	HashKey         string        // template; "" = load-balanced
-	HashBuckets     int           // power of two; 0 = every hash is its own
-	MaxDestinations int
+	// AllowDestinations are patterns of what Project and Logstore may come to as
+	// templates: "logstore" or "project/logstore".
+	AllowDestinations []string
+	Topic             string        // template
+	Source            string        // template; "" = the host name
+	Tags              []option.Pair // values are templates
+	HashKey           string        // template; "" = load-balanced
+	HashBuckets       int           // power of two; 0 = every hash is its own
+	MaxDestinations   int
 }
 
 // Options declares the options that fill c.
@@ -33,6 +36,7 @@ func (c *Config) Options() []option.Option {
 		{Name: "logstore", Dst: &c.Logstore, Required: true, Check: checkName(&logstoreRules), Allowed: name, Help: "logstore to write to"},
 		{Name: "default_project", Dst: &c.DefaultProject, Check: projectRules.check, Allowed: "a name", Help: "project of the records for which `project`, a template, gives none"},
 		{Name: "default_logstore", Dst: &c.DefaultLogstore, Check: logstoreRules.check, Allowed: "a name", Help: "logstore of the records for which `logstore`, a template, gives none"},
+		{Name: "allow_destinations", Dst: &c.AllowDestinations, Check: checkPatterns, Allowed: "patterns of logstore or project/logstore with `*` and `?`, comma-separated", Help: "what `project` and `logstore` may come to as templates; anything else goes to the defaults. Required when one of them reads the record"},
 		{Name: "topic", Dst: &c.Topic, Check: checkText(maxTopic), Allowed: text, Help: "topic of the log groups (`__topic__`)"},
 		{Name: "source", Dst: &c.Source, Check: checkText(maxTopic), Allowed: text, Help: "source of the log groups (`__source__`); the host name when not set"},
 		{Name: "tags", Dst: &c.Tags, Check: checkTags, Allowed: "key=value, comma-separated; a value is text or a template", Help: "tags of the log groups (`__tag__:key`)"},
@@ -51,6 +55,7 @@ func (c *Config) Validate() error {
 	return errors.Join(
 		requireDefault("project", c.Project, "default_project", c.DefaultProject),
 		requireDefault("logstore", c.Logstore, "default_logstore", c.DefaultLogstore),
+		c.requirePatterns(),
 	)
 }
 

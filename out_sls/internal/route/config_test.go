@@ -75,6 +75,7 @@ func TestNamesNeedADefault(t *testing.T) {
 	} {
 		cfg := Config{
 			Project: c.project, Logstore: c.logstore, DefaultProject: c.defaultProject, DefaultLogstore: c.defaultLogstore,
+			AllowDestinations: []string{"*/*"},
 		}
 		problems := option.Problems(cfg.Validate())
 		require.Len(t, problems, len(c.want))

@@ -51,6 +51,13 @@
 // A project or logstore must come to something: where a variable has no default of
 // its own, default_project or default_logstore is required.
 //
+// # What a record may choose
+//
+// With allow_destinations a project and logstore of which one at least is a template
+// must match one of its patterns together, after they were made to fit, or be the
+// static defaults. Otherwise the record goes to the static defaults, and Stats counts
+// it. The patterns are required as soon as a record is read for either.
+//
 // # What fits where
 //
 // Static names are taken as typed, and refused at the start when SLS cannot have

@@ -23,7 +23,7 @@ func configured(tb testing.TB, options ...string) *Router {
 
 func parsed(tb testing.TB, options ...string) Config {
 	tb.Helper()
-	given := option.Map{"project": "proj", "logstore": "logs", "source": "host"}
+	given := option.Map{"project": "proj", "logstore": "logs", "source": "host", "allow_destinations": "*/*"}
 	for i := 0; i < len(options); i += 2 {
 		given[options[i]] = options[i+1]
 	}

@@ -1,7 +1,7 @@
 package route
 
 import (
-	"encoding/binary"
+	"bytes"
 	"fmt"
 	"os"
 	"slices"
@@ -20,12 +20,15 @@ type Router struct {
 	ofTag   int            // how many of fields need no record
 	buckets int
 	max     int
+	allow   []pattern // nil = anything
+	// home is where a record goes that names what allow does not have.
+	home struct{ project, logstore []byte }
 
 	// sessions are those of ended flushes, with what they know: nothing in the way
 	// of a record is shared, and there are no more than flushes at once.
 	sessions sync.Pool
 
-	fallbacks, evicted atomic.Uint64
+	fallbacks, evicted, refused atomic.Uint64
 }
 
 // Stats counts what a Router has done since it began.
@@ -37,6 +40,9 @@ type Stats struct {
 	// Evicted is how often a destination was closed for another one within a
 	// flush, because there were more than max_destinations.
 	Evicted uint64
+	// Refused is how many records named a destination that is not in
+	// allow_destinations. A chunk that comes back counts again.
+	Refused uint64
 }
 
 // kind is what a field fills.
@@ -67,8 +73,9 @@ func New(cfg Config) (*Router, error) {
 	}
 	b := builder{r: &Router{buckets: cfg.HashBuckets, max: max(cfg.MaxDestinations, leastDestinations)}}
 	to := &b.r.static.Destination
-	b.name(kindProject, &projectRules, &to.Project, cfg.Project, cfg.DefaultProject)
-	b.name(kindLogstore, &logstoreRules, &to.Logstore, cfg.Logstore, cfg.DefaultLogstore)
+	b.r.home.project = b.name(kindProject, &projectRules, &to.Project, cfg.Project, cfg.DefaultProject)
+	b.r.home.logstore = b.name(kindLogstore, &logstoreRules, &to.Logstore, cfg.Logstore, cfg.DefaultLogstore)
+	b.patterns(cfg.AllowDestinations)
 	b.option(kindTopic, &to.Topic, cfg.Topic, "")
 	b.source(&to.Source, cfg.Source)
 	if b.option(kindHashKey, &to.HashKey, cfg.HashKey, ""); to.HashKey != "" {
@@ -111,9 +118,23 @@ func (b *builder) option(k kind, dst *string, value, fallback string) {
 	}
 }
 
+// patterns are of no use when there is nothing to decide.
+func (b *builder) patterns(list []string) {
+	if len(b.r.fields) == 0 {
+		return
+	}
+	for _, s := range list {
+		p, err := parsePattern(s)
+		if err != nil && b.err == nil {
+			b.err = fmt.Errorf("allow_destinations: pattern %q: %w", s, err)
+		}
+		b.r.allow = append(b.r.allow, p)
+	}
+}
+
 // name falls back to the template with everything missing: Validate has made sure
-// that one of the two is there.
-func (b *builder) name(k kind, rules *nameRules, dst *string, value, fallback string) {
+// that one of the two is there. It returns the name that no record has chosen.
+func (b *builder) name(k kind, rules *nameRules, dst *string, value, fallback string) []byte {
 	if fallback == "" {
 		if t, err := parse(value); err == nil && t.needs != needNothing {
 			name, _ := t.appendTo(nil, "", nil)
@@ -121,7 +142,10 @@ func (b *builder) name(k kind, rules *nameRules, dst *string, value, fallback st
 			fallback = string(name)
 		}
 	}
-	b.option(k, dst, value, fallback)
+	if b.option(k, dst, value, fallback); *dst != "" {
+		fallback = *dst
+	}
+	return []byte(fallback)
 }
 
 func (b *builder) source(dst *string, value string) {
@@ -136,7 +160,7 @@ func (b *builder) source(dst *string, value string) {
 
 // Stats is a snapshot of the counters. Those of a flush are added when it ends.
 func (r *Router) Stats() Stats {
-	return Stats{Fallbacks: r.fallbacks.Load(), Evicted: r.evicted.Load()}
+	return Stats{Fallbacks: r.fallbacks.Load(), Evicted: r.evicted.Load(), Refused: r.refused.Load()}
 }
 
 // appendValue appends what f comes to: raw, made to fit, or the static default.
@@ -164,15 +188,73 @@ func (r *Router) appendValue(dst []byte, f *field, raw []byte, ok bool) (value [
 	return dst, false
 }
 
-// destination builds the one of a key: the values of the fields in turn, each
-// behind its length. They stay windows into the key.
+// allows tells whether the key of a destination has names that the operator means,
+// and which they are.
+func (r *Router) allows(key []byte) (project, logstore []byte, ok bool) {
+	if r.allow == nil {
+		return nil, nil, true
+	}
+	project, logstore = r.home.project, r.home.logstore
+	for i, at := 0, 0; i < len(r.fields); i++ {
+		start, end := valueAt(key, at)
+		switch at = end; r.fields[i].kind {
+		case kindProject:
+			project = key[start:end]
+		case kindLogstore:
+			logstore = key[start:end]
+		default:
+		}
+	}
+	if bytes.Equal(project, r.home.project) && bytes.Equal(logstore, r.home.logstore) {
+		return project, logstore, true
+	}
+	for i := range r.allow {
+		if r.allow[i].allows(project, logstore) {
+			return project, logstore, true
+		}
+	}
+	return project, logstore, false
+}
+
+// appendHome appends key with the names that no record has chosen: at most maxName
+// bytes, whose length is one byte.
+func (r *Router) appendHome(dst, key []byte) []byte {
+	for i, at := 0, 0; i < len(r.fields); i++ {
+		begin := at
+		_, at = valueAt(key, begin)
+		switch r.fields[i].kind {
+		case kindProject:
+			dst = append(append(dst, byte(len(r.home.project))), r.home.project...)
+		case kindLogstore:
+			dst = append(append(dst, byte(len(r.home.logstore))), r.home.logstore...)
+		default:
+			dst = append(dst, key[begin:at]...)
+		}
+	}
+	return dst
+}
+
+// valueAt is where the value lies that begins at byte at of a key, behind its
+// length: an unsigned varint of one byte or two.
+func valueAt[K string | []byte](key K, at int) (start, end int) {
+	size := int(key[at])
+	start = at + 1
+	if size >= 0x80 {
+		size = size&0x7f | int(key[start])<<7
+		start++
+	}
+	return start, start + size
+}
+
+// destination builds the one of a key: the values of the fields in turn. They stay
+// windows into the key.
 func (r *Router) destination(key string) Destination {
 	to := r.static.Destination
 	var tags []loggroup.Tag
-	for i, rest := 0, key; i < len(r.fields); i++ {
-		size, n := binary.Uvarint([]byte(rest[:min(len(rest), binary.MaxVarintLen64)]))
-		value := rest[n : n+int(size)]
-		rest = rest[n+int(size):]
+	for i, at := 0, 0; i < len(r.fields); i++ {
+		start, end := valueAt(key, at)
+		value := key[start:end]
+		at = end
 		switch f := &r.fields[i]; f.kind {
 		case kindProject:
 			to.Project = value

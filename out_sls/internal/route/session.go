@@ -26,6 +26,12 @@ type Session struct {
 	lastRecord   uint64 // of the last record
 	fallbacks    uint64 // of all records before
 	evicted      uint64
+
+	instead     []byte // the key of where a record goes that names what is not allowed
+	refusal     []byte // the first such name, as project/logstore
+	refused     uint64 // records
+	tagRefused  uint64 // of each record
+	lastRefused uint64 // of the last record
 }
 
 // maxKept bounds the buffers that a session keeps for the next flush.
@@ -56,7 +62,7 @@ func (s *Session) begin(tag string) {
 	}
 	s.ofTag = len(s.key)
 	if r.ofTag == len(r.fields) {
-		s.fixed = s.find()
+		s.fixed, s.tagRefused = s.find()
 	}
 }
 
@@ -75,6 +81,7 @@ func (s *Session) route(record []byte) *Target {
 	s.readValues(record)
 	if s.last != nil && bytes.Equal(s.spare, s.values) {
 		s.fallbacks += s.lastRecord
+		s.refused += s.lastRefused
 		return s.last
 	}
 	s.values, s.spare = s.spare, s.values
@@ -90,7 +97,8 @@ func (s *Session) route(record []byte) *Target {
 		at += size
 	}
 	s.fallbacks += s.lastRecord
-	s.last = s.find()
+	s.last, s.lastRefused = s.find()
+	s.refused += s.lastRefused
 	return s.last
 }
 
@@ -131,17 +139,37 @@ func (s *Session) appendField(f *field, raw []byte, ok bool) (fallback bool) {
 	return fallback
 }
 
-// find returns the destination of s.key.
-func (s *Session) find() *Target {
+// find returns the destination of s.key, or that of the defaults in its place, with
+// 1, when the operator does not allow it. Only a destination that is not known is
+// matched; of one that is refused nothing is kept, so that records cannot fill the
+// memory with names.
+func (s *Session) find() (t *Target, refused uint64) {
 	if t := s.known.find(s.key); t != nil {
-		return t
+		return t, 0
 	}
-	key := string(s.key)
-	t, evicted := s.known.add(key, s.router.destination(key))
+	key := s.key
+	if project, logstore, ok := s.router.allows(key); !ok {
+		if len(s.refusal) == 0 {
+			s.refusal = append(append(append(s.refusal, project...), '/'), logstore...)
+		}
+		s.instead = s.router.appendHome(s.instead[:0], key)
+		key, refused = s.instead, 1
+		if t := s.known.find(key); t != nil {
+			return t, refused
+		}
+	}
+	owned := string(key)
+	t, evicted := s.known.add(owned, s.router.destination(owned))
 	if evicted {
 		s.evicted++
 	}
-	return t
+	return t, refused
+}
+
+// Refused is how many records of the flush named a destination that is not in
+// allow_destinations, and the first one named, as project/logstore.
+func (s *Session) Refused() (records uint64, first string) {
+	return s.refused + s.records*s.tagRefused, string(s.refusal)
 }
 
 // End ends the flush. The session must not be used again.
@@ -159,7 +187,13 @@ func (s *Session) end() {
 	if s.evicted > 0 {
 		r.evicted.Add(s.evicted)
 	}
-	*s = Session{router: r, known: s.known, key: kept(s.key), values: kept(s.values), spare: kept(s.spare)}
+	if n := s.refused + s.records*s.tagRefused; n > 0 {
+		r.refused.Add(n)
+	}
+	*s = Session{
+		router: r, known: s.known, key: kept(s.key), values: kept(s.values), spare: kept(s.spare),
+		instead: kept(s.instead), refusal: kept(s.refusal),
+	}
 }
 
 // kept is b emptied for the next flush, nil when it is too large to keep.

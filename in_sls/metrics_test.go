@@ -1,0 +1,31 @@
+package main
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/in_sls/internal/consumer"
+	"fluent-bit-sls/shared/metric"
+	"fluent-bit-sls/shared/option"
+	"fluent-bit-sls/tests/metrics"
+)
+
+// declared is what an instance publishes.
+func declared(t *testing.T) *metric.Set {
+	t.Helper()
+	var cfg consumer.Config
+	require.NoError(t, option.Parse(option.Map{"project": "p", "logstore": "l", "consumer": "c"}, cfg.Options()))
+	c, err := consumer.New(cfg, nil, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	return c.Metrics()
+}
+
+func TestReadmeHasEveryMetric(t *testing.T) {
+	metrics.Documented(t, "README.md", declared(t))
+}
+
+func TestDashboardAndAlertsNameDeclaredMetrics(t *testing.T) {
+	metrics.Named(t, "../conf/grafana", "fluentbit_input_sls_", declared(t))
+}

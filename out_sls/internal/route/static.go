@@ -1,0 +1,30 @@
+package route
+
+// Named is a name and the option that it stands in.
+type Named struct {
+	Name   string // "" = none
+	Option string // "" = none: a template's own defaults make the name
+}
+
+// Static is the destination that is known without a record: project and logstore
+// where they are no templates, else their static defaults, else what the templates
+// come to when all they read is missing.
+func (c *Config) Static() (project, logstore Named) {
+	return static(&projectRules, c.Project, "project", c.DefaultProject, "default_project"),
+		static(&logstoreRules, c.Logstore, "logstore", c.DefaultLogstore, "default_logstore")
+}
+
+func static(rules *nameRules, value, option, fallback, fallbackOption string) Named {
+	t, err := parse(value)
+	switch {
+	case err != nil:
+		return Named{}
+	case t.needs == needNothing:
+		return Named{t.static(), option}
+	case fallback != "":
+		return Named{fallback, fallbackOption}
+	}
+	name, _ := t.appendTo(nil, "", nil)
+	name, _ = rules.appendMended(nil, name)
+	return Named{Name: string(name)}
+}

@@ -1,0 +1,46 @@
+package option
+
+import "strings"
+
+// verifyNames finds, in aliases and hints, names that nobody could ask the engine
+// for, that are options themselves or come twice, and hints that lead nowhere.
+func (v *verifier) verifyNames(opts []Option, dir Direction, hints []Hint) {
+	for i := range opts {
+		v.o = &opts[i]
+		for _, alias := range v.o.Aliases {
+			v.name(dir, alias.Name)
+			if alias.Of == "" {
+				v.report("alias %q: does not say whose it is", alias.Name)
+			}
+		}
+	}
+	options := map[string]bool{}
+	for i := range opts {
+		options[opts[i].Name] = true
+	}
+	for _, h := range hints {
+		for _, name := range h.Names {
+			v.o = &Option{Name: name}
+			v.hint(dir, h, options)
+		}
+	}
+}
+
+func (v *verifier) hint(dir Direction, h Hint, options map[string]bool) {
+	name := v.o.Name
+	switch {
+	case name != strings.ToLower(name) || strings.ContainsAny(name, " \t|`"):
+		v.report("the hint is not typed in lower case")
+	case Reserved(dir, name):
+		v.report("the engine reserves the hint's name")
+	case v.names[name]:
+		v.report("the hint's name is declared already")
+	}
+	v.names[name] = true
+	if h.Meant != "" && !options[h.Meant] {
+		v.report("the hint means %q, which is no option", h.Meant)
+	}
+	if h.Meant == "" && h.Note == "" {
+		v.report("the hint says nothing")
+	}
+}
