@@ -23,6 +23,13 @@ const workers = 4
 type testHost struct {
 	plugins Plugins
 	bin     string
+	wrapper []string // see flbhost.Options
+}
+
+// Emulated returns flbhost for plugins of another processor: bin is the host
+// built for it, wrapper the command that runs it.
+func Emulated(plugins Plugins, bin string, wrapper []string) Host {
+	return &testHost{plugins: plugins, bin: bin, wrapper: wrapper}
 }
 
 func newTestHost(ctx context.Context, plugins Plugins, dir string) (*testHost, error) {
@@ -81,7 +88,7 @@ func (l *logBuffer) String() string {
 // start loads one plugin into a new process and starts one instance.
 func (h *testHost) start(ctx context.Context, so string, props map[string]string) (*process, *flbhost.Instance, error) {
 	p := &process{log: &logBuffer{}}
-	opts := flbhost.Options{Workers: workers, OnLog: p.log.line}
+	opts := flbhost.Options{Workers: workers, Wrapper: h.wrapper, OnLog: p.log.line}
 	var err error
 	if p.Host, err = flbhost.Start(ctx, h.bin, opts); err != nil {
 		return nil, nil, err

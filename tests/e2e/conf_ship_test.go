@@ -1,0 +1,132 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func appendFile(t *testing.T, file, text string) {
+	t.Helper()
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	require.NoError(t, err)
+	_, err = f.WriteString(text)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+}
+
+// contents returns the value of key of every log, sorted.
+func (c *cloud) contents(logstore, key string) (values []string) {
+	for l := range c.EachLog(project, logstore) {
+		for _, content := range l.Contents {
+			if content.Key == key {
+				values = append(values, content.Value)
+			}
+		}
+	}
+	slices.Sort(values)
+	return values
+}
+
+// Every line is shipped once, also over a restart: the position database.
+func TestConfShipFiles(t *testing.T) {
+	eachRealHost(t, []string{"ship-files.yaml", "ship-files.conf"}, func(t *testing.T, f *fluentBit, file string) {
+		c := newCloud(t, 2)
+		r := try(t, file).environ(c)
+		log := filepath.Join(r.dir, "log/app/a.log")
+		appendFile(t, log, "one\ntwo\n")
+		e := r.start(t, f)
+		c.awaitStored(t, 2)
+		stop(t, e.Stop)
+		appendFile(t, log, "three\n")
+		e = r.start(t, f)
+		c.awaitStored(t, 3)
+		stop(t, e.Stop)
+		require.Equal(t, []string{"one", "three", "two"}, c.contents(logstore, "log"))
+		require.Equal(t, []string{log, log, log}, c.contents(logstore, "file"))
+		for l := range c.EachLog(project, logstore) {
+			require.Equal(t, "files", l.Topic)
+		}
+		require.FileExists(t, filepath.Join(r.dir, "lib/fluent-bit/tail.db"))
+		require.DirExists(t, filepath.Join(r.dir, "lib/fluent-bit/storage"))
+	})
+}
+
+// A record chooses among the logstores that the operator allows, no others.
+func TestConfShipManyLogstores(t *testing.T) {
+	eachRealHost(t, []string{"ship-many-logstores.yaml"}, func(t *testing.T, f *fluentBit, file string) {
+		c := newCloud(t, 1)
+		stores := []string{"app-billing-error", "app-billing-info", "app-misc", "app-billing-root"}
+		for _, name := range stores {
+			c.CreateLogstore(project, name, 1)
+		}
+		r := try(t, file).environ(c)
+		at := time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
+		for i, level := range []string{`"level":"error",`, `"level":"Info",`, "", `"level":"root",`} {
+			appendFile(t, filepath.Join(r.dir, "log/apps/billing/api.log"), fmt.Sprintf(`{"time":%q,%s"n":"%d"}`+"\n", at, level, i))
+		}
+		e := r.start(t, f)
+		c.await(t, func() bool {
+			n := 0
+			for _, name := range stores {
+				n += c.LogCount(project, name)
+			}
+			return n >= 4
+		})
+		stop(t, e.Stop)
+		require.Equal(t, []string{"0"}, c.contents("app-billing-error", "n"))
+		require.Equal(t, []string{"1", "2"}, c.contents("app-billing-info", "n"))
+		require.Equal(t, []string{"3"}, c.contents("app-misc", "n"), "not an allowed one")
+		for l := range c.EachLog(project, "app-billing-error") {
+			require.Equal(t, "api", l.Topic)
+			require.Equal(t, at, time.Unix(int64(l.Time), int64(*l.TimeNs)).UTC().Format("2006-01-02T15:04:05.000Z"))
+		}
+	})
+}
+
+// The attributes of a log, of its resource and of its scope arrive.
+func TestConfShipOpenTelemetry(t *testing.T) {
+	const body = `{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"checkout"}}]},
+		"scopeLogs":[{"scope":{"name":"cart"},"logRecords":[{"timeUnixNano":"%d","severityText":"WARN",
+		"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174",
+		"attributes":[{"key":"http.method","value":{"stringValue":"GET"}}],"body":{"stringValue":"slow"}}]}]}]}`
+	eachRealHost(t, []string{"ship-opentelemetry.yaml"}, func(t *testing.T, f *fluentBit, file string) {
+		c := newCloud(t, 1)
+		port := freePort(t)
+		e := try(t, file, "4318", port).environ(c).start(t, f)
+		post(t, "http://127.0.0.1:"+port+"/v1/logs", fmt.Sprintf(body, time.Now().UnixNano()))
+		c.awaitStored(t, 1)
+		stop(t, e.Stop)
+		for key, want := range map[string]string{
+			"log": "slow", "__metadata__.otlp.attributes.http.method": "GET", "__metadata__.otlp.severity_text": "WARN",
+			"__group__.resource.attributes.service.name": "checkout", "__group__.scope.name": "cart",
+		} {
+			require.Equal(t, []string{want}, c.contents(logstore, key), key)
+		}
+		require.Equal(t, 1, c.LogCount(project, logstore), "group markers are not shipped")
+	})
+}
+
+// post sends body as soon as somebody listens.
+func post(t *testing.T, url, body string) {
+	t.Helper()
+	poll(t, url, func() bool {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+		require.NoError(t, err)
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return false
+		}
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusCreated, resp.StatusCode)
+		return true
+	})
+}

@@ -1,0 +1,205 @@
+package e2e
+
+import (
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/tests/flbhost"
+	"fluent-bit-sls/tests/slsfake"
+)
+
+// The sections that a new user gets wrong, by what the log must say.
+func (c *cloud) mistakes() map[string]map[string]string {
+	return map[string]map[string]string{
+		`startup_check: project "demo" has no logstore "ap"; check option logstore`:                 c.props("logstore", "ap"),
+		`startup_check: there is no project "porj" at ` + c.endpoint + `; check option project`:     c.props("project", "porj"),
+		`startup_check: SLS does not know the access key id, or no longer; check option`:            c.props("access_key_id", "other"),
+		`startup_check: the signature does not match: the secret is not that of the access key id;`: c.props("access_key_secret", "mistyped"),
+		`startup_check: nothing listens at http://127.0.0.1:1; check option endpoint`:               c.props("endpoint", "http://127.0.0.1:1"),
+	}
+}
+
+// With startup_check warn a mistake is told by its sentence soon after the start,
+// which it neither delays nor prevents; with fail it prevents it.
+func TestMistakesAreTold(t *testing.T) {
+	c := newCloud(t, 1)
+	for says, props := range c.mistakes() {
+		for _, so := range []string{raced.Out, raced.In} {
+			props["startup_check"] = "warn"
+			said := make(chan struct{})
+			h, log := startHostLogging(t, func(line string) bool {
+				return len(grep(line, "[ warn]", says)) > 0
+			}, said)
+			plugin, err := h.Load(so)
+			require.NoError(t, err)
+			_, err = h.Init(plugin, props)
+			require.NoError(t, err, log)
+			wait(t, said, log)
+			stop(t, h.Exit)
+			require.Len(t, grep(log.String(), "startup_check: "), 1, log)
+
+			props["startup_check"] = "fail"
+			h, log = startHost(t)
+			plugin, err = h.Load(so)
+			require.NoError(t, err)
+			_, err = h.Init(plugin, props)
+			require.Error(t, err, log)
+			require.Len(t, grep(log.String(), "[error]", says), 1, log)
+			require.Empty(t, grep(log.String(), "started, version"), log)
+			require.NotContains(t, log.String(), "mistyped")
+			stop(t, h.Exit)
+		}
+	}
+	require.Zero(t, c.LogCount(project, logstore))
+}
+
+// wait fails the test, showing the log, when nothing closes done.
+func wait(t *testing.T, done <-chan struct{}, log *logBuffer) {
+	t.Helper()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		require.FailNow(t, "timed out", "%s", log)
+	}
+}
+
+// A start with everything right says so, in both modes, and writes nothing.
+func TestARightStartIsTold(t *testing.T) {
+	c := newCloud(t, 1)
+	for so, verb := range map[string]string{raced.Out: "written to", raced.In: "read"} {
+		for _, mode := range []string{"warn", "fail"} {
+			said := make(chan struct{})
+			h, log := startHostLogging(t, func(line string) bool {
+				return len(grep(line, "[ info]", "startup_check: demo/app can be "+verb)) > 0
+			}, said)
+			plugin, err := h.Load(so)
+			require.NoError(t, err)
+			_, err = h.Init(plugin, c.props("startup_check", mode))
+			require.NoError(t, err, log)
+			wait(t, said, log)
+			stop(t, h.Exit)
+			require.Empty(t, grep(log.String(), "[ warn]"), log)
+		}
+	}
+	require.Zero(t, c.LogCount(project, logstore))
+}
+
+// A section that ends while its check hangs does not wait for it.
+func TestAStopEndsTheCheck(t *testing.T) {
+	c := newCloud(t, 1)
+	asked := make(chan struct{})
+	c.Hook(slsfake.OpPutLogs, slsfake.First(1, func(call *slsfake.Call) {
+		close(asked)
+		call.Delay(time.Hour)
+	}))
+	h, _, log := start(t, raced.Out, c.props("startup_check", "warn"))
+	wait(t, asked, log)
+	began := time.Now()
+	stop(t, h.Exit)
+	require.Less(t, time.Since(began), 5*time.Second)
+	require.Empty(t, grep(log.String(), "startup_check: "), log)
+}
+
+// What users of aliyun_sls have typed works; what others have typed is explained,
+// also where it makes a required option missing.
+func TestNamesOfOtherPlugins(t *testing.T) {
+	c := newCloud(t, 1)
+	h, i, log := start(t, raced.Out, c.props("max_raw_bytes_per_batch", "16500", "batch_size", "3", "consumer_group", "g", "Access-Key-Id", "x"))
+	require.Len(t, grep(log.String(), "[ info]", "`max_raw_bytes_per_batch` is taken as `batch_bytes` = \"16500\""), 1, log)
+	require.Len(t, grep(log.String(), "started, version", "batch_bytes=16500"), 1, log)
+	require.Len(t, grep(log.String(), "[ warn]", "`batch_size` is not an option: did you mean `batch_bytes`?"), 1, log)
+	require.Len(t, grep(log.String(), "[ warn]", "`consumer_group` is not an option: it belongs to the input `sls`."), 1, log)
+	require.Len(t, grep(log.String(), "[ warn]", "`access-key-id` is not an option: did you mean `access_key_id`?"), 1, log)
+	result, err := i.Flush(t.Context(), "t", lines(10))
+	require.NoError(t, err)
+	require.Equal(t, flbhost.OK, result, log)
+	stop(t, h.Exit)
+
+	for so, more := range map[string][]string{raced.Out: nil, raced.In: {"position", "end"}} {
+		h, log = startHost(t)
+		plugin, err := h.Load(so)
+		require.NoError(t, err)
+		_, err = h.Init(plugin, c.props(append([]string{"logstore", "", "logstore_name", "app"}, more...)...))
+		require.Error(t, err)
+		require.Len(t, grep(log.String(), "[ warn]", "`logstore_name` is not an option: did you mean `logstore`?"), 1, log)
+		require.Len(t, grep(log.String(), "[error]", "option logstore: not set"), 1, log)
+		require.Len(t, grep(log.String(), "[ warn]", "`position` is not an option: did you mean `start_position`?"), len(more)/2, log)
+		stop(t, h.Exit)
+	}
+}
+
+// The same under the engine that users have: it lets unknown properties through.
+func TestFirstHourUnderFluentBit(t *testing.T) {
+	for _, host := range hosts[1:] {
+		engine := host.(*fluentBit)
+		c := newCloud(t, 1)
+		dummy := section{"name": "dummy", "tag": "t"}
+		out := func(more ...string) section {
+			s := section(c.props(more...))
+			s["name"], s["match"], s["workers"] = "sls", "*", "1"
+			return s
+		}
+		e, err := engine.start(t.Context(), pipeline(plugins.Out, dummy,
+			out("startup_check", "warn", "max_raw_bytes_per_batch", "2M", "batch_size", "3", "endpiont", "x", "compression", "zstd")))
+		require.NoError(t, err)
+		c.awaitStored(t, 1)
+		stop(t, e.Stop)
+		for _, says := range []string{
+			"`max_raw_bytes_per_batch` is taken as `batch_bytes` = \"2000000\"",
+			"`batch_size` is not an option: did you mean `batch_bytes`?",
+			"`endpiont` is not an option: did you mean `endpoint`?",
+			"`compression` is not an option: did you mean `compress`?",
+			"startup_check: demo/app can be written to",
+		} {
+			require.Len(t, grep(e.Log(), "[output:sls:sls.0]", says), 1, e.Log())
+		}
+		require.Len(t, grep(e.Log(), "is not an option"), 3, "nothing of the engine's own is taken for one\n%s", e.Log())
+
+		e, err = engine.start(t.Context(), pipeline(plugins.Out, dummy, out("startup_check", "fail", "logstore", "ap")))
+		require.NoError(t, err)
+		require.Error(t, <-e.exited, "fluent-bit must not run without its logstore")
+		require.Len(t, grep(e.Log(), "[error]", `startup_check: project "demo" has no logstore "ap"`), 1, e.Log())
+
+		in := section(c.props("startup_check", "fail", "project", "porj", "position", "end"))
+		in["name"] = "sls"
+		e, err = engine.start(t.Context(), pipeline(plugins.In, in, section{"name": "null", "match": "*"}))
+		require.NoError(t, err)
+		require.Error(t, <-e.exited, "fluent-bit must not run without its project")
+		require.Len(t, grep(e.Log(), "[error]", `startup_check: there is no project "porj"`), 1, e.Log())
+		require.Len(t, grep(e.Log(), "[ warn]", "`position` is not an option: did you mean `start_position`?"), 1, e.Log())
+		require.Len(t, grep(e.Log(), "is not an option"), 1, e.Log())
+	}
+}
+
+// The version that a plugin was built with is what it logs and what SLS sees.
+func TestVersionIsLoggedAndSent(t *testing.T) {
+	c := newCloud(t, 1)
+	agents := make(chan string, 100)
+	c.Hook("", func(call *slsfake.Call) {
+		select {
+		case agents <- call.Header.Get("User-Agent"):
+		default:
+		}
+	})
+	for so, product := range map[string]string{plugins.Out: "fluent-bit-sls-out/", plugins.In: "fluent-bit-sls-in/"} {
+		h, _, log := start(t, so, c.props("startup_check", "fail"))
+		found := regexp.MustCompile(`started, version (\S+): `).FindStringSubmatch(log.String())
+		require.Len(t, found, 2, log)
+		require.Equal(t, product+found[1], <-agents)
+		if exec.CommandContext(t.Context(), "git", "describe", "--always").Run() == nil {
+			require.NotEqual(t, "dev", found[1], "built within a repository: stamped with `git describe`")
+			require.Regexp(t, `^\S*[0-9a-f]{7,}(-dirty)?$|^v?\d`, found[1])
+		}
+		stop(t, h.Exit)
+		for len(agents) > 0 {
+			require.True(t, strings.HasPrefix(<-agents, product))
+		}
+	}
+}
