@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // How shards are shared out. On every heartbeat each member has a quota: the
@@ -15,7 +16,7 @@ import (
 // differ by one shard at most once each has sent the heartbeats it takes.
 
 // assign rebalances g and returns the shards name may hold.
-func (g *consumerGroup) assign(ls *logstore, name string) []int {
+func (g *consumerGroup) assign(ls *logstore, name string, now time.Time) []int {
 	open := g.assignable(ls)
 	quota := g.quotas(len(open))
 	for m := range g.members {
@@ -30,6 +31,7 @@ func (g *consumerGroup) assign(ls *logstore, name string) []int {
 	for _, id := range open {
 		if len(held) < quota[name] && g.leases[id] == nil {
 			g.leases[id] = &lease{owner: name}
+			g.grants = append(g.grants, Grant{Shard: id, Consumer: name, At: now})
 			held = append(held, id)
 		}
 	}

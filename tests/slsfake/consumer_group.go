@@ -16,6 +16,7 @@ type consumerGroup struct {
 	leases      map[int]*lease // by shard; no entry = free
 	checkpoints map[int]*Checkpoint
 	history     []CheckpointWrite
+	grants      []Grant
 }
 
 // member is a consumer that has sent a heartbeat within the timeout.
@@ -47,6 +48,15 @@ type CheckpointWrite struct {
 	Owner     string // who held the shard then; "" = nobody
 	Force     bool
 	RequestID string
+	At        time.Time // machine's clock: UpdateTime is the server's
+}
+
+// Grant is the begin of one lease: from then on the shard is the consumer's,
+// until the next grant at the longest.
+type Grant struct {
+	Shard    int
+	Consumer string
+	At       time.Time // machine's clock
 }
 
 func newConsumerGroup(name string, timeout time.Duration, order bool) *consumerGroup {

@@ -54,5 +54,5 @@ func (s *Server) beat(r *request, consumer string, listed []int) ([]int, *apiErr
 			delete(g.leases, id) // let go of, or never learnt of
 		}
 	}
-	return g.assign(ls, consumer), nil
+	return g.assign(ls, consumer, now), nil
 }

@@ -214,6 +214,13 @@ func (s *Server) CheckpointHistory(projectName, logstoreName, groupName string) 
 	return out
 }
 
+// GrantHistory returns every lease of a group ever begun, oldest first.
+func (s *Server) GrantHistory(projectName, logstoreName, groupName string) []Grant {
+	var out []Grant
+	s.withGroup(projectName, logstoreName, groupName, func(g *consumerGroup) { out = slices.Clone(g.grants) })
+	return out
+}
+
 // withGroup calls fn with the lock held, if the group exists.
 func (s *Server) withGroup(projectName, logstoreName, groupName string, fn func(*consumerGroup)) {
 	s.mu.Lock()

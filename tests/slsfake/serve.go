@@ -72,6 +72,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, hr *http.Request) {
 		return
 	}
 	defer s.calls.Done()
+	begin := time.Now()
 	r := &request{http: hr, id: fmt.Sprintf("%024X", s.requestSeq.Add(1))}
 	r.op, r.shard = OpUnknown, -1
 	defer s.release(r)
@@ -81,9 +82,11 @@ func (s *Server) serveHTTP(w http.ResponseWriter, hr *http.Request) {
 	// Counted before the answer leaves: a client that has its answer finds the
 	// request in the statistics.
 	s.stats.record(r, a, silent || p.truncate)
-	if silent || s.send(w, r, a, p) != nil {
+	aborted := silent || s.send(w, r, a, p) != nil
+	if aborted {
 		hijackAndReset(w)
 	}
+	s.trace(r, a, begin, aborted)
 }
 
 // process returns the answer and how to deliver it, or errAbort.

@@ -50,6 +50,10 @@ type Config struct {
 
 	// Quota limits each shard's traffic; the zero value does not.
 	Quota Quota
+
+	// Trace, when set, is called with each request once it is over, on the
+	// request's goroutine: several calls may run at once. Close waits for them.
+	Trace func(Done)
 }
 
 func (c *Config) fill() {

@@ -77,7 +77,7 @@ func (s *Server) commit(r *request, w CheckpointWrite) *apiError {
 	if w.Number > sh.endNumber() {
 		return fail(codeInvalidShardCheckPoint, "shard checkpoint %q is beyond the end of shard %d", w.Cursor, w.Shard)
 	}
-	w.UpdateTime = s.nowLocked()
+	w.UpdateTime, w.At = s.nowLocked(), time.Now()
 	g.history = append(g.history, w)
 	cp := w.Checkpoint
 	g.checkpoints[w.Shard] = &cp

@@ -1,6 +1,7 @@
 // Command demo shows the whole way on one machine: it starts the emulator, ships
 // a file through out_sls.so, reads it back through in_sls.so in a consumer group,
-// compares every line, and exits with 0 only if none was lost or doubled.
+// compares every line, and exits with 0 only if none was lost or doubled. It
+// shows how far it is, and leaves a page with all figures.
 package main
 
 import (
@@ -8,14 +9,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"time"
 
+	"fluent-bit-sls/tests/demo/report"
 	"fluent-bit-sls/tests/e2e"
-	"fluent-bit-sls/tests/slsfake"
 )
 
 const (
@@ -34,13 +34,17 @@ func main() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, *timeout)
 	defer cancel()
-	if err := run(ctx, *build, *logFile, *lines); err != nil {
+	show := newProgress(os.Stdout, isTerminal(os.Stdout))
+	err := run(ctx, show, *build, *logFile, *lines)
+	show.stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, build, logFile string, lines int) error {
+// run is the demo from the built plugins to the last line.
+func run(ctx context.Context, show *progress, build, logFile string, lines int) error {
 	plugins, err := e2e.FindPlugins(build)
 	if err != nil {
 		return err
@@ -55,8 +59,10 @@ func run(ctx context.Context, build, logFile string, lines int) error {
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o750)); err != nil {
 		return err
 	}
+	show.phase("prepare", func() string { return "the data" })
+	what := "lines of " + logFile
 	if logFile == "" {
-		logFile = filepath.Join(dir, "access.log")
+		logFile, what = filepath.Join(dir, "access.log"), "lines of a generated access log"
 		if err := generate(logFile, lines); err != nil {
 			return err
 		}
@@ -65,46 +71,48 @@ func run(ctx context.Context, build, logFile string, lines int) error {
 	if err != nil {
 		return err
 	}
+	if sent.lines == 0 {
+		return fmt.Errorf("%s: no line to ship", logFile)
+	}
+	show.phase("prepare", func() string { return "the test host to be compiled" })
 	hosts, err := e2e.Hosts(ctx, plugins, dir)
 	if err != nil {
 		return err
 	}
 	host := hosts[len(hosts)-1] // the real one, if there is one
-	fmt.Printf("file       %s: %d lines, %s\n", logFile, sent.lines, megabytes(sent.bytes))
-	fmt.Printf("host       %s\n", host.Name())
-	return roundTrip(ctx, host, logFile, sent)
+	show.print("file       %s: %d lines, %s", logFile, sent.lines, report.Size(sent.bytes))
+	show.print("host       %s", host.Name())
+	trip, err := newTrip(host, show, logFile, sent)
+	if err != nil {
+		return err
+	}
+	trip.what = fmt.Sprintf("%s %s, %s", report.Count(sent.lines), what, report.Size(sent.bytes))
+	runErr := trip.run(ctx)
+	return finish(show, trip.result(runErr), filepath.Join(build, "demo", "report.html"), runErr)
 }
 
-// roundTrip ships the file, reads it back and compares.
-func roundTrip(ctx context.Context, host e2e.Host, logFile string, sent *tally) error {
-	sls := slsfake.New(slsfake.Config{AccessKeyID: keyID, AccessKeySecret: keySecret})
-	defer sls.Close()
-	endpoint, err := sls.Listen("127.0.0.1:0")
-	if err != nil {
-		return err
+// finish writes the page, ends with the one line, and tells whether all is well.
+func finish(show *progress, r *report.Run, page string, runErr error) error {
+	if err := write(page, r); err != nil {
+		return errors.Join(runErr, err)
 	}
-	sls.CreateLogstore(project, logstore, shards)
-	fmt.Printf("emulator   %s, project %s, logstore %s, %d shards\n", endpoint, project, logstore, shards)
-	props := func(more map[string]string) map[string]string {
-		p := map[string]string{
-			"endpoint": endpoint, "project": project, "logstore": logstore,
-			"access_key_id": keyID, "access_key_secret": keySecret,
+	show.print("report     %s", page)
+	show.print("%s", r.Line())
+	if runErr == nil && !r.OK() {
+		for _, c := range r.Checks {
+			if c.Outcome != report.OutcomePassed {
+				runErr = errors.Join(runErr, fmt.Errorf("%s: %s", c.Name, c.Found))
+			}
 		}
-		maps.Copy(p, more)
-		return p
+		return fmt.Errorf("what came back is not what was shipped: %w", runErr)
 	}
-	if err := ship(ctx, host, sls, logFile, sent, props(map[string]string{"topic": "access"})); err != nil {
-		return err
-	}
-	got, err := consume(ctx, host, sls, sent, props(map[string]string{"consumer_group": group}))
+	return runErr
+}
+
+func write(name string, r *report.Run) error {
+	f, err := os.Create(name)
 	if err != nil {
 		return err
 	}
-	lost, doubled := sent.compare(got)
-	fmt.Printf("demo: shipped %d, read back %d, lost %d, duplicated %d (host: %s)\n",
-		sent.lines, got.lines, lost, doubled, host.Name())
-	if lost > 0 || doubled > 0 || got.lines != sent.lines {
-		return errors.New("what came back is not what was shipped")
-	}
-	return nil
+	return errors.Join(report.Write(f, r), f.Close())
 }

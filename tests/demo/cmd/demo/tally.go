@@ -2,14 +2,9 @@ package main
 
 import (
 	"bufio"
-	"context"
-	"fmt"
 	"hash/maphash"
 	"os"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"fluent-bit-sls/tests/demo"
 )
@@ -49,6 +44,9 @@ func (t *tally) add(line string) {
 	t.bytes += int64(len(line)) + 1
 }
 
+// has tells whether a line is in t.
+func (t *tally) has(line string) bool { return t.count[maphash.String(seed, line)] > 0 }
+
 // compare returns how many lines are in t and not in got, and how many more
 // often in got than in t.
 func (t *tally) compare(got *tally) (lost, doubled int) {
@@ -75,38 +73,3 @@ func count(name string) (*tally, error) {
 	})
 	return t, err
 }
-
-// latch waits for a number of lines.
-type latch struct {
-	target int
-	seen   atomic.Int64
-	once   sync.Once
-	done   chan struct{}
-}
-
-func newLatch(target int) *latch {
-	l := &latch{target: target, done: make(chan struct{})}
-	l.add(0)
-	return l
-}
-
-func (l *latch) add(n int) {
-	if l.seen.Add(int64(n)) >= int64(l.target) {
-		l.once.Do(func() { close(l.done) })
-	}
-}
-
-func (l *latch) count() int64 { return l.seen.Load() }
-
-func (l *latch) wait(ctx context.Context) error {
-	select {
-	case <-l.done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func megabytes[T ~int | ~int64 | ~uint64](n T) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
-
-func rate(bytes int64, d time.Duration) float64 { return float64(bytes) / 1e6 / d.Seconds() }
