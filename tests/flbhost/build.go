@@ -20,10 +20,16 @@ var hostSources embed.FS
 // Build writes the C sources into dir, which must exist, compiles them there
 // and returns the path of the program. The compiler is $CC, else cc.
 func Build(ctx context.Context, dir string) (string, error) {
-	return build(ctx, dir)
+	return build(ctx, compiler(), dir)
 }
 
-func build(ctx context.Context, dir string, flags ...string) (string, error) {
+// BuildWith is Build with the compiler cc: one for another processor, where
+// Options.Wrapper then runs the program.
+func BuildWith(ctx context.Context, cc, dir string) (string, error) {
+	return build(ctx, cc, dir)
+}
+
+func build(ctx context.Context, cc, dir string, flags ...string) (string, error) {
 	if err := os.CopyFS(dir, hostSources); err != nil {
 		return "", fmt.Errorf("write flbhost sources: %w", err)
 	}
@@ -36,17 +42,20 @@ func build(ctx context.Context, dir string, flags ...string) (string, error) {
 		[]string{"-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"},
 		flags, sources, []string{"-o", bin, "-ldl"},
 	)
-	if err := compile(ctx, dir, args); err != nil {
+	if err := compile(ctx, cc, dir, args); err != nil {
 		return "", fmt.Errorf("build flbhost: %w", err)
 	}
 	return bin, nil
 }
 
-func compile(ctx context.Context, dir string, args []string) error {
-	cc := os.Getenv("CC")
-	if cc == "" {
-		cc = "cc"
+func compiler() string {
+	if cc := os.Getenv("CC"); cc != "" {
+		return cc
 	}
+	return "cc"
+}
+
+func compile(ctx context.Context, cc, dir string, args []string) error {
 	cmd := exec.CommandContext(ctx, cc, args...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {

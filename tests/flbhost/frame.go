@@ -149,9 +149,12 @@ func decodeText(body []byte) (string, error) {
 	return f.string(), f.err
 }
 
-// decodeData returns a buffer that aliases the body.
-func decodeData(body []byte) (instance uint32, buf []byte, err error) {
+// decodeData returns a buffer that aliases the body. at is when it was asked for,
+// in nanoseconds of CLOCK_MONOTONIC.
+func decodeData(body []byte) (instance uint32, at int64, buf []byte, err error) {
 	f := fields{rest: body}
 	instance = f.u32()
-	return instance, f.rest, f.err
+	at = int64(f.u32())
+	at |= int64(f.u32()) << 32
+	return instance, at, f.rest, f.err
 }

@@ -35,6 +35,7 @@ type Host struct {
 	opts   Options
 	conn   *conn
 	output *output
+	clock  clock
 
 	proc   *exec.Cmd
 	killed sync.Once
@@ -59,6 +60,7 @@ func Start(ctx context.Context, bin string, opts Options) (*Host, error) {
 	h := &Host{
 		opts:      opts,
 		output:    &output{onLog: opts.OnLog},
+		clock:     newClock(),
 		exited:    make(chan struct{}),
 		instances: map[uint32]*Instance{},
 	}
@@ -87,7 +89,8 @@ func (h *Host) spawn(ctx context.Context, bin string) (events *os.File, err erro
 		return nil, errors.Join(err, reqW.Close())
 	}
 	defer evW.Close() //nolint:errcheck // the child has its own copy
-	h.proc = exec.CommandContext(context.WithoutCancel(ctx), bin, h.opts.args()...)
+	command := slices.Concat(h.opts.Wrapper, []string{bin}, h.opts.args())
+	h.proc = exec.CommandContext(context.WithoutCancel(ctx), command[0], command[1:]...)
 	h.proc.Env = slices.Concat(os.Environ(), []string{honourBase}, h.opts.Env)
 	h.proc.ExtraFiles = []*os.File{reqR, evW}
 	h.proc.Stdout, h.proc.Stderr = h.output, h.output
@@ -140,11 +143,11 @@ func (h *Host) dispatch(f frame) error {
 		}
 		return err
 	case evData:
-		id, buf, err := decodeData(f.body)
+		id, at, buf, err := decodeData(f.body)
 		if err != nil {
 			return err
 		}
-		h.instance(id).collected(buf)
+		h.instance(id).collected(collected{buf: buf, at: h.clock.time(at)})
 		return nil
 	default:
 		return fmt.Errorf("frame of unknown kind %#x", f.kind)

@@ -208,7 +208,7 @@ func running(status string) bool {
 // The host's own memory use, checked by the compiler's sanitizers.
 func TestSanitizers(t *testing.T) {
 	t.Parallel()
-	bin, err := build(t.Context(), t.TempDir(), "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+	bin, err := build(t.Context(), compiler(), t.TempDir(), "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 	require.NoError(t, err)
 	logs := newLines()
 	h, err := Start(t.Context(), bin, Options{

@@ -205,3 +205,22 @@ func TestExitOrder(t *testing.T) {
 	require.Equal(t, 2, logs.count("in i1: pause"))
 	require.Equal(t, 2, logs.count("in i2: pause"))
 }
+
+// The time of a buffer is that of the call that returned it, not that of its
+// arrival.
+func TestCollectTime(t *testing.T) {
+	t.Parallel()
+	h, _ := start(t, Options{CollectInterval: 50 * fast})
+	before := time.Now()
+	in := initialize(t, h, load(t, h, "in"), map[string]string{"id": "a"})
+	after := time.Now()
+	times := make(chan time.Time, 1000)
+	<-time.After(120 * fast)
+	in.OnCollectAt(func(_ []byte, at time.Time) { times <- at })
+	for n := range 2 {
+		at, least := <-times, time.Duration(n+1)*50*fast
+		require.GreaterOrEqual(t, at.Sub(before), least-time.Millisecond)
+		require.Less(t, at.Sub(after), least+40*fast)
+	}
+	exit(t, h)
+}

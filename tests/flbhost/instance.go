@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Result is what a flush returned, in the engine's numbers.
@@ -40,9 +41,15 @@ type Instance struct {
 	stack  atomic.Int64
 
 	mu      sync.Mutex // guards the fields below
-	fn      func([]byte)
-	queue   [][]byte
+	fn      func([]byte, time.Time)
+	queue   []collected
 	handing bool
+}
+
+// collected is a buffer that an input returned, and when it was asked for it.
+type collected struct {
+	buf []byte
+	at  time.Time
 }
 
 // Flush hands a chunk to an output and returns what the plugin answers. It may
@@ -73,16 +80,23 @@ func (i *Instance) StackUsed() int { return int(i.stack.Load()) }
 // but not end the host, which waits for it. What was collected before OnCollect
 // is called is kept for it. buf is the callee's.
 func (i *Instance) OnCollect(fn func(buf []byte)) {
+	i.OnCollectAt(func(buf []byte, _ time.Time) { fn(buf) })
+}
+
+// OnCollectAt is OnCollect with the time at which the host asked the plugin for
+// the buffer, by the clock of this process: what is in it was handed over then or
+// a little later.
+func (i *Instance) OnCollectAt(fn func(buf []byte, at time.Time)) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.fn = fn
 	i.hand()
 }
 
-func (i *Instance) collected(buf []byte) {
+func (i *Instance) collected(c collected) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.queue = append(i.queue, buf)
+	i.queue = append(i.queue, c)
 	i.hand()
 }
 
@@ -102,10 +116,10 @@ func (i *Instance) hand() {
 				i.mu.Unlock()
 				return
 			}
-			buf, fn := i.queue[0], i.fn
+			c, fn := i.queue[0], i.fn
 			i.queue = i.queue[1:]
 			i.mu.Unlock()
-			fn(buf)
+			fn(c.buf, c.at)
 		}
 	})
 }

@@ -69,7 +69,7 @@ func buildPlugin(ctx context.Context, path string, args ...string) error {
 		"-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function",
 		"-shared", "-fPIC", "-pthread", "-o", path,
 	}
-	return compile(ctx, "testdata", append(flags, args...))
+	return compile(ctx, compiler(), "testdata", append(flags, args...))
 }
 
 // lines collects what a host logs.

@@ -26,6 +26,9 @@ type Options struct {
 	HotReload bool
 	// StackSize in bytes of a flush's stack; default 64 KiB.
 	StackSize int
+	// Wrapper is the command, with its arguments, that runs the host: an
+	// emulator of the processor it was built for. Empty: none.
+	Wrapper []string
 	// Env is added to the host's environment ("KEY=value").
 	Env []string
 	// OnLog gets every line the plugins and the engine log, in order and in the

@@ -130,7 +130,7 @@ void put_string(struct payload *p, const char *s);
 void frame_done(uint64_t id, struct payload *p);
 void frame_error(uint64_t id, const char *text);
 void frame_log(const char *line, size_t size);
-void frame_data(uint32_t instance, const void *data, size_t size);
+void frame_data(uint32_t instance, uint64_t at, const void *data, size_t size);
 
 /* memory.c */
 void *must_alloc(size_t size);

@@ -198,10 +198,12 @@ void frame_log(const char *line, size_t size)
     frame_write(EV_LOG, 0, &p, line, size);
 }
 
-void frame_data(uint32_t instance, const void *data, size_t size)
+void frame_data(uint32_t instance, uint64_t at, const void *data, size_t size)
 {
     struct payload p = {0};
 
     put_u32(&p, instance);
+    put_u32(&p, (uint32_t) at);
+    put_u32(&p, (uint32_t) (at >> 32));
     frame_write(EV_DATA, 0, &p, data, size);
 }

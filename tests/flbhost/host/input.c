@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "flbhost.h"
@@ -68,13 +69,17 @@ static int call_cleanup(struct instance *ins, void *data)
 }
 
 /* One buffer per tick. The length decides before the return code does, and a
- * buffer that came with -1 is neither used nor cleaned up. */
+ * buffer that came with -1 is neither used nor cleaned up. The driver is told
+ * when the plugin was asked: it cannot have handed anything over before. */
 static void collect(struct instance *ins)
 {
     void *data = NULL;
     size_t size = 0;
-    int ret = call_collect(ins, &data, &size);
+    struct timespec at;
+    int ret;
 
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    ret = call_collect(ins, &data, &size);
     if (size == 0) {
         return;
     }
@@ -82,7 +87,7 @@ static void collect(struct instance *ins)
         host_log(LEVEL_ERROR, "[input:%s] collect returned -1", ins->name);
         return;
     }
-    frame_data(ins->id, data, size);
+    frame_data(ins->id, (uint64_t) at.tv_sec * 1000000000 + (uint64_t) at.tv_nsec, data, size);
     if (call_cleanup(ins, data) == -1) {
         host_log(LEVEL_ERROR, "[input:%s] clean-up returned -1", ins->name);
     }
