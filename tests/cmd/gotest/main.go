@@ -1,4 +1,4 @@
-// Command gotest runs every test of the module with the race detector and ends
+// Command gotest runs every test of the project with the race detector and ends
 // with the plain count of what ran. It shows a line per package, all that a
 // failing test printed, and the lines that tests mark with "report:".
 package main
@@ -37,17 +37,39 @@ func main() {
 	}
 }
 
-// run reports whether every test passed.
+// modules are the folders of the project's modules. The tests of the others need
+// what users of the first need not download.
+var modules = []string{".", "tests/kubernetes", "tests/grafana"}
+
+// run reports whether every test passed: all there are, or those of the main
+// module that the arguments name.
 func run() bool {
-	// Never from the cache, which knows nothing of the plugins and the Fluent Bit
-	// that tests run.
-	args := append([]string{"test", "-json", "-race", "-count=1", "-timeout", "9m"}, os.Args[1:]...)
-	if len(os.Args) == 1 {
-		args = append(args, "./...")
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	s := summary{output: map[string][]string{}}
+	passed := true
+	if len(os.Args) > 1 {
+		passed = s.test(ctx, ".", os.Args[1:])
+	} else {
+		for _, module := range modules {
+			passed = s.test(ctx, module, []string{"./..."}) && passed
+		}
+	}
+	for _, line := range s.reports {
+		fmt.Println(line)
+	}
+	fmt.Printf("%d passed, %d failed, %d skipped\n", s.passed, s.failed, s.skipped)
+	return passed && s.failed == 0
+}
+
+// test runs the tests that args name in the module and reports whether go test
+// was content.
+func (s *summary) test(ctx context.Context, module string, args []string) bool {
+	// Never from the cache, which knows nothing of the plugins and the Fluent Bit
+	// that tests run.
+	args = append([]string{"test", "-json", "-race", "-count=1", "-timeout", "9m"}, args...)
 	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = module
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -57,14 +79,8 @@ func run() bool {
 		fmt.Fprintln(os.Stderr, "gotest:", err)
 		return false
 	}
-	s := summary{output: map[string][]string{}}
 	s.read(out)
-	failed := cmd.Wait() != nil || s.failed > 0
-	for _, line := range s.reports {
-		fmt.Println(line)
-	}
-	fmt.Printf("%d passed, %d failed, %d skipped\n", s.passed, s.failed, s.skipped)
-	return !failed
+	return cmd.Wait() == nil
 }
 
 func (s *summary) read(r io.Reader) {

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/tests/e2e"
+)
+
+// module lays out what a release takes of the project, and two plugins.
+func module(t *testing.T) (root string, plugins e2e.Plugins) {
+	t.Helper()
+	root = t.TempDir()
+	write := func(name string) string {
+		file := filepath.Join(root, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		require.NoError(t, os.WriteFile(file, []byte("this is "+name), 0o600))
+		return file
+	}
+	for _, name := range []string{
+		"conf/z.yaml", "conf/a.yaml", "conf/kubernetes/agent/daemonset.yaml", "CHANGELOG.md", "LICENSE", "README.md",
+		"in_sls/README.md", "out_sls/README.md", "in_sls/main.go",
+	} {
+		write(name)
+	}
+	return root, e2e.Plugins{Out: write("build/linux-arm64/out_sls.so"), In: write("build/linux-arm64/in_sls.so")}
+}
+
+func TestPack(t *testing.T) {
+	root, plugins := module(t)
+	stamp := time.Unix(1_700_000_000, 0).UTC()
+	name, err := pack(t.Context(), root, t.TempDir(), "arm64", "v1.2.3", stamp, plugins)
+	require.NoError(t, err)
+	require.Equal(t, "fluent-bit-sls-v1.2.3-linux-arm64.tar.gz", filepath.Base(name))
+
+	f, err := os.Open(name)
+	require.NoError(t, err)
+	defer f.Close()
+	zipped, err := gzip.NewReader(f)
+	require.NoError(t, err)
+	var names []string
+	for r := tar.NewReader(zipped); ; {
+		head, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		text, err := io.ReadAll(r)
+		require.NoError(t, err)
+		const top = "fluent-bit-sls-v1.2.3-linux-arm64/"
+		inside := head.Name[len(top):]
+		names = append(names, inside)
+		require.Contains(t, string(text), filepath.Base(inside))
+		mode := int64(0o644)
+		if filepath.Ext(inside) == ".so" {
+			mode = 0o755
+		}
+		require.Equal(t, []int64{mode, 0, 0}, []int64{head.Mode, int64(head.Uid), int64(head.Gid)}, inside)
+		require.Equal(t, stamp, head.ModTime.UTC())
+		require.Empty(t, head.Uname+head.Gname)
+	}
+	require.Equal(t, []string{
+		"CHANGELOG.md", "LICENSE", "README.md", "conf/a.yaml", "conf/kubernetes/agent/daemonset.yaml", "conf/z.yaml",
+		"in_sls.so", "in_sls/README.md", "out_sls.so", "out_sls/README.md",
+	}, names)
+}
+
+// The same sources give the same bytes, whenever and wherever.
+func TestPackIsReproducible(t *testing.T) {
+	var sums []string
+	for age := range 2 {
+		root, plugins := module(t)
+		then := time.Now().Add(-time.Duration(age) * time.Hour)
+		require.NoError(t, os.Chtimes(filepath.Join(root, "LICENSE"), then, then))
+		require.NoError(t, os.Chmod(filepath.Join(root, "README.md"), os.FileMode(0o600+age)))
+		folder := t.TempDir()
+		_, err := pack(t.Context(), root, folder, "amd64", "v1", time.Unix(1, 0), plugins)
+		require.NoError(t, err)
+		text, err := writeSums(folder)
+		require.NoError(t, err)
+		sum, err := os.ReadFile(filepath.Join(folder, "SHA256SUMS"))
+		require.NoError(t, err)
+		require.Equal(t, text, string(sum))
+		sums = append(sums, string(sum))
+		tarball, err := os.ReadFile(filepath.Join(folder, "fluent-bit-sls-v1-linux-amd64.tar.gz"))
+		require.NoError(t, err)
+		require.Equal(t, fmt.Sprintf("%x  fluent-bit-sls-v1-linux-amd64.tar.gz\n", sha256.Sum256(tarball)), string(sum))
+	}
+	require.Equal(t, sums[0], sums[1])
+}
+
+func TestPackMisses(t *testing.T) {
+	for _, gone := range []string{"conf", "LICENSE", "out_sls/README.md", "build/linux-arm64/in_sls.so"} {
+		root, plugins := module(t)
+		require.NoError(t, os.RemoveAll(filepath.Join(root, gone)))
+		_, err := pack(t.Context(), root, t.TempDir(), "arm64", "v1", time.Unix(1, 0), plugins)
+		require.ErrorContains(t, err, filepath.Base(gone))
+	}
+	root, plugins := module(t)
+	require.NoError(t, os.RemoveAll(filepath.Join(root, "conf")))
+	require.NoError(t, os.Mkdir(filepath.Join(root, "conf"), 0o755))
+	_, err := pack(t.Context(), root, t.TempDir(), "arm64", "v1", time.Unix(1, 0), plugins)
+	require.EqualError(t, err, "collect conf: there is no file in it")
+}
+
+func TestCommitTime(t *testing.T) {
+	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
+	at, err := commitTime(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, int64(1_700_000_000), at.Unix())
+	t.Setenv("SOURCE_DATE_EPOCH", "yesterday")
+	_, err = commitTime(t.Context())
+	require.ErrorContains(t, err, "time of the commit")
+	t.Setenv("SOURCE_DATE_EPOCH", "")
+	t.Chdir(t.TempDir())
+	_, err = commitTime(t.Context())
+	require.ErrorContains(t, err, "SOURCE_DATE_EPOCH")
+}

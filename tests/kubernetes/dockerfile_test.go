@@ -1,0 +1,114 @@
+package kubernetes
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/stretchr/testify/require"
+)
+
+func stages(t *testing.T) (map[string]instructions.Stage, []instructions.ArgCommand) {
+	t.Helper()
+	file, err := os.Open(filepath.Join(root, "Dockerfile"))
+	require.NoError(t, err)
+	defer file.Close()
+	parsed, err := parser.Parse(file)
+	require.NoError(t, err)
+	require.Empty(t, parsed.Warnings)
+	list, args, err := instructions.Parse(parsed.AST, nil)
+	require.NoError(t, err)
+	all := map[string]instructions.Stage{}
+	for _, s := range list {
+		all[s.Name] = s
+	}
+	return all, args
+}
+
+// only returns the stage's commands of one kind.
+func only[C instructions.Command](s instructions.Stage) (found []C) {
+	for _, command := range s.Commands {
+		if c, ok := command.(C); ok {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+func TestDockerfileTargets(t *testing.T) {
+	all, args := stages(t)
+	require.Len(t, all, 3)
+	require.Equal(t, "golang:1.25-bookworm", all["build"].BaseName)
+	require.Equal(t, "scratch", all["plugins"].BaseName)
+	require.Equal(t, "fluent/fluent-bit:${FLUENT_BIT_VERSION}", all["agent"].BaseName)
+	require.EqualValues(t, []string{"/install"}, only[*instructions.EntrypointCommand](all["plugins"])[0].CmdLine)
+	require.Equal(t, []string{"/image"}, only[*instructions.CopyCommand](all["plugins"])[0].SourcePaths)
+
+	// Both the image and the pods have the plugins where the configurations load
+	// them from.
+	copied := only[*instructions.CopyCommand](all["agent"])[0]
+	require.Equal(t, []string{"/image/plugins"}, copied.SourcePaths)
+	require.Equal(t, "/opt/sls", copied.DestPath)
+	require.Empty(t, only[*instructions.EntrypointCommand](all["agent"]), "the official image's")
+
+	// The same Fluent Bit in all of them.
+	version := args[0].Args[0]
+	require.Equal(t, "FLUENT_BIT_VERSION", version.Key)
+	for _, base := range []string{"agent", "consumer"} {
+		objects := build(t, filepath.Join(root, "conf/kubernetes", base))
+		for _, set := range objects.daemonSets {
+			require.Equal(t, "fluent/fluent-bit:"+*version.Value, set.Spec.Template.Spec.Containers[0].Image)
+		}
+		for _, deploy := range objects.deploys {
+			require.Equal(t, "fluent/fluent-bit:"+*version.Value, deploy.Spec.Template.Spec.Containers[0].Image)
+		}
+	}
+}
+
+// What is copied from the project is there, and .dockerignore lets it through.
+func TestDockerfileContext(t *testing.T) {
+	all, _ := stages(t)
+	text, err := os.ReadFile(filepath.Join(root, ".dockerignore"))
+	require.NoError(t, err)
+	allowed := map[string]bool{}
+	for _, line := range regexp.MustCompile(`(?m)^!(.+)$`).FindAllStringSubmatch(string(text), -1) {
+		allowed[line[1]] = true
+	}
+	copied := map[string]bool{}
+	for _, s := range all {
+		for _, c := range only[*instructions.CopyCommand](s) {
+			for _, source := range c.SourcePaths {
+				if c.From == "" {
+					_, err := os.Stat(filepath.Join(root, source))
+					require.NoError(t, err)
+					copied[source] = true
+				}
+			}
+		}
+	}
+	require.Equal(t, allowed, copied)
+}
+
+// The images hold the plugins that `make` builds.
+func TestDockerfileBuildsAsMakeDoes(t *testing.T) {
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	require.NoError(t, err)
+	flags := regexp.MustCompile(`(?m)^FLAGS +:= (.+)$`).FindSubmatch(makefile)
+	require.NotNil(t, flags)
+	want := strings.NewReplacer("'", `"`, "$(VERSION)", "$VERSION").Replace(string(flags[1]))
+
+	all, _ := stages(t)
+	scripts := ""
+	for _, run := range only[*instructions.RunCommand](all["build"]) {
+		script := strings.Join(run.CmdLine, " ")
+		require.NoError(t, exec.CommandContext(t.Context(), "sh", "-n", "-c", script).Run(), script)
+		scripts += script
+	}
+	require.Contains(t, scripts, "CGO_ENABLED=1 go build "+want+" ")
+	require.Contains(t, scripts, "CGO_ENABLED=0 go build ")
+}

@@ -1,0 +1,125 @@
+package kubernetes
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// chartValues are those values of the chart fluent/fluent-bit 0.58 that ours
+// set, with what the chart makes of them. Another key is a mistake: Helm passes
+// over what the chart does not know.
+type chartValues struct {
+	ServiceAccount struct {
+		Annotations map[string]string `json:"annotations"`
+	} `json:"serviceAccount"`
+	Env                           []corev1.EnvVar                `json:"env"`
+	EnvFrom                       []corev1.EnvFromSource         `json:"envFrom"`
+	InitContainers                []corev1.Container             `json:"initContainers"`
+	Args                          []string                       `json:"args"`
+	ExtraVolumes                  []corev1.Volume                `json:"extraVolumes"`
+	ExtraVolumeMounts             []corev1.VolumeMount           `json:"extraVolumeMounts"`
+	DaemonSetVolumes              []corev1.Volume                `json:"daemonSetVolumes"`
+	DaemonSetVolumeMounts         []corev1.VolumeMount           `json:"daemonSetVolumeMounts"`
+	PodSecurityContext            *corev1.PodSecurityContext     `json:"podSecurityContext"`
+	SecurityContext               *corev1.SecurityContext        `json:"securityContext"`
+	ReadinessProbe                *corev1.Probe                  `json:"readinessProbe"`
+	LivenessProbe                 *corev1.Probe                  `json:"livenessProbe"`
+	Resources                     corev1.ResourceRequirements    `json:"resources"`
+	Tolerations                   []corev1.Toleration            `json:"tolerations"`
+	UpdateStrategy                appsv1.DaemonSetUpdateStrategy `json:"updateStrategy"`
+	TerminationGracePeriodSeconds *int64                         `json:"terminationGracePeriodSeconds"`
+	MetricsPort                   int32                          `json:"metricsPort"`
+	Config                        struct {
+		ExtraFiles map[string]string `json:"extraFiles"`
+	} `json:"config"`
+}
+
+// pod is what the chart's templates/_pod.tpl makes of the values.
+func (v chartValues) pod() corev1.PodSpec {
+	config := corev1.Volume{Name: "config"}
+	config.ConfigMap = &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "fluent-bit"}}
+	mounts := []corev1.VolumeMount{{Name: "config", MountPath: "/fluent-bit/etc/conf"}}
+	mounts = append(append(mounts, v.DaemonSetVolumeMounts...), v.ExtraVolumeMounts...)
+	volumes := append(append([]corev1.Volume{config}, v.DaemonSetVolumes...), v.ExtraVolumes...)
+	return corev1.PodSpec{
+		ServiceAccountName:            "fluent-bit",
+		SecurityContext:               v.PodSecurityContext,
+		TerminationGracePeriodSeconds: v.TerminationGracePeriodSeconds,
+		InitContainers:                v.InitContainers,
+		Containers: []corev1.Container{{
+			Name: "fluent-bit", Image: "fluent-bit", Args: v.Args, Env: v.Env, EnvFrom: v.EnvFrom,
+			SecurityContext: v.SecurityContext, Resources: v.Resources,
+			Ports:         []corev1.ContainerPort{{Name: "http", ContainerPort: v.MetricsPort}},
+			LivenessProbe: v.LivenessProbe, ReadinessProbe: v.ReadinessProbe, VolumeMounts: mounts,
+		}},
+		Volumes: volumes, Tolerations: v.Tolerations,
+	}
+}
+
+func readValues(t *testing.T) chartValues {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "conf/helm/values.yaml"))
+	require.NoError(t, err)
+	return decode[chartValues](t, text)
+}
+
+func TestHelmValues(t *testing.T) {
+	values := readValues(t)
+	require.NotEmpty(t, values.ServiceAccount.Annotations[roleAnnotation], "RRSA")
+	require.Equal(t, []string{"--workdir=/fluent-bit/etc", "--config=/fluent-bit/etc/conf/fluent-bit.yaml"}, values.Args)
+	require.Len(t, values.Config.ExtraFiles, 1)
+	text := values.Config.ExtraFiles["fluent-bit.yaml"]
+	require.NotContains(t, text, "{{", "the chart would take it for a template")
+	known := map[string]bool{}
+	for _, env := range values.Env {
+		known[env.Name] = true
+	}
+	requireVariables(t, text, known)
+	requireAgentPod(t, values.pod(), decode[fluentBit](t, []byte(text)))
+}
+
+// The agent is the same however it comes to the node.
+func TestHelmValuesAreTheAgents(t *testing.T) {
+	values := readValues(t)
+	set := build(t, filepath.Join(root, "conf/kubernetes/agent")).daemonSets[0]
+	ours, theirs := values.pod(), set.Spec.Template.Spec
+
+	text, err := os.ReadFile(filepath.Join(root, "conf/kubernetes/agent/fluent-bit.yaml"))
+	require.NoError(t, err)
+	require.Equal(t, below(string(text)), below(values.Config.ExtraFiles["fluent-bit.yaml"]))
+	alone, err := os.ReadFile(filepath.Join(root, "conf/ship-kubernetes.yaml"))
+	require.NoError(t, err)
+	_, body, found := strings.Cut(string(alone), "\nplugins:\n")
+	require.True(t, found)
+	require.Equal(t, below(string(text)), "plugins:\n"+body)
+
+	require.Equal(t, intstr.FromString("10%"), *values.UpdateStrategy.RollingUpdate.MaxUnavailable)
+	require.Equal(t, set.Spec.UpdateStrategy, values.UpdateStrategy)
+	require.Equal(t, theirs.InitContainers, ours.InitContainers)
+	require.Equal(t, theirs.SecurityContext, ours.SecurityContext)
+	require.Equal(t, theirs.TerminationGracePeriodSeconds, ours.TerminationGracePeriodSeconds)
+	require.Equal(t, theirs.Tolerations, ours.Tolerations)
+	for _, name := range []string{"plugins", "logs", "state"} {
+		require.Equal(t, volume(t, theirs, name), volume(t, ours, name))
+	}
+	a, b := theirs.Containers[0], ours.Containers[0]
+	require.Equal(t, a.SecurityContext, b.SecurityContext)
+	require.Equal(t, a.Resources, b.Resources)
+	require.Equal(t, a.ReadinessProbe, b.ReadinessProbe)
+	require.Equal(t, a.LivenessProbe, b.LivenessProbe)
+	require.Subset(t, a.VolumeMounts, b.VolumeMounts[1:])
+	require.Equal(t, a.EnvFrom[1], b.EnvFrom[0], "the Secret with keys")
+}
+
+// below is a text without its first line.
+func below(text string) string {
+	_, rest, _ := strings.Cut(text, "\n")
+	return rest
+}
