@@ -2,6 +2,7 @@
 # make demo    ship a file through out_sls and read it back through in_sls
 # make test    everything, with the race detector
 # make campaign TIME=3m SEED=n   faults, kills and restarts: nothing may be lost (RACE=1: with the race detector)
+# make dist    tarballs for linux/amd64 and linux/arm64 with checksums, checked and tried, in build/dist
 # make bench   speed and memory beside their rivals and bars (ROUNDS=5)
 # make lint    static checks
 # make fuzz    every fuzz target for FUZZTIME each
@@ -12,6 +13,9 @@ FUZZTIME ?= 10s
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PLUGINS  := build/out_sls.so build/in_sls.so
 RACED    := build/race/out_sls.so build/race/in_sls.so
+FLAGS    := -buildmode=c-shared -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+# Tests in modules of their own, for what only they need.
+NESTED   := tests/kubernetes tests/grafana
 SOURCES  := $(shell find out_sls in_sls shared -name '*.go' -o -name '*.c' -o -name '*.h') go.mod go.sum
 
 # A C program can load a plugin with the race detector only where the detector
@@ -22,12 +26,12 @@ LINT_VERSION := v2.6.2
 LINT         := build/tools/$(LINT_VERSION)/golangci-lint
 
 .DELETE_ON_ERROR:
-.PHONY: build demo test campaign bench lint fuzz docs fmt clean
+.PHONY: build demo test campaign dist bench lint fuzz docs fmt clean
 
 build: $(PLUGINS)
 
 build/%.so: $(SOURCES)
-	CGO_ENABLED=1 $(GO) build -buildmode=c-shared -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./$*
+	CGO_ENABLED=1 $(GO) build $(FLAGS) -o $@ ./$*
 	@rm -f build/$*.h
 
 # The same plugins with the race detector in them, for the tests under flbhost.
@@ -43,7 +47,11 @@ test: build $(RACED)
 
 # TIME is how long faults rain; SEED 0 takes a random one, which is printed.
 campaign: build $(if $(RACE),$(RACED))
-	@$(GO) run ./tests/campaign --time $(or $(TIME),3m) --seed $(or $(SEED),0) --so build/$(if $(RACE),race/)out_sls.so
+	@$(GO) run ./tests/campaign --time $(or $(TIME),3m) --seed $(or $(SEED),0) --so build/$(if $(RACE),race/)out_sls.so --in-so build/$(if $(RACE),race/)in_sls.so
+
+# It installs a missing cross compiler or emulator on Debian.
+dist:
+	@$(GO) run ./tests/dist --version '$(VERSION)' -- $(FLAGS)
 
 bench:
 	@$(GO) run ./tests/bench --rounds $(or $(ROUNDS),5)
@@ -52,9 +60,13 @@ lint: $(LINT)
 	$(LINT) run ./...
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
+	@set -e; for module in $(NESTED); do \
+		(set -x; cd $$module; $(CURDIR)/$(LINT) run ./...; $(GO) mod tidy -diff; $(GO) vet ./...); \
+	done
 
 fmt: $(LINT)
 	$(LINT) fmt ./...
+	@set -e; for module in $(NESTED); do (cd $$module; $(CURDIR)/$(LINT) fmt ./...); done
 
 $(LINT):
 	GOBIN=$(CURDIR)/$(@D) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
