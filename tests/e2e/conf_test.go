@@ -98,7 +98,8 @@ func try(t *testing.T, name string, replaced ...string) *trial {
 		require.Contains(t, text, replaced[i], name)
 		text = strings.ReplaceAll(text, replaced[i], replaced[i+1])
 	}
-	text = strings.NewReplacer("/opt/sls/", filepath.Dir(plugins.Out)+"/", "/var/", r.dir+"/").Replace(text)
+	text = strings.NewReplacer("/opt/sls/", filepath.Dir(plugins.Out)+"/", "/var/", r.dir+"/", "/fluent-bit/etc/", r.dir+"/").Replace(text)
+	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "parsers.conf"), nil, 0o600)) // as the official image has one
 	r.file = filepath.Join(r.dir, name)
 	require.NoError(t, os.WriteFile(r.file, []byte(text), 0o600))
 	return r

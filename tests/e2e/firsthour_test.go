@@ -203,3 +203,15 @@ func TestVersionIsLoggedAndSent(t *testing.T) {
 		}
 	}
 }
+
+// Plain http to another host is warned of, by both plugins; to this host it is not.
+func TestPlainHTTPIsWarnedOf(t *testing.T) {
+	c := newCloud(t, 1)
+	for _, so := range []string{raced.Out, raced.In} {
+		for endpoint, warnings := range map[string]int{"http://sls.test": 1, c.endpoint: 0} {
+			h, _, log := start(t, so, c.props("endpoint", endpoint))
+			stop(t, h.Exit)
+			require.Len(t, grep(log.String(), "[ warn]", "plain http"), warnings, log)
+		}
+	}
+}
