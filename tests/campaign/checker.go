@@ -28,6 +28,7 @@ type checker struct {
 	like   []uint64 // by template, the hash of its contents as first stored; 0 = none yet
 	stored int
 	again  map[recordID][]uint32 // the writes after the first of records stored twice
+	order  *orderWatch
 }
 
 // feedRecords is what is known of one feed's records.
@@ -43,10 +44,16 @@ type chunkRecords struct {
 	acked    time.Duration // 0 = not yet
 }
 
+// chunkOf returns the number of the chunk that a record is in.
+func (f *feedRecords) chunkOf(seq uint32) int {
+	chunk, _ := slices.BinarySearchFunc(f.chunks, seq+1, func(c chunkRecords, end uint32) int { return cmp.Compare(c.to, end) })
+	return chunk
+}
+
 func newChecker(server *slsfake.Server, l *ledger, t *templates, f *failures, logstores []string) *checker {
 	k := &checker{
 		server: server, ledger: l, failures: f, templates: t, hashSeed: maphash.MakeSeed(),
-		like: make([]uint64, templateCount), again: map[recordID][]uint32{},
+		like: make([]uint64, templateCount), again: map[recordID][]uint32{}, order: newOrderWatch(),
 	}
 	for _, name := range logstores {
 		k.feeds = append(k.feeds, feedRecords{logstore: name})
@@ -83,6 +90,7 @@ func (k *checker) acked(c *chunk) {
 		k.failures.addf("early OK: chunk %d of feed %d was acknowledged (flush %d) while %d of its %d records are not stored, record %d.%d for one",
 			c.number, c.feed.number, c.flushes, missing, c.to-c.from, c.feed.number, example)
 	}
+	k.checkOrderLocked(c)
 }
 
 // readLocked takes note of what a logstore has got since the last call.
@@ -108,8 +116,9 @@ func (k *checker) takeLocked(logstore string, l *slsfake.Log) {
 		return
 	}
 	number, err := requestNumber(l.RequestID)
+	var incarnation int32
 	if err == nil {
-		err = k.ledger.accepted(number, l.Source)
+		incarnation, err = k.ledger.accepted(number, l.Source)
 	}
 	if err != nil {
 		k.failures.addf("record %d.%d, stored by request %s: %v", id.feed, id.seq, l.RequestID, err)
@@ -118,6 +127,7 @@ func (k *checker) takeLocked(logstore string, l *slsfake.Log) {
 	first := &k.feeds[id.feed].first[id.seq]
 	if *first == 0 {
 		*first = uint32(number)
+		k.notePlaceLocked(id, number, incarnation, l)
 		return
 	}
 	k.again[id] = append(k.again[id], uint32(number))
@@ -259,7 +269,7 @@ func (k *checker) explainLocked(id recordID, more []uint32, causes map[string]in
 		numbers = append(numbers, int(n))
 	}
 	slices.Sort(numbers)
-	chunk, _ := slices.BinarySearchFunc(f.chunks, id.seq+1, func(c chunkRecords, end uint32) int { return cmp.Compare(c.to, end) })
+	chunk := f.chunkOf(id.seq)
 	acked := f.chunks[chunk].acked
 	if acked == 0 {
 		acked = math.MaxInt64

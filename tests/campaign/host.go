@@ -39,14 +39,16 @@ func (h *host) log(line string) {
 	h.mu.Lock()
 	h.tail = append(h.tail[max(0, len(h.tail)-20):], line)
 	h.mu.Unlock()
-	for _, k := range h.keys {
-		if strings.Contains(line, k.secret) || k.token != "" && strings.Contains(line, k.token) {
-			h.failures.addf("a secret in the log of lane %d: %s", h.number, line)
-		}
-	}
-	for _, alarm := range []string{"DATA RACE", "panic", "fatal error", "caught signal"} {
-		if strings.Contains(line, alarm) {
-			h.failures.addf("lane %d logs: %s", h.number, line)
+	who := fmt.Sprintf("output lane %d", h.number)
+	h.watch.host(who, line)
+	alarm(h.failures, who, line)
+}
+
+// alarm reports a line that no host may print.
+func alarm(f *failures, who, line string) {
+	for _, words := range []string{"DATA RACE", "panic", "fatal error", "caught signal"} {
+		if strings.Contains(line, words) {
+			f.addf("%s logs: %s", who, line)
 		}
 	}
 }
@@ -63,7 +65,11 @@ func (h *host) incarnate(ctx, limit context.Context) (how string, err error) {
 	number := h.ledger.born(h.number)
 	instances := make([]*flbhost.Instance, len(h.feeds))
 	for i, f := range h.feeds {
-		if instances[i], err = h.Init(h.plugin, h.props(f, number)); err != nil {
+		props := h.props(f, number)
+		if props["ordered"] == "on" && props["hash_key"] != "" {
+			h.checker.promises(number, f.number)
+		}
+		if instances[i], err = h.Init(h.plugin, props); err != nil {
 			return "", fmt.Errorf("%w, log:\n%s", err, h.lastLines())
 		}
 	}
@@ -228,11 +234,11 @@ func (h *host) props(f *feed, incarnation int) map[string]string {
 	pick := func(values ...string) string { return values[r.IntN(len(values))] }
 	p := map[string]string{
 		"endpoint": h.endpoint, "project": project, "logstore": f.logstore,
-		"access_key_id": h.key.id, "access_key_secret": h.key.secret,
+		"access_key_id": h.key.id, "access_key_secret": h.key.secret, "startup_check": "off",
 		"source": strconv.Itoa(incarnation), // tells the ledger who wrote
 		"topic":  pick(f.logstore, "$TAG[4]|none"), "tags": "env=campaign,tag=$TAG",
-		"hash_key": pick("", "", "$TAG", "$id|none"), "hash_buckets": pick("1", "8", "64"),
-		"linger": pick("0s", "0s", "50ms"), "ordered": pick("off", "off", "on"),
+		"hash_key": pick("", "$TAG", "$id|none", "$id|none"), "hash_buckets": pick("1", "8", "64"),
+		"linger": pick("0s", "0s", "50ms"), "ordered": pick("off", "on"),
 		"request_timeout": requestTimeout.String(), "log_interval": "1s",
 		"compress":      pick("lz4", "lz4", "zstd", "none"),
 		"batch_bytes":   pick("64k", "256k", "1M", "3M"),

@@ -91,23 +91,23 @@ func (l *ledger) note(requestID string, o outcome, delay time.Duration) error {
 	return nil
 }
 
-// accepted records that the emulator stored the write, sent with this source.
-// It is an error when nobody noted the request, nobody has the source, or its
+// accepted records that the emulator stored the write, sent with this source, and
+// returns whose that is. It is an error when nobody noted the request, nobody has the source, or its
 // incarnation had ended in good order before it sent this: an exit must leave
 // nothing behind.
-func (l *ledger) accepted(number int, source string) error {
+func (l *ledger) accepted(number int, source string) (incarnation int32, err error) {
 	n, err := strconv.Atoi(source)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil || n < 0 || n >= len(l.incarnations) || number >= len(l.writes) || l.writes[number].at == 0 {
-		return fmt.Errorf("source %q and this request belong to nobody", source)
+		return 0, fmt.Errorf("source %q and this request belong to nobody", source)
 	}
 	w := &l.writes[number]
 	w.stored, w.incarnation = true, int32(n)
 	if i := l.incarnations[n]; i.how != endKill && i.over > 0 && w.at > i.over+cutGrace {
-		return fmt.Errorf("incarnation %d sent this at %.3fs, and its %s was over at %.3fs", n, w.at.Seconds(), i.how, i.over.Seconds())
+		return 0, fmt.Errorf("incarnation %d sent this at %.3fs, and its %s was over at %.3fs", n, w.at.Seconds(), i.how, i.over.Seconds())
 	}
-	return nil
+	return int32(n), nil
 }
 
 // born returns the number of a new incarnation, which its instances carry as

@@ -1,13 +1,25 @@
 // Command campaign tries to make the plugins lose or double records: the built
 // .so files under flbhost, an emulator that fails in every way it can, hosts
-// that are stopped, reloaded and killed with their chunk store kept. At the end
-// every record must be stored, and every record stored twice must have a cause
-// of its own on record: a request whose answer did not reach the client, or the
-// end of the instance that wrote it while its chunk was not acknowledged.
+// that are stopped, reloaded and killed.
 //
-// It owns the data, the faults, the engine's part (chunk store, retries,
-// restarts) and the judgement. It knows the plugins only as files, and the
-// checks share no code with them.
+// The output's hosts keep their chunk store. At the end every record must be
+// stored, and every record stored twice must have a cause of its own on record: a
+// request whose answer did not reach the client, or the end of the instance that
+// wrote it while its chunk was not acknowledged. Sections with ordered on and a
+// hash_key must have kept the order of each bucket.
+//
+// The input's hosts are members of one consumer group that come and go, pause and
+// freeze, while shards split and merge; once with checkpoint handoff, where a host
+// keeps what it has had for handoff_delay, once with checkpoint delivered, where it
+// keeps what its output has delivered. At the end some host must have every record,
+// those of each hash key in their order. Where the reading of a shard begins anew it
+// must begin at the checkpoint, which bounds what comes twice; no checkpoint may be
+// ahead of what the hosts keep, nor be written by who does not hold the shard.
+//
+// It owns the data, the faults, the engine's part (chunk store, retries, restarts,
+// the reports of the monitoring) and the judgement. It knows the plugins only as
+// files, and the checks share no code with them. All that hosts and campaign print
+// is searched for the secrets of the keys.
 //
 // The seed drives what is random: chunks, faults, options, lives of the hosts.
 // It does not drive time: which request meets which fault depends on the
@@ -23,7 +35,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"sync"
 	"time"
+
+	"fluent-bit-sls/tests/flbhost"
 )
 
 // config is what a campaign is made of.
@@ -31,15 +46,30 @@ type config struct {
 	seed  uint64
 	time  time.Duration // how long faults rain; settling takes a few seconds more
 	so    string        // out_sls.so
-	dir   string        // for the plugin and the host program; whoever made it removes it
+	inSo  string        // in_sls.so
+	dir   string        // for the plugins and the host program; whoever made it removes it
 	out   io.Writer
 	quiet bool // no progress lines
+	keys  []key
+	watch *watch
 
 	// hostBin is a built flbhost; "" builds one.
 	hostBin string
-	// rig is for tests of the campaign itself: it may sabotage the emulator
-	// behind the checker's back.
-	rig func(*world)
+	// transcript gets every line that hosts log or print; nil = nobody.
+	transcript io.Writer
+	// rig and rigInput are for tests of the campaign itself: they may sabotage
+	// the emulator behind the checker's back.
+	rig      func(*world)
+	rigInput func(*inputWorld)
+}
+
+// prepare draws the keys and begins to watch for them, unless that is done.
+func (c *config) prepare() {
+	if c.watch == nil {
+		c.keys = newKeys(c.stream("keys"))
+		c.watch = newWatch(c.out, c.transcript, c.keys)
+		c.out = c.watch
+	}
 }
 
 // stream is a source of random numbers of its own for each name, so that what
@@ -62,11 +92,21 @@ func mix(x uint64) uint64 {
 
 func main() {
 	c := config{out: os.Stdout}
-	side := flag.String("side", "out", "what to attack: out")
+	side := flag.String("side", "all", "what to attack: out, in or all")
 	flag.DurationVar(&c.time, "time", 3*time.Minute, "how long faults rain")
 	flag.Uint64Var(&c.seed, "seed", 0, "seed; 0 takes a random one")
 	flag.StringVar(&c.so, "so", "build/out_sls.so", "the output plugin; may be one with the race detector")
+	flag.StringVar(&c.inSo, "in-so", "build/in_sls.so", "the input plugin; may be one with the race detector")
+	logFile := flag.String("log", "", "file for all that the hosts log")
 	flag.Parse()
+	if *logFile != "" {
+		f, err := os.Create(*logFile)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "campaign:", err)
+			os.Exit(1)
+		}
+		c.transcript = f // closed by the end of the process
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	err := run(ctx, c, *side)
@@ -83,11 +123,42 @@ func main() {
 // errFound ends a campaign that found something; what it is has been printed.
 var errFound = errors.New("failed")
 
+// verdict is what the attack on one side has come to.
+type verdict struct {
+	line     string // says it all
+	failures int
+}
+
+// attack is one of the attacks of a campaign.
+type attack func(context.Context, config) (verdict, error)
+
+// attacks lists those of a side, in the order of their last lines.
+func attacks(side string) []attack {
+	output := func(ctx context.Context, c config) (verdict, error) {
+		s, err := attackOutput(ctx, c)
+		return verdict{line: s.line(c.seed), failures: s.failures}, err
+	}
+	input := func(checkpoint string) attack {
+		return func(ctx context.Context, c config) (verdict, error) {
+			s, err := attackInput(ctx, c, checkpoint)
+			return verdict{line: s.line(checkpoint, c.seed), failures: s.failures}, err
+		}
+	}
+	switch side {
+	case "out":
+		return []attack{output}
+	case "in":
+		return []attack{input(byHandoff), input(byDelivery)}
+	case "all":
+		return []attack{input(byHandoff), input(byDelivery), output}
+	}
+	return nil
+}
+
 func run(ctx context.Context, c config, side string) (err error) {
-	sides := map[string]func(context.Context, config) (summary, error){"out": attackOutput}
-	attack, ok := sides[side]
-	if !ok {
-		return fmt.Errorf("side %q: only out can be attacked", side)
+	all := attacks(side)
+	if len(all) == 0 {
+		return fmt.Errorf("side %q: only out, in or all can be attacked", side)
 	}
 	for c.seed == 0 {
 		c.seed = rand.Uint64N(1 << 32)
@@ -96,13 +167,35 @@ func run(ctx context.Context, c config, side string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(c.dir)) }()
+	if c.hostBin == "" {
+		if c.hostBin, err = flbhost.Build(ctx, c.dir); err != nil {
+			return err
+		}
+	}
+	c.prepare()
 	say(c.out, fmt.Sprintf("campaign: side %s, time %s, seed %d", side, c.time, c.seed))
-	s, err := attack(ctx, c)
-	if err != nil {
+	return c.attackAll(ctx, all)
+}
+
+// attackAll runs the attacks at the same time: what they wait for leaves the
+// machine to the others.
+func (c *config) attackAll(ctx context.Context, all []attack) error {
+	verdicts, errs := make([]verdict, len(all)), make([]error, len(all))
+	var wg sync.WaitGroup
+	for i, a := range all {
+		wg.Go(func() { verdicts[i], errs[i] = a(ctx, *c) })
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	say(c.out, s.line(c.seed))
-	if s.failures > 0 {
+	watched, found := c.watch.verdict()
+	say(c.out, watched)
+	for _, v := range verdicts {
+		say(c.out, v.line)
+		found += v.failures
+	}
+	if found > 0 {
 		return errFound
 	}
 	return nil

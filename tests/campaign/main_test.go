@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -44,14 +43,23 @@ func TestMain(m *testing.M) {
 func small(t *testing.T, so string, rig func(*world)) (config, *bytes.Buffer) {
 	t.Helper()
 	var out bytes.Buffer
-	so = filepath.Join("..", "..", "build", so)
-	return config{seed: 11, time: time.Second, so: so, out: &out, hostBin: hostBin, rig: rig}, &out
+	build := filepath.Join("..", "..", "build")
+	return config{
+		seed: 11, time: time.Second, so: filepath.Join(build, so), inSo: filepath.Join(build, "in_sls.so"),
+		out: &out, hostBin: hostBin, rig: rig,
+	}, &out
 }
 
+// A campaign against all sides finds nothing, ends with its line, and prints no
+// secret, nor does any host.
 func TestSmallCampaign(t *testing.T) {
+	t.Parallel()
 	c, out := small(t, "race/out_sls.so", nil)
+	c.inSo = filepath.Join("..", "..", "build", "race", "in_sls.so")
 	c.time = 3 * time.Second
-	err := run(t.Context(), c, "out")
+	var transcript bytes.Buffer
+	c.transcript = &transcript
+	err := run(t.Context(), c, "all")
 	require.NoError(t, err, out)
 	t.Log(out)
 	require.Contains(t, out.String(), "seed 11\n")
@@ -60,6 +68,20 @@ func TestSmallCampaign(t *testing.T) {
 	m := last.FindStringSubmatch(lines[len(lines)-1])
 	require.NotNil(t, m, out)
 	require.Greater(t, len(m[1]), 3, "at least a thousand records: %s", m[0])
+	for i, checkpoint := range []string{byHandoff, byDelivery} {
+		last := regexp.MustCompile(`^campaign input ` + checkpoint + `: written (\d+), handed over (\d+), lost 0, duplicated (\d+) ` +
+			`\(at most (\d+) uncommitted\), order violations 0, double owners 0, seed 11$`)
+		m := last.FindStringSubmatch(lines[len(lines)-3+i])
+		require.NotNil(t, m, out)
+		require.Greater(t, len(m[1]), 3, "at least a thousand records: %s", m[0])
+	}
+	require.Contains(t, transcript.String(), "access_key_secret=***")
+	for _, k := range newKeys(c.stream("keys")) {
+		for _, printed := range []string{out.String(), transcript.String()} {
+			require.NotContains(t, printed, k.secret)
+			require.True(t, k.token == "" || !strings.Contains(printed, k.token))
+		}
+	}
 }
 
 func TestUnknownSide(t *testing.T) {
@@ -76,6 +98,7 @@ func sabotage(t *testing.T, rig func(*world)) (failures string, s summary) {
 		rig(got)
 	})
 	c.dir = t.TempDir()
+	c.quiet = true
 	s, err := attackOutput(t.Context(), c)
 	require.NoError(t, err)
 	require.Positive(t, s.failures, out)
@@ -86,9 +109,10 @@ func sabotage(t *testing.T, rig func(*world)) (failures string, s summary) {
 // A service that says yes and forgets is what an output that acknowledges too
 // early looks like.
 func TestEarlyOKIsFound(t *testing.T) {
+	t.Parallel()
 	found, s := sabotage(t, func(w *world) {
 		w.server.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
-			if c.N%50 == 3 {
+			if c.N%10 == 3 {
 				c.Answer(200, nil, nil)
 			}
 		})
@@ -102,9 +126,10 @@ func TestEarlyOKIsFound(t *testing.T) {
 // A reset behind the ledger's back makes the plugin send again: duplicates that
 // no recorded outcome explains.
 func TestDuplicatesWithoutCauseAreFound(t *testing.T) {
+	t.Parallel()
 	found, s := sabotage(t, func(w *world) {
 		w.server.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
-			if c.N%20 == 3 {
+			if c.N%10 == 3 {
 				c.CloseAfter()
 			}
 		})
@@ -118,9 +143,10 @@ func TestDuplicatesWithoutCauseAreFound(t *testing.T) {
 // Small requests are refused for good, so records that come alone are dropped:
 // rightly so, but the campaign itself refuses none, and every loss must show.
 func TestDroppedRecordsAreFound(t *testing.T) {
+	t.Parallel()
 	found, s := sabotage(t, func(w *world) {
 		w.server.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
-			if size, _ := strconv.Atoi(c.Header.Get("X-Log-Bodyrawsize")); size < 500 {
+			if size, _ := strconv.Atoi(c.Header.Get("X-Log-Bodyrawsize")); size < 3000 {
 				c.Fail(400, "PostBodyInvalid", "no")
 			}
 		})
@@ -132,37 +158,41 @@ func TestDroppedRecordsAreFound(t *testing.T) {
 
 // A host that ends by itself is found, and what it had is delivered by the next.
 func TestCrashIsFound(t *testing.T) {
+	t.Parallel()
 	found, s := sabotage(t, func(w *world) {
-		var once sync.Once
 		w.started = func(h *host) {
-			once.Do(func() {
-				go func() {
-					_ = w.server.Wait(context.Background(), func() bool { return w.server.Stats().Total().Requests > 0 })
+			before := w.server.Stats().Total().Requests
+			go func() {
+				_ = w.server.Wait(t.Context(), func() bool { return w.server.Stats().Total().Requests > before || h.gone() })
+				if w.failures.count() == 0 && !h.gone() { // the first one that has not been killed by then
 					_ = syscall.Kill(h.Pid(), syscall.SIGSEGV)
-				}()
-			})
+				}
+			}()
 		}
 	})
-	require.Contains(t, found, "signal: aborted")
-	require.Contains(t, found, "SIGSEGV")
+	// Whose handler gets it, the engine's or Go's, is a matter of the moment.
+	require.Regexp(t, "ended by itself(.|\n)*(signal: aborted|SIGSEGV|segmentation)", found)
 	require.Zero(t, s.lost)
 }
 
 func TestLogIsWatched(t *testing.T) {
-	var out bytes.Buffer
-	w := &world{keys: []key{{id: "a", secret: "hush"}, {id: "b", secret: "quiet", token: "coin"}}, failures: &failures{out: &out}}
+	var out, transcript bytes.Buffer
+	c := config{seed: 1, out: &out, transcript: &transcript}
+	c.prepare()
+	w := &world{config: c, failures: &failures{out: &out}}
 	h := &host{lane: &lane{world: w}}
-	for _, line := range []string{"started: access_key_secret=***", "retry, error=timeout"} {
-		h.log(line)
-	}
+	h.log("started: access_key_secret=***")
+	h.log("retry, error=timeout")
 	require.Zero(t, w.failures.count())
 	for n, line := range []string{
-		"signed with hush", "[warn] quiet=1", "token coin", "WARNING: DATA RACE",
-		"panic in FLBPluginFlushCtx", "fatal error: concurrent map writes", "[engine] caught signal (SIGSEGV)",
+		"WARNING: DATA RACE", "panic in FLBPluginFlushCtx", "fatal error: concurrent map writes", "[engine] caught signal (SIGSEGV)",
 	} {
 		h.log(line)
 		require.Equal(t, n+1, w.failures.count(), line)
 	}
+	require.Equal(t, 6, strings.Count(transcript.String(), "\n"))
+	_, leaks := w.watch.verdict()
+	require.Zero(t, leaks)
 }
 
 func TestFailuresAreBounded(t *testing.T) {

@@ -2,18 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"fluent-bit-sls/tests/flbhost"
 	"fluent-bit-sls/tests/slsfake"
 )
 
@@ -29,7 +24,6 @@ type world struct {
 	config
 	server    *slsfake.Server
 	endpoint  string
-	keys      []key
 	logstores []string
 	ledger    *ledger
 	failures  *failures
@@ -40,7 +34,7 @@ type world struct {
 
 // attackOutput runs the campaign against out_sls.
 func attackOutput(ctx context.Context, c config) (summary, error) {
-	w, err := newWorld(ctx, c)
+	w, err := newWorld(c)
 	if err != nil {
 		return summary{}, err
 	}
@@ -52,7 +46,7 @@ func attackOutput(ctx context.Context, c config) (summary, error) {
 	defer calm()
 	var wg, reporter sync.WaitGroup
 	all := w.newLanes()
-	wg.Go(func() { (&sky{world: w, random: c.stream("sky")}).run(chaos) })
+	wg.Go(func() { w.newSky().run(chaos) })
 	wg.Go(func() { w.createLate(chaos) })
 	for _, l := range all {
 		wg.Go(func() { l.run(ctx, chaos) })
@@ -73,17 +67,35 @@ func attackOutput(ctx context.Context, c config) (summary, error) {
 	return s, nil
 }
 
-func newWorld(ctx context.Context, c config) (w *world, err error) {
+func (w *world) newSky() *sky {
+	return &sky{
+		server: w.server, faults: w.faults, failures: w.failures, keys: w.keys, logstores: w.logstores, maxShards: 12,
+		down: w.down, up: w.up, spells: outputSpells(), random: w.stream("sky"),
+	}
+}
+
+// down takes the network away, see cutGrace. The order counts: no answer is lost
+// without the cut being on record.
+func (w *world) down() {
+	w.faults.gate.Lock()
+	defer w.faults.gate.Unlock()
+	wait(context.Background(), cutGrace)
+	w.ledger.down()
+	w.server.SetDown(true)
+}
+
+func (w *world) up() {
+	w.server.SetDown(false)
+	w.ledger.up()
+}
+
+func newWorld(c config) (w *world, err error) {
+	c.prepare()
 	w = &world{
-		config: c, keys: newKeys(c.stream("keys")), logstores: []string{"app-0", "app-1", "late"},
+		config: c, logstores: []string{"app-0", "app-1", "late"},
 		ledger: newLedger(), failures: &failures{out: c.out},
 	}
-	if w.hostBin == "" {
-		if w.hostBin, err = flbhost.Build(ctx, c.dir); err != nil {
-			return nil, err
-		}
-	}
-	if w.so, err = w.plugin(); err != nil {
+	if w.so, err = c.plugin(c.so, "out_sls.so"); err != nil {
 		return nil, err
 	}
 	w.server = slsfake.New(slsfake.Config{AccessKeyID: w.keys[0].id, AccessKeySecret: w.keys[0].secret})
@@ -98,29 +110,13 @@ func newWorld(ctx context.Context, c config) (w *world, err error) {
 		relay: newRelay(w.server, strings.TrimPrefix(w.endpoint, "http://")),
 	}
 	w.server.Hook(slsfake.OpPutLogs, w.faults.strike)
+	w.server.Hook("", w.watch.call)
 	return w, nil
 }
 
 func (w *world) close() {
 	w.faults.relay.client.CloseIdleConnections()
 	w.server.Close()
-}
-
-// plugin puts the plugin into the campaign's folder: a reload loads it again, and
-// whoever builds meanwhile must not change it under a running campaign.
-func (w *world) plugin() (string, error) {
-	to := filepath.Join(w.dir, "out_sls.so")
-	from, err := os.Open(w.so)
-	if err != nil {
-		return "", fmt.Errorf("find the plugin, `make build` makes it: %w", err)
-	}
-	defer from.Close() //nolint:errcheck // it was only read
-	f, err := os.Create(to)
-	if err != nil {
-		return "", err
-	}
-	_, err = io.Copy(f, from)
-	return to, errors.Join(err, f.Close())
 }
 
 // createLate creates the logstore that does not exist at the start.
@@ -204,6 +200,7 @@ func (w *world) tell(all []*lane, s summary, causes map[string]int) {
 	w.failures.printf("faults:     %s", list(w.faults.counts))
 	put := w.server.Stats().Ops[slsfake.OpPutLogs]
 	w.failures.printf("requests:   %d, accepted %d with %.0f MB, aborted %d", put.Requests, put.Groups, float64(put.RawIn)/1e6, put.Aborted)
+	w.failures.printf("ordered:    %d chunks checked", w.checker.order.checked)
 	if s.duplicated > 0 {
 		w.failures.printf("duplicates: %s", list(causes))
 	}

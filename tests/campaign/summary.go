@@ -31,7 +31,8 @@ const maxPrinted = 10
 
 // failures gathers what must not happen, and prints it as it does.
 type failures struct {
-	out io.Writer
+	out   io.Writer
+	about string // before each text
 
 	mu    sync.Mutex     // guards the following, and out
 	kinds map[string]int // by format
@@ -55,7 +56,7 @@ func (f *failures) addf(format string, args ...any) {
 	}
 	text := fmt.Sprintf(format, args...)
 	f.all = append(f.all, text)
-	say(f.out, "FAILURE: "+text)
+	say(f.out, "FAILURE: "+f.about+text)
 }
 
 func (f *failures) printf(format string, args ...any) {

@@ -2,17 +2,24 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"fluent-bit-sls/tests/slsfake"
 )
 
-// sky changes the weather until the campaign's time is up: storms of single
-// faults, and what befalls everybody at once.
+// sky changes the weather of one emulator until the campaign's time is up: storms
+// of single faults, and what befalls everybody at once.
 type sky struct {
-	*world
+	server    *slsfake.Server
+	faults    *faults
+	failures  *failures
+	keys      []key
+	logstores []string
+	maxShards int // of a logstore that can be written to
+	down, up  func()
+	spells    []spell
+
 	random *rand.Rand
 	clock  time.Duration // the emulator's offset
 }
@@ -25,7 +32,8 @@ type spell struct {
 	begin  func(s *sky) (end func())
 }
 
-func spells() []spell {
+// outputSpells are what an output meets.
+func outputSpells() []spell {
 	return []spell{
 		{"calm", 6, 2 * time.Second, func(s *sky) func() { return s.blow(weather{storm: 0.03}) }},
 		{"storm", 6, 3 * time.Second, func(s *sky) func() { return s.blow(weather{storm: 0.4}) }},
@@ -50,16 +58,15 @@ func spells() []spell {
 
 // run changes the weather until ctx ends, and leaves fine weather behind.
 func (s *sky) run(ctx context.Context) {
-	table := spells()
 	total := 0
-	for _, t := range table {
+	for _, t := range s.spells {
 		total += t.weight
 	}
 	for ctx.Err() == nil {
 		which := s.random.IntN(total)
-		for i := range table {
-			if which -= table[i].weight; which < 0 {
-				s.spell(ctx, table[i])
+		for i := range s.spells {
+			if which -= s.spells[i].weight; which < 0 {
+				s.spell(ctx, s.spells[i])
 				break
 			}
 		}
@@ -97,18 +104,10 @@ func (s *sky) blow(w weather) func() {
 
 func (s *sky) logstore() string { return s.logstores[s.random.IntN(len(s.logstores))] }
 
-// cut takes the network away, see cutGrace. The order counts: no answer is lost
-// without the cut being on record.
+// cut takes the network away.
 func (s *sky) cut() func() {
-	s.faults.gate.Lock()
-	wait(context.Background(), cutGrace)
-	s.ledger.down()
-	s.server.SetDown(true)
-	s.faults.gate.Unlock()
-	return func() {
-		s.server.SetDown(false)
-		s.ledger.up()
-	}
+	s.down()
+	return s.up
 }
 
 // moveClock sets the emulator's clock ahead or behind, or right again. It stays
@@ -142,12 +141,9 @@ func (s *sky) restoreKeys() {
 	}
 }
 
-// maxShards bounds the shards of a logstore that can be written to.
-const maxShards = 12
-
 func (s *sky) split() func() {
 	name := s.logstore()
-	if open := s.openShards(name); len(open) > 0 && len(open) < maxShards {
+	if open := s.openShards(name); len(open) > 0 && len(open) < s.maxShards {
 		shard := open[s.random.IntN(len(open))]
 		if err := s.server.SplitShard(project, name, shard.ID, ""); err != nil {
 			s.failures.addf("%v", err)
@@ -181,17 +177,4 @@ func (s *sky) openShards(name string) (open []slsfake.Shard) {
 		}
 	}
 	return open
-}
-
-// key is one of the emulator's key pairs; token "" is a permanent one.
-type key struct{ id, secret, token string }
-
-// newKeys are one permanent and one temporary key. The secrets are unlike
-// anything else, so that finding one in a log means something.
-func newKeys(r *rand.Rand) []key {
-	secret := func(what string) string { return fmt.Sprintf("%s-%016x%016x", what, r.Uint64(), r.Uint64()) }
-	return []key{
-		{id: "campaign-key", secret: secret("secret")},
-		{id: "STS.campaign-key", secret: secret("secret"), token: secret("token")},
-	}
 }
