@@ -26,8 +26,7 @@ type Provider struct {
 	source source
 	log    *slog.Logger // nil = silent
 
-	held   atomic.Pointer[held] // nil = nothing yet
-	fetchs sync.WaitGroup
+	held atomic.Pointer[held] // nil = nothing yet
 
 	mu        sync.Mutex // guards what follows; never held during a fetch
 	flight    *flight    // the fetch under way; nil = none
@@ -122,15 +121,24 @@ func (p *Provider) Refused(ctx context.Context, used sdk.Credentials) (sdk.Crede
 // Mend names the options to look at when the service refuses the credentials.
 func (p *Provider) Mend() string { return p.mend }
 
-// Close waits for the fetch under way, which its time-outs bound, and lets no
-// more begin.
+// Close lets no more fetches begin. It waits a second for the one under way: the
+// library takes no context, so one that hangs ends by its own time-outs, later.
 func (p *Provider) Close() error {
 	p.mu.Lock()
 	p.closed = true
+	f := p.flight
 	p.mu.Unlock()
-	p.fetchs.Wait()
+	if f != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		_, _ = f.wait(ctx) // nobody needs the result
+	}
 	return nil
 }
+
+// closeTimeout keeps a metadata service that does not answer from holding up a
+// shutdown, which has a few seconds.
+const closeTimeout = time.Second
 
 // String names the kind, so that no verb prints more.
 func (p *Provider) String() string { return "credentials " + p.kind }
@@ -167,7 +175,7 @@ func (p *Provider) join(have *held, refused bool) (*flight, error) {
 	}
 	f := &flight{done: make(chan struct{}), fresh: refused || have == nil}
 	p.flight = f
-	p.fetchs.Go(func() { p.fetch(f, have) })
+	go p.fetch(f, have)
 	return f, nil
 }
 

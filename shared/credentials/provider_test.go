@@ -263,28 +263,30 @@ func TestNothingAtFirst(t *testing.T) {
 	})
 }
 
-// A caller that gives up leaves the fetch to the others; Close waits for it.
+// A caller that gives up leaves the fetch to the others; Close waits for it, but not as
+// long as the fetch may hang.
 func TestContextAndClose(t *testing.T) {
-	s := hour()
-	s.takes = 5 * time.Second
-	synctest.Test(t, func(t *testing.T) {
-		p := newProvider(ECSRAMRole, s, nil)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_, err := p.Credentials(ctx)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		_, ok := p.Refused(ctx, credential{})
-		require.False(t, ok)
-		begin := time.Now()
-		require.NoError(t, p.Close())
-		require.Equal(t, 4*time.Second, time.Since(begin))
-		require.NoError(t, p.Close())
-		require.Equal(t, 1, s.count())
-		<-time.After(2 * time.Hour)
-		_, err = p.Credentials(t.Context())
-		require.ErrorIs(t, err, errClosed)
-		require.Equal(t, 1, s.count())
-	})
+	for _, tc := range []struct{ close, waits time.Duration }{{2 * time.Second, time.Second}, {4500 * time.Millisecond, 500 * time.Millisecond}, {6 * time.Second, 0}} {
+		s := hour()
+		s.takes = 5 * time.Second
+		synctest.Test(t, func(t *testing.T) {
+			p := newProvider(ECSRAMRole, s, nil)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := p.Credentials(ctx)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			_, ok := p.Refused(ctx, credential{})
+			require.False(t, ok)
+			<-time.After(tc.close - time.Second)
+			begin := time.Now()
+			require.NoError(t, p.Close())
+			require.Equal(t, tc.waits, time.Since(begin))
+			<-time.After(2 * time.Hour)
+			_, err = p.Credentials(t.Context())
+			require.ErrorIs(t, err, errClosed)
+			require.Equal(t, 1, s.count())
+		})
+	}
 }
 
 type panicking struct{}
