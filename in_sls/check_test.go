@@ -2,8 +2,6 @@ package main
 
 import (
 	"log/slog"
-	"os"
-	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,26 +54,5 @@ func TestWhatIsChecked(t *testing.T) {
 		require.ErrorContains(t, check.Require(), "allow it the RAM action "+tc.needs+" on acs:log:*:*:project/proj/logstore/")
 		client.Close()
 		cloud.Close()
-	}
-}
-
-// Every option of the output that the input has not is known as the output's, but for
-// those that mean something here.
-func TestOptionsOfTheOutputAreKnown(t *testing.T) {
-	var c config
-	var opts []string
-	for _, o := range c.options() {
-		opts = append(opts, o.Name)
-	}
-	var known []string
-	for _, h := range hints() {
-		known = append(known, h.Names...)
-	}
-	readme, err := os.ReadFile("../out_sls/README.md")
-	require.NoError(t, err)
-	rows := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (?:string|enum|list|bool|integer|duration|size|key=value list) \\|").FindAllSubmatch(readme, -1)
-	require.Greater(t, len(rows), 50)
-	for _, row := range rows {
-		require.Contains(t, append(opts, known...), string(row[1]))
 	}
 }

@@ -56,12 +56,13 @@ func start(host *flb.Instance, log *slog.Logger) error {
 	c.read.DefaultConsumer = defaultConsumer(host.Name())
 	opts := c.options()
 	startup.Names(host, option.Input, opts, hints(), log)
-	if err := errors.Join(option.Parse(host, opts), c.conn.Validate(), c.read.Check()); err != nil {
+	if err := errors.Join(option.Parse(host, opts), c.conn.Validate(), c.read.Validate()); err != nil {
 		return err
 	}
 	engineMonitor := monitor.New(c.read.MonitorURL, host.Name(), c.read.MonitorInputs)
 	c.read.Monitor = engineMonitor
-	client, err := sls.New(c.conn.ClientConfig("fluent-bit-sls-in/"+version, maxConns, log))
+	// A connection is kept for each of the pulls at once, and for a heartbeat.
+	client, err := sls.New(c.conn.ClientConfig("fluent-bit-sls-in/"+version, c.read.MaxFetches+1, log))
 	if err != nil {
 		return err
 	}
@@ -75,25 +76,19 @@ func start(host *flb.Instance, log *slog.Logger) error {
 		return err
 	}
 	i := &instance{host: host, log: log, client: client, monitor: engineMonitor, consumer: engine}
-	i.publish = host.Publish(engine.Metrics())
-	i.endCheck = check.Watch()
 	if err := running.add(i); err != nil {
-		i.endCheck()
-		i.publish()
 		client.Close()
 		return err
 	}
+	i.publish = host.Publish(engine.Metrics())
 	for _, warning := range c.conn.Warnings() {
 		log.Warn(warning)
 	}
 	log.Info("started, version " + version + ": " + option.Effective(opts))
+	i.endCheck = check.Watch()
 	engine.Start()
 	return nil
 }
-
-// maxConns is how many idle connections are kept: pulls of many shards at once,
-// and a heartbeat.
-const maxConns = 64
 
 // defaultConsumer names a group member uniquely: host, process and instance.
 func defaultConsumer(instance string) string {

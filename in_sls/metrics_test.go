@@ -9,11 +9,11 @@ import (
 	"fluent-bit-sls/in_sls/internal/consumer"
 	"fluent-bit-sls/shared/metric"
 	"fluent-bit-sls/shared/option"
-	"fluent-bit-sls/tests/metrics"
+	"fluent-bit-sls/tests/declared"
 )
 
-// declared is what an instance publishes.
-func declared(t *testing.T) *metric.Set {
+// published is what an instance publishes.
+func published(t *testing.T) *metric.Set {
 	t.Helper()
 	var cfg consumer.Config
 	require.NoError(t, option.Parse(option.Map{"project": "p", "logstore": "l", "consumer": "c"}, cfg.Options()))
@@ -23,9 +23,14 @@ func declared(t *testing.T) *metric.Set {
 }
 
 func TestReadmeHasEveryMetric(t *testing.T) {
-	metrics.Documented(t, "README.md", declared(t))
+	declared.Metrics(t, "README.md", published(t))
 }
 
 func TestDashboardAndAlertsNameDeclaredMetrics(t *testing.T) {
-	metrics.Named(t, "../conf/grafana", "fluentbit_input_sls_", declared(t))
+	declared.Named(t, "../conf/grafana", "fluentbit_input_sls_", published(t))
+}
+
+func TestMainReadmeKnowsTheMetrics(t *testing.T) {
+	declared.Counted(t, "../README.md", "for the input", published(t))
+	declared.Named(t, "../README.md", "fluentbit_input_sls_", published(t))
 }

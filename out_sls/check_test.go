@@ -2,8 +2,6 @@ package main
 
 import (
 	"log/slog"
-	"os"
-	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,26 +35,5 @@ func TestWhatIsChecked(t *testing.T) {
 		require.Equal(t, tc.storeOption, to.LogstoreOption)
 		require.Equal(t, "log:PostLogStoreLogs", to.Action)
 		client.Close()
-	}
-}
-
-// Every option of the input that the output has not is known as the input's, but for
-// those that mean something here.
-func TestOptionsOfTheInputAreKnown(t *testing.T) {
-	var c config
-	var opts []string
-	for _, o := range c.options() {
-		opts = append(opts, o.Name)
-	}
-	var known []string
-	for _, h := range hints() {
-		known = append(known, h.Names...)
-	}
-	readme, err := os.ReadFile("../in_sls/README.md")
-	require.NoError(t, err)
-	rows := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (?:string|enum|list|bool|integer|duration|size|key=value list) \\|").FindAllSubmatch(readme, -1)
-	require.Greater(t, len(rows), 40)
-	for _, row := range rows {
-		require.Contains(t, append(opts, known...), string(row[1]))
 	}
 }

@@ -25,6 +25,11 @@ var version = "dev"
 // stopTimeout bounds what a shutdown waits for requests in flight.
 const stopTimeout = 5 * time.Second
 
+// maxConns is how many idle connections are kept: all the requests that a producer has
+// in flight at once, since the logstores of a project share a host. Those that are not
+// used again are closed within a minute.
+const maxConns = 512
+
 // config is everything an [OUTPUT] section can set.
 type config struct {
 	conn  sls.ConnectionConfig
@@ -82,7 +87,7 @@ func start(host *flb.Instance, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	client, err := sls.New(c.conn.ClientConfig("fluent-bit-sls-out/"+version, c.send.Concurrency, log))
+	client, err := sls.New(c.conn.ClientConfig("fluent-bit-sls-out/"+version, maxConns, log))
 	if err != nil {
 		return err
 	}

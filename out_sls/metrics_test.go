@@ -8,11 +8,11 @@ import (
 
 	"fluent-bit-sls/out_sls/internal/producer"
 	"fluent-bit-sls/shared/metric"
-	"fluent-bit-sls/tests/metrics"
+	"fluent-bit-sls/tests/declared"
 )
 
-// declared is what an instance publishes.
-func declared(t *testing.T) *metric.Set {
+// published is what an instance publishes.
+func published(t *testing.T) *metric.Set {
 	t.Helper()
 	p, err := producer.New(producer.Config{}, nil, nil, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
@@ -20,9 +20,14 @@ func declared(t *testing.T) *metric.Set {
 }
 
 func TestReadmeHasEveryMetric(t *testing.T) {
-	metrics.Documented(t, "README.md", declared(t))
+	declared.Metrics(t, "README.md", published(t))
 }
 
 func TestDashboardAndAlertsNameDeclaredMetrics(t *testing.T) {
-	metrics.Named(t, "../conf/grafana", "fluentbit_output_sls_", declared(t))
+	declared.Named(t, "../conf/grafana", "fluentbit_output_sls_", published(t))
+}
+
+func TestMainReadmeKnowsTheMetrics(t *testing.T) {
+	declared.Counted(t, "../README.md", "for the output", published(t))
+	declared.Named(t, "../README.md", "fluentbit_output_sls_", published(t))
 }

@@ -105,14 +105,16 @@ func engineLevel(l slog.Level) C.int {
 }
 
 // Recover keeps a panic from ending the agent: deferred by every export, it logs
-// the panic with its stack and makes the export return code. log may be nil.
+// the panic with its stack and makes the export return code. Without a log, where there
+// is no instance, that goes to stderr.
 func Recover(log *slog.Logger, export string, ret *int, code int) {
 	p := recover()
 	if p == nil {
 		return
 	}
 	*ret = code
-	if log != nil {
-		log.Error("panic in "+export+", please report it", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	if log == nil {
+		log = slog.Default()
 	}
+	log.Error("panic in "+export+", please report it", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -180,7 +181,8 @@ func TestLogLineWhereThereAreNoMetrics(t *testing.T) {
 		requests := set.Counter("requests_total", "Requests.", "logstore", "result")
 		requests.With("app", "ok")
 		requests.With("app", "retry")
-		held := set.Gauge("shards_held", "Shards.")
+		var held atomic.Int64
+		set.GaugeFunc("shards_held", "Shards.", func(emit metric.Emit) { emit(float64(held.Load())) })
 		took := set.Histogram("request_seconds", "Latency.", []float64{0.1, 1}, "logstore")
 		stop := publish(set, newMetricLines(slog.New(log)), slog.New(log))
 
@@ -191,14 +193,14 @@ func TestLogLineWhereThereAreNoMetrics(t *testing.T) {
 		require.Empty(t, minute(), "nothing has happened")
 		requests.With("app", "ok").Add(12_345_678)
 		requests.With("my store", "ok").Add(1)
-		held.With().Set(3)
+		held.Store(3)
 		took.With("app").Observe(0.0501)
 		took.With("app").Observe(2)
 		require.Equal(t, []string{"INFO metrics requests_total{app,ok}=12345678 requests_total{my_store,ok}=1" +
 			" shards_held=3 request_seconds_count{app}=2 request_seconds_sum{app}=2.05"}, minute())
 		require.Empty(t, minute(), "nothing has changed")
 		requests.With("app", "retry").Add(1)
-		held.With().Set(0)
+		held.Store(0)
 		require.Equal(t, []string{"INFO metrics requests_total{app,retry}=1 shards_held=0"}, minute())
 		requests.With("app", "retry").Add(1)
 		stop()

@@ -3,7 +3,6 @@ package loggroup
 import (
 	"bytes"
 	"encoding/hex"
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -111,8 +110,4 @@ func TestReaderAllocatesNothing(t *testing.T) {
 
 func TestCorruptErrorText(t *testing.T) {
 	require.EqualError(t, corrupt(7, reasonTruncated), "corrupt input at byte 7: value is cut off")
-	require.NoError(t, addOffset(nil, 3))
-	require.Equal(t, corrupt(10, "x"), addOffset(corrupt(7, "x"), 3))
-	other := errors.New("other")
-	require.Equal(t, other, addOffset(other, 3))
 }

@@ -2,8 +2,6 @@ package loggroup
 
 import (
 	"encoding/binary"
-	"errors"
-	"io"
 	"math"
 )
 
@@ -106,29 +104,6 @@ func checkGroupSize(n int) error {
 		return corrupt(0, reasonTooLarge)
 	}
 	return nil
-}
-
-// AppendList is AppendEvents for every group of list, for a Decoder without Most; the
-// error's offset is counted from the list's start. It stops at the first error.
-func (d *Decoder) AppendList(dst, list []byte) ([]byte, int, error) {
-	var r ListReader
-	r.Reset(list)
-	total := 0
-	for {
-		group, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return dst, total, nil
-		}
-		var n int
-		if err == nil {
-			dst, n, err = d.AppendEvents(dst, group)
-			err = addOffset(err, r.Offset())
-		}
-		total += n
-		if err != nil {
-			return dst, total, err
-		}
-	}
 }
 
 // eventHeadSize is an event up to its record: 92 92 d7 00, eight bytes of time,

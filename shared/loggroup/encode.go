@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Field tags of log.proto (sls-protocol.md section 3): number << 3 | wire type.
+// Field tags of log.proto in the SDK (aliyun-log-go-sdk): number << 3 | wire type.
 const (
 	tagLogs       = 0x0a // LogGroup.Logs, LogGroupList.LogGroups
 	tagTopic      = 0x1a // LogGroup.Topic

@@ -13,8 +13,8 @@ var ErrMore = errors.New("more events in the log group")
 // Offset has been returned by the call that reports it, or by earlier ones.
 type CorruptError struct {
 	// Offset is where the value that cannot be read begins, in bytes from the
-	// start of what was given: the chunk of a Reader, the list of a ListReader
-	// or of AppendList, the group of AppendEvents.
+	// start of what was given: the chunk of a Reader, the list of a ListReader, the
+	// group of AppendEvents.
 	Offset int
 	// Reason is a constant text; it never quotes the data.
 	Reason string
@@ -28,16 +28,4 @@ func (e *CorruptError) Error() string {
 // corrupt is the only place an error is made: the steady path allocates none.
 func corrupt(off int, reason string) error {
 	return &CorruptError{Offset: off, Reason: reason}
-}
-
-// addOffset moves a CorruptError of a part to where the part begins.
-func addOffset(err error, base int) error {
-	if err == nil {
-		return nil
-	}
-	var bad *CorruptError
-	if !errors.As(err, &bad) {
-		return err
-	}
-	return corrupt(base+bad.Offset, bad.Reason)
 }

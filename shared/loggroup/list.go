@@ -7,7 +7,6 @@ import "io"
 type ListReader struct {
 	list []byte
 	off  int
-	last int // where the last group's bytes begin
 	err  error
 }
 
@@ -33,7 +32,7 @@ func (r *ListReader) Next() ([]byte, error) {
 		case f.wire != wireBytes:
 			r.err = corrupt(r.off, reasonWireType)
 		default:
-			r.off, r.last = next, f.start
+			r.off = next
 			return r.list[f.start:next:next], nil
 		}
 	}
@@ -41,10 +40,4 @@ func (r *ListReader) Next() ([]byte, error) {
 		r.err = io.EOF
 	}
 	return nil, r.err
-}
-
-// Offset returns where the bytes of the group that Next last returned begin in
-// the list: the base of the offsets in errors of AppendEvents.
-func (r *ListReader) Offset() int {
-	return r.last
 }

@@ -2,6 +2,7 @@ package loggroup
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ func TestListReader(t *testing.T) {
 			break
 		}
 		require.Equal(t, len(group), cap(group))
-		got, offsets = append(got, string(group)), append(offsets, r.Offset())
+		got, offsets = append(got, string(group)), append(offsets, r.off-len(group))
 	}
 	require.Equal(t, []string{"one", "", "two"}, got)
 	require.Equal(t, []int{2, 9, 11}, offsets)
@@ -103,4 +104,31 @@ func TestNextEventAndNextLog(t *testing.T) {
 	n, err = NextLog([]byte{0x0a, 2, 0x08, 1, 0x0a})
 	require.NoError(t, err)
 	require.Equal(t, 4, n)
+}
+
+// AppendList is AppendEvents for every group of list, for a Decoder without Most; the
+// error's offset is counted from the list's start. It stops at the first error.
+func (d *Decoder) AppendList(dst, list []byte) ([]byte, int, error) {
+	var r ListReader
+	r.Reset(list)
+	total := 0
+	for {
+		group, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return dst, total, nil
+		}
+		if err != nil {
+			return dst, total, err
+		}
+		var n int
+		dst, n, err = d.AppendEvents(dst, group)
+		total += n
+		if err != nil {
+			var bad *CorruptError
+			if errors.As(err, &bad) {
+				err = corrupt(r.off-len(group)+bad.Offset, bad.Reason)
+			}
+			return dst, total, err
+		}
+	}
 }

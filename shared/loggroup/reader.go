@@ -89,9 +89,8 @@ func (r *Reader) Next(dst []byte) ([]byte, error) {
 	return out, nil
 }
 
-// Scan moves to the next event without encoding it, for a caller that must look
-// at the Event before it knows where its Log goes: Append then encodes it. The
-// errors are those of Next.
+// Scan moves to the next event without encoding it, for a caller that wants no more
+// than the Event. The errors are those of Next.
 func (r *Reader) Scan() error {
 	if err := r.advance(); err != nil {
 		return err
@@ -111,16 +110,6 @@ func (r *Reader) fail(err error) error {
 	r.head, r.start, r.end = eventHead{}, 0, 0
 	r.forget()
 	return err
-}
-
-// Append appends the Log of the event that Next or Scan last moved to, any number
-// of times. After an error of theirs there is none: the Log is empty then.
-func (r *Reader) Append(dst []byte) ([]byte, error) {
-	out, _, err := r.appendLog(dst)
-	if err != nil {
-		return dst, err
-	}
-	return out, nil
 }
 
 // Event returns the event that Next or Scan last moved to; the zero Event before

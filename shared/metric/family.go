@@ -62,8 +62,8 @@ func (f *Family) Limit(n int) {
 }
 
 // with is the series of values, which may be fewer or more than the labels: the
-// missing are "", the surplus is ignored. The zero Counters, Gauges and Histograms
-// have no family: their values count nothing.
+// missing are "", the surplus is ignored. The zero Counters and Histograms have no
+// family: their values count nothing.
 func (f *Family) with(values []string) *series {
 	if f == nil {
 		return nil

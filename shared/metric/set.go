@@ -36,11 +36,6 @@ func (s *Set) Counter(name, help string, labels ...string) Counters {
 	return Counters{s.declare(&Family{Name: name, Help: help, Kind: KindCounter, Labels: labels})}
 }
 
-// Gauge declares a family of gauges, as Counter does.
-func (s *Set) Gauge(name, help string, labels ...string) Gauges {
-	return Gauges{s.declare(&Family{Name: name, Help: help, Kind: KindGauge, Labels: labels})}
-}
-
 // Histogram declares a family of histograms, as Counter does. bounds are the
 // upper bounds of its buckets, at least one, ascending; the bucket without a bound
 // is implied.

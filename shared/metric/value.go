@@ -24,45 +24,6 @@ func (c Counter) Add(n uint64) {
 	}
 }
 
-// Value is the total.
-func (c Counter) Value() uint64 {
-	if c.s == nil {
-		return 0
-	}
-	return c.s.count.Load()
-}
-
-// Gauges is a family of gauges.
-type Gauges struct{ *Family }
-
-// Gauge holds the value of one combination of label values, as Counter does.
-type Gauge struct{ s *series }
-
-// With is the gauge of these label values, as Counters.With.
-func (g Gauges) With(labels ...string) Gauge { return Gauge{g.with(labels)} }
-
-// Set makes v the value.
-func (g Gauge) Set(v float64) {
-	if g.s != nil {
-		g.s.bits.Store(math.Float64bits(v))
-	}
-}
-
-// Add adds v, which may be negative.
-func (g Gauge) Add(v float64) {
-	if g.s != nil {
-		g.s.addFloat(v)
-	}
-}
-
-// Value is the value.
-func (g Gauge) Value() float64 {
-	if g.s == nil {
-		return 0
-	}
-	return math.Float64frombits(g.s.bits.Load())
-}
-
 // Histograms is a family of histograms.
 type Histograms struct{ *Family }
 

@@ -45,8 +45,8 @@ type Config struct {
 	SignVersion string // "v1" (default) or "v4"
 	Region      string // required by v4
 	UserAgent   string // default "fluent-bit-sls"
-	// MaxConns is how many idle connections are kept per host: the configured
-	// concurrency, or connections are closed and opened all the time. It limits
+	// MaxConns is how many idle connections are kept per host: as many requests as go
+	// there at once, or connections are closed and opened all the time. It limits
 	// nothing else: a heartbeat never queues behind pulls. Default 8.
 	MaxConns int
 	// RequestTimeout bounds each HTTP request from connecting to the last byte of

@@ -28,7 +28,7 @@ func TestConnectionsAreReused(t *testing.T) {
 	put := func(ctx context.Context, l Logstore) error { return l.PutLogs(ctx, oneByte, "") }
 	list := func(ctx context.Context, l Logstore) error { _, err := l.ListShards(ctx); return err }
 	pull := func(ctx context.Context, l Logstore) error {
-		_, err := l.PullLogs(ctx, Pull{Cursor: EncodeCursor(1)})
+		_, err := l.PullLogs(ctx, Pull{Cursor: encodeCursor(1)})
 		return err
 	}
 	for name, tc := range map[string]struct {

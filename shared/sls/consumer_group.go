@@ -95,24 +95,6 @@ func (l Logstore) CreateConsumerGroup(ctx context.Context, g ConsumerGroup) erro
 	return l.doGroup(ctx, g.Name, &r)
 }
 
-// UpdateConsumerGroup changes a group's order and, if it is not 0, time-out:
-// PUT /logstores/L/consumergroups/G.
-func (l Logstore) UpdateConsumerGroup(ctx context.Context, g ConsumerGroup) error {
-	r := l.group("update consumer group in", http.MethodPut, g.Name)
-	r.setJSON(struct {
-		Timeout int  `json:"timeout,omitempty"`
-		Order   bool `json:"order"`
-	}{g.seconds(), g.Order})
-	return l.doGroup(ctx, g.Name, &r)
-}
-
-// DeleteConsumerGroup deletes a group and its checkpoints:
-// DELETE /logstores/L/consumergroups/G.
-func (l Logstore) DeleteConsumerGroup(ctx context.Context, name string) error {
-	r := l.group("delete consumer group in", http.MethodDelete, name)
-	return l.doGroup(ctx, name, &r)
-}
-
 // Heartbeat says that m is alive and which shards it holds, and returns those it
 // is to hold from now on:
 // POST /logstores/L/consumergroups/G?consumer=C&type=heartbeat.
@@ -146,17 +128,13 @@ func (l Logstore) Heartbeat(ctx context.Context, m Member, held []int) ([]int, e
 }
 
 // UpdateCheckpoint stores the group's position in a shard:
-// POST /logstores/L/consumergroups/G?consumer=C&forceSuccess=B&type=checkpoint.
-// Without force the server refuses it from a member that does not hold the shard
-// (ConsumerNotMatch, ClassLeaseLost).
-func (l Logstore) UpdateCheckpoint(ctx context.Context, m Member, shard int, cursor string, force bool) error {
+// POST /logstores/L/consumergroups/G?consumer=C&forceSuccess=false&type=checkpoint.
+// The server refuses it from a member that does not hold the shard
+// (ConsumerNotMatch, ClassLeaseLost); there is no way to force it here.
+func (l Logstore) UpdateCheckpoint(ctx context.Context, m Member, shard int, cursor string) error {
 	r := l.group("update checkpoint in", http.MethodPost, m.Group)
 	r.detail += " consumer " + m.Consumer + shardDetail(shard)
-	forced := "false"
-	if force {
-		forced = "true"
-	}
-	r.query = escapeQuery("consumer", m.Consumer, "forceSuccess", forced, "type", "checkpoint")
+	r.query = escapeQuery("consumer", m.Consumer, "forceSuccess", "false", "type", "checkpoint")
 	r.setJSON(struct {
 		Cursor string `json:"checkpoint"`
 		Shard  int    `json:"shard"`

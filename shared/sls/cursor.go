@@ -81,7 +81,7 @@ var errCursor = errors.New("not a cursor")
 
 // DecodeCursor reads the number in a cursor: base64 of a decimal int64. Cursors
 // are opaque by the service's documentation; the SDK relies on this form, and
-// so do we only to order and to show them. It accepts exactly what EncodeCursor
+// so do we only to order and to show them. It accepts exactly what encodeCursor
 // writes.
 func DecodeCursor(cursor string) (int64, error) {
 	if len(cursor) > maxCursor {
@@ -92,13 +92,13 @@ func DecodeCursor(cursor string) (int64, error) {
 		return 0, fmt.Errorf("%w: %q", errCursor, shorten(cursor, 80))
 	}
 	n, err := strconv.ParseInt(string(text), 10, 64)
-	if err != nil || EncodeCursor(n) != cursor {
+	if err != nil || encodeCursor(n) != cursor {
 		return 0, fmt.Errorf("%w: %q", errCursor, shorten(cursor, 80))
 	}
 	return n, nil
 }
 
-// EncodeCursor is DecodeCursor's inverse.
-func EncodeCursor(n int64) string {
+// encodeCursor is DecodeCursor's inverse.
+func encodeCursor(n int64) string {
 	return base64.StdEncoding.EncodeToString(strconv.AppendInt(nil, n, 10))
 }

@@ -32,7 +32,7 @@ type Error struct {
 	Class     Class
 	// Ambiguous: the request may have been carried out although the call failed,
 	// so sending it again may do it twice. True only for calls that change
-	// something (POST, PUT, DELETE), and only if the last byte of the request was
+	// something (POST), and only if the last byte of the request was
 	// handed to the connection and then
 	//   - no whole answer came (time-out, cancelled, reset, end of file), or
 	//   - a 5xx came without an SLS error code: a gateway speaking for a server

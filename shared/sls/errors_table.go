@@ -178,8 +178,8 @@ func foldCode(code string) string {
 // Codes is a copy of the error table.
 func Codes() []CodeInfo { return slices.Clone(codeTable) }
 
-// LookupCode finds the table's row for a code, in any spelling.
-func LookupCode(code string) (CodeInfo, bool) {
+// lookupCode finds the table's row for a code, in any spelling.
+func lookupCode(code string) (CodeInfo, bool) {
 	row, ok := codeIndex[foldCode(code)]
 	return row, ok
 }
@@ -188,7 +188,7 @@ func LookupCode(code string) (CodeInfo, bool) {
 // a success. code is "" when the answer carried none, so did not come from SLS
 // itself but from a proxy, a gateway or another server.
 func classify(status int, code string) (Class, string) {
-	if row, ok := LookupCode(code); ok {
+	if row, ok := lookupCode(code); ok {
 		return row.Class, row.Mend
 	}
 	switch {

@@ -50,7 +50,7 @@ func TestEveryCodeHasItsClass(t *testing.T) {
 		for code := range strings.FieldsSeq(codes) {
 			covered[foldCode(code)] = true
 			for _, spelling := range []string{code, strings.ToLower(code), strings.ToUpper(code)} {
-				row, found := LookupCode(spelling)
+				row, found := lookupCode(spelling)
 				require.True(t, found, spelling)
 				require.Equal(t, class, row.Class, spelling)
 				// The code alone decides, whatever the status.

@@ -34,24 +34,6 @@ func (l Logstore) Get(ctx context.Context) (LogstoreInfo, error) {
 	return info, nil
 }
 
-// Create creates the logstore; its name is the handle's, whatever info says:
-// POST /logstores. One that exists already is ClassConflict. The server takes up
-// to a minute until it can be written to.
-func (l Logstore) Create(ctx context.Context, info LogstoreInfo) error {
-	info.Name = l.Name
-	info.CreateTime, info.LastModifyTime = 0, 0
-	body := jsonBody(info)
-	r := request{
-		op: "create logstore", project: l.Project, detail: "/" + l.Name,
-		method: http.MethodPost, path: "/logstores",
-		contentType: typeJSON, body: body, rawSize: len(body),
-	}
-	if err := checkPathName("logstore", l.Name); err != nil {
-		return &Error{Op: r.opText(), Class: ClassConfiguration, Mend: "logstore", Err: err}
-	}
-	return l.client.do(ctx, &r)
-}
-
 const (
 	listPage = 500 // the server's largest page
 	// maxLogstores ends a listing that would never end; accounts have a few hundred.

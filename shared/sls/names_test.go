@@ -77,11 +77,11 @@ func TestNamesThatCannotBeSent(t *testing.T) {
 		"logstore": {
 			c.Logstore("p", "").PutLogs(t.Context(), body, ""),
 			c.Logstore("p", "..").PutLogs(t.Context(), body, ""),
-			c.Logstore("p", ".").Create(t.Context(), LogstoreInfo{}),
+			c.Logstore("p", ".").CreateConsumerGroup(t.Context(), ConsumerGroup{Name: "g"}),
 		},
 		"consumer_group": {
-			c.Logstore("p", "l").DeleteConsumerGroup(t.Context(), ""),
-			c.Logstore("p", "l").UpdateConsumerGroup(t.Context(), ConsumerGroup{Name: ".."}),
+			c.Logstore("p", "l").CreateConsumerGroup(t.Context(), ConsumerGroup{}),
+			c.Logstore("p", "l").UpdateCheckpoint(t.Context(), Member{Group: "..", Consumer: "c"}, 0, "MTI="),
 		},
 		"": {Logstore{Project: "p", Name: "l"}.PutLogs(t.Context(), body, "")},
 	} {

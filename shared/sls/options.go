@@ -85,8 +85,8 @@ func (c ConnectionConfig) GoString() string { return c.String() }
 // LogValue is String.
 func (c ConnectionConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// ClientConfig is the Config of a client with these options. maxConns is the
-// configured concurrency; log may be nil. It does no network.
+// ClientConfig is the Config of a client with these options. maxConns is
+// Config.MaxConns; log may be nil. It does no network.
 func (c *ConnectionConfig) ClientConfig(userAgent string, maxConns int, log *slog.Logger) Config {
 	return Config{
 		Endpoint:       strings.Join(c.Endpoints, ","),

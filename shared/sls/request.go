@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
-	"sync/atomic"
 )
 
 const (
@@ -126,7 +124,6 @@ type exchange struct {
 	ctx      context.Context // with the request's time-out
 	cred     credential
 	body     requestBody
-	headOut  atomic.Bool // the head was written (of requests without body)
 }
 
 // build makes the HTTP request. net/http's transport is called directly, not
@@ -158,23 +155,14 @@ func (x *exchange) build(ctx context.Context, header http.Header) *http.Request 
 		// before one byte was written to it; it never repeats more than that of a POST.
 		req.GetBody = x.body.rewind
 		req.ContentLength = int64(len(r.body))
-	} else if r.changes() {
-		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-			WroteHeaders: func() { x.headOut.Store(true) },
-		})
 	}
 	return req.WithContext(ctx)
 }
 
-// sent reports whether the last byte of the request was handed to a connection,
-// and makes sure that it never will be afterwards.
-func (x *exchange) sent() bool {
-	all := x.body.release()
-	if len(x.request.body) == 0 {
-		return x.headOut.Load()
-	}
-	return all
-}
+// sent reports whether the last byte of the request's body, which every call that
+// changes something has, was handed to a connection, and makes sure that it never
+// will be afterwards.
+func (x *exchange) sent() bool { return x.body.release() }
 
 // jsonBody encodes a request body made of plain structs and lists, which cannot
 // fail.

@@ -35,7 +35,7 @@ func (b bar) String() string { return string(b.sense) + " " + number(b.value) }
 // sets are the data sets. The bars are for the first.
 var sets = []string{"access", "kubernetes", "short"}
 
-// figure is one of the issues' figures. over and under are keys of results, with
+// figure is one of the figures that are printed. over and under are keys of results, with
 // SET for the data set; without under the figure is no ratio.
 type figure struct {
 	name, unit  string

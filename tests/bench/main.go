@@ -1,4 +1,4 @@
-// Command bench measures what the issues set bars for, and prints a table and one
+// Command bench measures what there are bars for, and prints a table and one
 // line per figure: "bench: NAME VALUE UNIT". It owns the order of the measurements
 // and their arithmetic. What is measured are benchmarks beside the engines, which
 // are internal packages, and their rivals in tests/bench/rivals; each runs in a

@@ -23,7 +23,7 @@ var packages = map[string]string{
 	"rivals":   "./tests/bench/rivals",
 }
 
-// measurements are all there are, with the bars of the issues.
+// measurements are all there are, with their bars.
 func measurements() []measurement {
 	return append(outMeasurements(), inMeasurements()...)
 }

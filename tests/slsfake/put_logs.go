@@ -7,16 +7,19 @@ import (
 )
 
 // PutLogs: POST /logstores/L, POST /logstores/L/shards/lb and
-// POST /logstores/L/shards/route?key=K.
+// POST /logstores/L/shards/route?key=K, each with &processor=P or without.
 //
 // The body is one LogGroup (application/x-protobuf), plain, as an lz4 block or
 // as zstd per x-log-compresstype; x-log-bodyrawsize is its uncompressed length
 // and must be exact. It is verified in full before anything is stored, then
 // stored as it came. Without a key the read-write shards take turns; with one
-// (32 hex digits) the shard whose range holds it is written.
+// (32 hex digits) the shard whose range holds it is written. An ingest processor
+// is noted with the group and processes nothing: any name will do, as nothing
+// says what the service answers to one that does not exist, but not an empty one
+// or two.
 //
-// Not implemented: deflate bodies, the x-log-hashkey header, processor= (400
-// NotSupported), project-wide quotas, the metric store URL.
+// Not implemented: deflate bodies, the x-log-hashkey header, what processors do,
+// project-wide quotas, the metric store URL.
 func (s *Server) putLogs(r *request) (answer, *apiError) {
 	key := ""
 	if r.hashed {
@@ -26,8 +29,9 @@ func (s *Server) putLogs(r *request) (answer, *apiError) {
 		}
 		key = k
 	}
-	if r.query.Has("processor") {
-		return answer{}, unsupported("processor")
+	processors := r.query["processor"]
+	if len(processors) > 1 || len(processors) == 1 && processors[0] == "" {
+		return answer{}, fail(codeParameterInvalid, "processor must be one name, it is %q", processors)
 	}
 	if err := s.logstoreExists(r); err != nil {
 		return answer{}, err
@@ -110,7 +114,7 @@ func (s *Server) checkLogTime(f groupFacts) *apiError {
 // store appends the group to the shard that takes it. The logstore is looked
 // up again: it may have gone while the body was verified.
 func (s *Server) store(r *request, data []byte, f groupFacts, key string) *apiError {
-	w := &writer{requestID: r.id, accessKeyID: r.accessKeyID, userAgent: r.http.UserAgent(), hashKey: key}
+	w := &writer{requestID: r.id, accessKeyID: r.accessKeyID, userAgent: r.http.UserAgent(), hashKey: key, processor: r.query.Get("processor")}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ls, err := s.logstoreLocked(r.project, r.logstore)

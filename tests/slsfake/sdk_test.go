@@ -171,3 +171,33 @@ func runSDK(t *testing.T, version sdk.AuthVersionType, codec int) {
 		require.Empty(t, o.ByCode, op)
 	}
 }
+
+// The ingest processor that the SDK names, on both routes and with both signatures.
+func TestSDKProcessor(t *testing.T) {
+	for _, version := range []sdk.AuthVersionType{sdk.AuthV1, sdk.AuthV4} {
+		s := New(Config{Region: "cn-test"})
+		s.CreateLogstore("proj", "store", 1)
+		hc := sdkClient(s)
+		client := sdk.CreateNormalInterfaceV2(sdkEndpoint, sdk.NewStaticCredentialsProvider("testkey", "testsecret", ""))
+		client.SetHTTPClient(hc)
+		client.SetAuthVersion(version)
+		client.SetRegion("cn-test")
+		key := lastKey
+		for _, hashKey := range []*string{nil, &key} {
+			require.NoError(t, client.PostLogStoreLogsV2("proj", "store", &sdk.PostLogStoreLogsRequest{
+				LogGroup:  &sdk.LogGroup{Logs: []*sdk.Log{producer.GenerateLog(1, map[string]string{"k": "v"})}},
+				HashKey:   hashKey,
+				Processor: "mask & 日志",
+			}))
+		}
+		n := 0
+		for g := range s.Groups("proj", "store") {
+			require.Equal(t, "mask & 日志", g.Processor)
+			require.Equal(t, []string{"", key}[n], g.HashKey)
+			n++
+		}
+		require.Equal(t, 2, n, version)
+		hc.CloseIdleConnections()
+		s.Close()
+	}
+}

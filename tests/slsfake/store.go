@@ -32,7 +32,7 @@ type group struct {
 
 // writer says who wrote a group.
 type writer struct {
-	requestID, accessKeyID, userAgent, hashKey string
+	requestID, accessKeyID, userAgent, hashKey, processor string
 }
 
 // shard holds the groups with numbers base .. base+len(groups)-1.

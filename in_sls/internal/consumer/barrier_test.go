@@ -176,7 +176,7 @@ func TestBoundedReadingWithoutCheckpoints(t *testing.T) {
 func TestDeliveredNeedsAGroup(t *testing.T) {
 	for _, props := range [][]string{{"consumer_group", "none"}, {"replay", "0:a:b"}} {
 		cfg := testConfig(t, "a", append(props, "checkpoint", "delivered")...)
-		require.ErrorContains(t, cfg.Check(), "option checkpoint")
+		require.ErrorContains(t, cfg.Validate(), "option checkpoint")
 	}
 	cfg := testConfig(t, "a", "checkpoint", "delivered")
 	_, err := New(cfg, nil, nil)

@@ -55,8 +55,9 @@ type Config struct {
 	Monitor Monitor
 }
 
-// Check reports what single options cannot see: rules that span two of them.
-func (c *Config) Check() error {
+// Validate checks what no option can check alone: the error holds every problem, each
+// naming its option.
+func (c *Config) Validate() error {
 	var problems []error
 	if c.BufferSize > c.MemoryLimit {
 		problems = append(problems, fmt.Errorf("option buffer_size: %s is more than memory_limit %s can ever fill; lower one or raise the other",

@@ -33,7 +33,7 @@ func TestDefaults(t *testing.T) {
 func TestCheckReportsEveryProblem(t *testing.T) {
 	cfg := testConfig(t, "a", "buffer_size", "64M", "memory_limit", "32M")
 	cfg.Consumer = ""
-	err := cfg.Check()
+	err := cfg.Validate()
 	require.ErrorContains(t, err, "option buffer_size: 64M")
 	require.ErrorContains(t, err, "memory_limit 32M")
 	require.ErrorContains(t, err, "option consumer")
@@ -41,7 +41,7 @@ func TestCheckReportsEveryProblem(t *testing.T) {
 	_, err = New(cfg, &sls.Client{}, slog.New(slog.DiscardHandler))
 	require.ErrorContains(t, err, "option consumer")
 	cfg.DefaultConsumer, cfg.MemoryLimit = "host-1-0", 64<<20
-	require.NoError(t, cfg.Check())
+	require.NoError(t, cfg.Validate())
 }
 
 func TestInvalidOptionsAreNamed(t *testing.T) {

@@ -33,7 +33,7 @@ type Consumer struct {
 // New checks the configuration and builds the engine. Nothing reaches the
 // network before Start. The client stays the caller's to close, after Stop.
 func New(cfg Config, client *sls.Client, log *slog.Logger) (*Consumer, error) {
-	if err := cfg.Check(); err != nil {
+	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	now := time.Now()

@@ -181,7 +181,7 @@ func TestDeletedGroupIsCreatedAgain(t *testing.T) {
 		r := newRig(t, 1)
 		a := r.agent("a")
 		collectFor(5, a)
-		require.NoError(t, r.writer.DeleteConsumerGroup(t.Context(), testGroup))
+		r.deleteGroup()
 		collectFor(30, a)
 		r.put(0, 1)
 		collectFor(10, a)

@@ -284,26 +284,41 @@ func TestTagsThatBecomeTooMuch(t *testing.T) {
 	})
 }
 
-// A consumer that loses or releases its shard in the middle of such a group has not
+// A consumer that stops or releases its shard in the middle of such a group has not
 // read it: the next one begins with it.
-func TestStoppedBetweenTheParts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, 1)
-		r.put(0, 1)
-		first := r.agent("a", "memory_limit", "1M", "buffer_size", "64k", "include_position", "on")
-		collectFor(8, first)
-		require.Equal(t, 1, r.committed(0))
-		r.put(0, 4000)
-		collectFor(3, first)
-		require.Greater(t, len(first.got), 1)
-		require.Less(t, len(first.got), 2000)
-		require.NoError(t, first.Stop(t.Context()))
-		require.Equal(t, 1, r.committed(0))
-		second := r.agent("b")
-		collectFor(100, second)
-		requireAll(t, 4001, first, second)
-		require.Equal(t, 2, r.committed(0))
-	})
+func TestEndBetweenTheParts(t *testing.T) {
+	for name, end := range map[string]func(r *rig, a *agent){
+		"stopped": func(_ *rig, a *agent) { require.NoError(a.t, a.Stop(a.t.Context())) },
+		"revoked": func(r *rig, a *agent) {
+			r.srv.Hook(slsfake.OpHeartbeat, func(c *slsfake.Call) {
+				if c.Consumer == "a" {
+					c.Answer(http.StatusOK, nil, []byte("[]"))
+				}
+			})
+			collectFor(40, a)
+			require.Empty(a.t, a.group().held())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, 1)
+				r.put(0, 1)
+				first := r.agent("a", "memory_limit", "1M", "buffer_size", "64k", "include_position", "on")
+				collectFor(8, first)
+				require.Equal(t, 1, r.committed(0))
+				r.put(0, 20_000)
+				collectFor(3, first)
+				require.Greater(t, len(first.got), 1)
+				end(r, first)
+				require.Less(t, len(first.got), 15_000)
+				require.Equal(t, 1, r.committed(0))
+				second := r.agent("b")
+				collectFor(100, second)
+				requireAll(t, 20_001, first, second)
+				require.Equal(t, 2, r.committed(0))
+			})
+		})
+	}
 }
 
 func inUse() int {

@@ -269,7 +269,7 @@ func (l *lease) commit(ctx context.Context) commitEnd {
 	}
 	callCtx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	err := l.logs.UpdateCheckpoint(callCtx, l.member, l.shard, cursor, false)
+	err := l.logs.UpdateCheckpoint(callCtx, l.member, l.shard, cursor)
 	switch {
 	case err == nil:
 		l.committed = cursor

@@ -42,6 +42,9 @@ type metrics struct {
 	known map[series]bool
 }
 
+// Metrics are the families of the instance, for whoever publishes them.
+func (c *Consumer) Metrics() *metric.Set { return c.metrics.set }
+
 // series are the label values of a shard.
 type series struct{ logstore, shard string }
 

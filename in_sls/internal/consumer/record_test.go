@@ -242,6 +242,6 @@ func compressed(b []byte) []byte { return sls.Compress(sls.LZ4, nil, b) }
 
 func TestJSONKeysNeedTheirFormat(t *testing.T) {
 	cfg := testConfig(t, "a", "json_keys", "x")
-	require.ErrorContains(t, cfg.Check(), "option json_keys")
+	require.ErrorContains(t, cfg.Validate(), "option json_keys")
 	require.Equal(t, "log", loggroup.DefaultRawKey)
 }

@@ -308,9 +308,21 @@ func (l *logBuffer) count(text string) int {
 // delete takes a logstore out of the project.
 func (r *rig) delete(logstore string) {
 	r.t.Helper()
+	r.operate(func(c sdk.ClientInterface) error { return c.DeleteLogStore(testProject, logstore) })
+}
+
+// deleteGroup takes the consumer group out of the logstore.
+func (r *rig) deleteGroup() {
+	r.t.Helper()
+	r.operate(func(c sdk.ClientInterface) error { return c.DeleteConsumerGroup(testProject, testLogstore, testGroup) })
+}
+
+// operate does with the SDK what no plugin does.
+func (r *rig) operate(call func(c sdk.ClientInterface) error) {
+	r.t.Helper()
 	c := sdk.CreateNormalInterface("http://sls.test", "writer", "secret", "")
 	transport := r.srv.Transport()
 	defer transport.CloseIdleConnections()
 	c.SetHTTPClient(&http.Client{Transport: transport})
-	require.NoError(r.t, c.DeleteLogStore(testProject, logstore))
+	require.NoError(r.t, call(c))
 }

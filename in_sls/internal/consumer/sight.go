@@ -37,8 +37,8 @@ func number(cursor string) int64 {
 }
 
 // look finds out what the lag of the shard is, where the answers to its pulls do not
-// tell: nothing in them says when SLS received the data (sls-protocol.md section
-// 1.3), and the time of a log is the writer's. What they do tell costs nothing: once
+// tell: no header of theirs says when SLS received the data (PullLogs), and the time
+// of a log is the writer's. What they do tell costs nothing: once
 // a pull brings less than was asked for, everything that SLS had when the pull was
 // sent has been read. So only of a shard that stays behind, or begins with data of
 // an age unknown, GetCursorTime and the end are asked for: two requests each

@@ -94,7 +94,7 @@ func (c *Config) requirePatterns() error {
 		option, value, example = "project", c.Project, project.example()+"/"+logstore.example()
 	}
 	if len(c.AllowDestinations) == 0 && (ofProject || ofLogstore) {
-		return fmt.Errorf("option allow_destinations: not set, but required: %s = %q takes names from records;"+
+		return fmt.Errorf("option allow_destinations: needed, because %s = %q takes names from records;"+
 			" say which they may be, for example allow_destinations %s", option, value, example)
 	}
 	for _, p := range c.AllowDestinations {

@@ -63,7 +63,7 @@ func TestBadPatterns(t *testing.T) {
 
 // TestPatternsAreRequired as soon as a record can say where it goes.
 func TestPatternsAreRequired(t *testing.T) {
-	const missing = "option allow_destinations: not set, but required: "
+	const missing = "option allow_destinations: needed, because "
 	for _, c := range []struct{ project, logstore, allow, want string }{
 		{"proj", "logs", "", ""},
 		{"proj", "logs", "audit", ""}, // of no use, and no harm

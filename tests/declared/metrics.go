@@ -1,10 +1,7 @@
-// Package metrics holds what is tested of a plugin's metrics outside its engine:
-// that its README explains each one as it is declared, and that the dashboard and
-// the alert rules of conf/grafana name none that is not there. What a plugin
-// declares is the truth; nothing is listed here.
-package metrics
+package declared
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,10 +16,10 @@ import (
 
 const tableHeader = "| metric | labels | meaning |\n| --- | --- | --- |\n"
 
-// Documented requires that the table of metrics in a README has a row for each
+// Metrics requires that the table of metrics in a README has a row for each
 // family of set, in the order of the declarations, with its labels and its help
 // text, and no other row. The README may set names in a code font.
-func Documented(t *testing.T, readme string, set *metric.Set) {
+func Metrics(t *testing.T, readme string, set *metric.Set) {
 	t.Helper()
 	page, err := os.ReadFile(readme)
 	require.NoError(t, err)
@@ -42,10 +39,19 @@ func Documented(t *testing.T, readme string, set *metric.Set) {
 	require.Equal(t, want, got, "the table of metrics in %s", readme)
 }
 
-// Named requires that every metric in the files of dir whose name begins with
-// prefix, as fluentbit_output_sls_, is one of set, by the name that Prometheus
-// sees.
-func Named(t *testing.T, dir, prefix string, set *metric.Set) {
+// Counted requires that a README says how many families set has, as in "19 for the
+// output".
+func Counted(t *testing.T, readme, what string, set *metric.Set) {
+	t.Helper()
+	page, err := os.ReadFile(readme)
+	require.NoError(t, err)
+	require.Contains(t, string(page), fmt.Sprintf(" %d %s", len(set.Families()), what), readme)
+}
+
+// Named requires that every metric in a file, or in the files of a folder, whose name
+// begins with prefix, as fluentbit_output_sls_, is one of set, by the name that
+// Prometheus sees.
+func Named(t *testing.T, path, prefix string, set *metric.Set) {
 	t.Helper()
 	exposed := map[string]bool{}
 	for _, f := range set.Families() {
@@ -58,7 +64,7 @@ func Named(t *testing.T, dir, prefix string, set *metric.Set) {
 		}
 	}
 	name, named := regexp.MustCompile(prefix+`[a-zA-Z0-9_]+`), 0
-	require.NoError(t, filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -69,5 +75,5 @@ func Named(t *testing.T, dir, prefix string, set *metric.Set) {
 		}
 		return err
 	}))
-	require.Positive(t, named, "%s names no metric that begins with %s", dir, prefix)
+	require.Positive(t, named, "%s names no metric that begins with %s", path, prefix)
 }

@@ -21,9 +21,6 @@ type Stats struct {
 	Barriers     int64 // times checkpoint delivered has found everything delivered
 }
 
-// Metrics are the families of the instance, for whoever publishes them.
-func (c *Consumer) Metrics() *metric.Set { return c.metrics.set }
-
 // Stats returns the totals.
 func (c *Consumer) Stats() Stats {
 	total := map[string]int64{}
