@@ -192,7 +192,6 @@ func TestCancel(t *testing.T) {
 			_, err := l.PullLogs(ctx, Pull{Cursor: "MTI="})
 			return err
 		},
-		"get":            func(ctx context.Context, l Logstore) error { _, err := l.Get(ctx); return err },
 		"list logstores": func(ctx context.Context, l Logstore) error { _, err := l.client.ListLogstores(ctx, "p"); return err },
 		"list groups":    func(ctx context.Context, l Logstore) error { _, err := l.ListConsumerGroups(ctx); return err },
 		"create group": func(ctx context.Context, l Logstore) error {

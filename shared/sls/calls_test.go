@@ -152,15 +152,6 @@ func TestCalls(t *testing.T) {
 			},
 		},
 		{
-			name: "get logstore", method: "GET",
-			answer: answerWith(200, `{"logstoreName":"x","ttl":30,"shardCount":2,"autoSplit":true,"maxSplitShard":64,"createTime":5,"unknown":[1]}`),
-			do: func(t *testing.T, l Logstore) error {
-				info, err := l.Get(t.Context())
-				require.Equal(t, LogstoreInfo{Name: "x", TTL: 30, ShardCount: 2, AutoSplit: true, MaxSplitShard: 64, CreateTime: 5}, info)
-				return err
-			},
-		},
-		{
 			name: "list consumer groups", method: "GET", path: "/consumergroups",
 			answer: answerWith(200, `[{"name":"g","timeout":60,"order":true}]`),
 			do: func(t *testing.T, l Logstore) error {

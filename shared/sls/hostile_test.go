@@ -64,7 +64,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			http.Redirect(w, r, elsewhere.URL, status)
 		})
 		l := newClient(t, rec.URL, nil).Logstore("p", "l")
-		for _, err := range []error{l.PutLogs(t.Context(), oneByte, ""), func() error { _, err := l.Get(t.Context()); return err }()} {
+		for _, err := range []error{l.PutLogs(t.Context(), oneByte, ""), func() error { _, err := l.ListShards(t.Context()); return err }()} {
 			e := requireError(t, err)
 			require.Equal(t, status, e.Status)
 			require.Equal(t, ClassConfiguration, e.Class)

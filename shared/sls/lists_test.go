@@ -174,8 +174,6 @@ func FuzzJSONAnswers(f *testing.F) {
 		require.Equal(t, err == nil, checkCursor(cursor) == nil)
 		_, err = l.GetCursorTime(t.Context(), 0, "MTI=")
 		requireAnswer(t, err, 0)
-		_, err = l.Get(t.Context())
-		requireAnswer(t, err, 0)
 		names, err := c.ListLogstores(t.Context(), "proj")
 		requireAnswer(t, err, min(len(names), maxListed))
 	})

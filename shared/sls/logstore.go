@@ -6,34 +6,6 @@ import (
 	"strconv"
 )
 
-// LogstoreInfo is a logstore's definition. Zero fields are left to the server
-// when creating.
-type LogstoreInfo struct {
-	Name           string `json:"logstoreName"`
-	TTL            int    `json:"ttl"` // days
-	ShardCount     int    `json:"shardCount"`
-	AutoSplit      bool   `json:"autoSplit"`
-	MaxSplitShard  int    `json:"maxSplitShard"`
-	WebTracking    bool   `json:"enable_tracking"`
-	AppendMeta     bool   `json:"appendMeta"`
-	HotTTL         int    `json:"hot_ttl,omitempty"` // days
-	Mode           string `json:"mode,omitempty"`    // "standard" or "query"
-	TelemetryType  string `json:"telemetryType"`
-	CreateTime     int64  `json:"createTime,omitempty"`     // unix seconds; set by the server
-	LastModifyTime int64  `json:"lastModifyTime,omitempty"` // unix seconds; set by the server
-}
-
-// Get reads the logstore's definition: GET /logstores/L. One that does not exist
-// is IsCode(err, "LogStoreNotExist"), ClassConfiguration.
-func (l Logstore) Get(ctx context.Context) (LogstoreInfo, error) {
-	var info LogstoreInfo
-	r := l.get("get logstore", "", "", intoJSON(&info))
-	if err := l.client.do(ctx, &r); err != nil {
-		return LogstoreInfo{}, err
-	}
-	return info, nil
-}
-
 const (
 	listPage = 500 // the server's largest page
 	// maxLogstores ends a listing that would never end; accounts have a few hundred.

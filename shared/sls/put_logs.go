@@ -10,11 +10,15 @@ type Body struct {
 	Data    []byte // the message, compressed with Codec
 	RawSize int    // its length before compression
 	Codec   Codec
+	// Processor is the ingest processor of the project that processes the logs
+	// before they are stored; "" = that of the logstore, if it has one.
+	Processor string
 }
 
 // PutLogs writes one log group: POST /logstores/L, or with a hash key
 // POST /logstores/L/shards/route?key=K, which goes to the shard whose range the
 // key (32 hex digits) is in. Without one the server balances over the shards.
+// With a processor, &processor=P on either (PostLogStoreLogs of the SDK).
 //
 // nil means that the server has accepted every log of the group. b.Data is the
 // caller's again when PutLogs returns, whatever it returns. Empty Data is no
@@ -31,8 +35,14 @@ func (l Logstore) PutLogs(ctx context.Context, b Body, hashKey string) error {
 		rawSize:     b.RawSize,
 		compress:    b.Codec,
 	}
+	var pairs []string
 	if hashKey != "" {
-		r.path, r.query = "/shards/route", escapeQuery("key", hashKey)
+		r.path = "/shards/route"
+		pairs = append(pairs, "key", hashKey)
 	}
+	if b.Processor != "" {
+		pairs = append(pairs, "processor", b.Processor)
+	}
+	r.query = escapeQuery(pairs...)
 	return l.client.do(ctx, &r)
 }

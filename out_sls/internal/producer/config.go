@@ -30,6 +30,7 @@ type Config struct {
 	DeadLetterSize option.Size
 	OldLogTime     string
 	PackID         bool
+	Processor      string
 }
 
 // Validate checks what no option can check alone.
@@ -64,6 +65,7 @@ func (c *Config) Options() []option.Option {
 		{Name: "dead_letter_size", Dst: &c.DeadLetterSize, Default: "100M", Min: "64k", Help: "size at which the dead-letter file is rotated; four old ones are kept"},
 		{Name: "old_log_time", Dst: &c.OldLogTime, Default: oldTimeRewrite, Enum: []string{oldTimeRewrite, oldTimeDeadLetter, oldTimeDrop}, Help: "what to do with a log that SLS refuses for its age: send it with the current time and its own in `__orig_time__`, keep it in dead_letter_file, or drop it"},
 		{Name: "pack_id", Dst: &c.PackID, Default: "off", Help: "number the log groups of each Fluent Bit tag in `__pack_id__`, so that SLS can show the context of a log; groups then hold one tag only"},
+		{Name: "processor", Dst: &c.Processor, Check: checkUTF8, Allowed: "the name of an ingest processor", Help: "ingest processor of the project by which SLS changes or filters what is written, before it stores it"},
 		{Name: "time_ns", Dst: &c.TimeNs, Default: "on", Help: "send the nanoseconds of each log's time"},
 		{Name: "log_interval", Dst: &c.LogInterval, Default: "30s", Min: "1s", Max: "1h", Help: "least time between two log lines about the same error"},
 	}...)

@@ -85,6 +85,15 @@ func TestContentConfigDefault(t *testing.T) {
 	require.Equal(t, loggroup.EncodeOptions{TimeNs: true}, opts)
 }
 
+// The attributes of a group, of OpenTelemetry's resource and scope, come with metadata.
+func TestMetadataIsAlsoThatOfTheGroup(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		opts, err := (&ContentConfig{Metadata: on, TimeFormat: "rfc3339"}).EncodeOptions(true)
+		require.NoError(t, err)
+		require.Equal(t, on, opts.GroupAttributes)
+	}
+}
+
 func TestContentConfigErrors(t *testing.T) {
 	for _, c := range []struct {
 		name, value, want string

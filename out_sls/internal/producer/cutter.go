@@ -38,7 +38,9 @@ func (c *cutter) cut(chunk []byte) (taken, whole bool) {
 	session := p.router.Begin(c.tag)
 	defer c.endSession(session)
 	if p.cfg.PackID {
+		p.mu.Lock()
 		c.pack = p.packs.prefix(c.tag)
+		p.mu.Unlock()
 	}
 	// Events are encoded where the previous one went, and moved in the rare case
 	// that this one goes elsewhere.

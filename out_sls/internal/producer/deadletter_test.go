@@ -117,3 +117,32 @@ func TestDeadLetterFileIsRotated(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, content, 64)
 }
+
+// What is acknowledged is on the disk: a file that takes every write but cannot be
+// synced, as the null device, is no answer.
+func TestDeadLetterIsSyncedBeforeTheAnswer(t *testing.T) {
+	run(t, "dead_letter_file="+os.DevNull, func(t *testing.T, b *bench) {
+		require.Equal(t, Retry, b.flush(append(chunk(0, 5, 10), 0xc1)))
+		require.Contains(t, b.log.String(), "write dead_letter_file: sync")
+		require.Zero(t, b.Stats().DeadLetters)
+	})
+}
+
+// dead_letter_size is the size at which the file is rotated.
+func TestDeadLetterSize(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "dead")
+	run(t, "dead_letter_size=64k dead_letter_file="+file, func(t *testing.T, b *bench) {
+		for i := range 10 {
+			require.Equal(t, OK, b.flush(append(chunk(i, i+1, 10), bytes.Repeat([]byte{0xc1}, 10_000)...)))
+		}
+		kept := 0
+		for _, name := range []string{file, file + ".1", file + ".2"} {
+			info, err := os.Stat(name)
+			require.NoError(t, err)
+			require.LessOrEqual(t, info.Size(), int64(64<<10))
+			kept += len(letters(t, name))
+		}
+		require.Equal(t, 10, kept)
+		require.NoFileExists(t, file+".3")
+	})
+}

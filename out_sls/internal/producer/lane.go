@@ -102,7 +102,7 @@ func (p *Producer) startLocked(l *lane) {
 		q.inFlight++
 		l.inFlight++
 		p.inFlight++
-		r := newRequest(q, q.takeLocked(int(p.cfg.BatchBytes), p.cfg.BatchCount))
+		r := p.newRequestLocked(q, q.takeLocked(int(p.cfg.BatchBytes), p.cfg.BatchCount))
 		p.wg.Go(func() { p.run(r) })
 	}
 	l.tidyLocked()

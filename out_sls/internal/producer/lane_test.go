@@ -55,6 +55,23 @@ func TestConcurrencyFollowsTheThrottling(t *testing.T) {
 	})
 }
 
+// Requests that were under way together are throttled together: that is one piece of
+// news, and what is allowed is halved once.
+func TestThrottledTogetherIsHalvedOnce(t *testing.T) {
+	run(t, "concurrency=16 batch_bytes=16k retry_base=1s retry_max=1s flush_timeout=1m", func(t *testing.T, b *bench) {
+		b.sls.Hook(slsfake.OpPutLogs, slsfake.First(16, func(c *slsfake.Call) {
+			<-time.After(100 * time.Millisecond)
+			c.Fail(403, "ShardWriteQuotaExceed", "")
+		}))
+		done := make(chan Result)
+		go func() { done <- b.flush(chunk(0, 5000, 100)) }()
+		wait(t, 200*time.Millisecond)
+		require.EqualValues(t, 16, b.Stats().Requests, "all of them are throttled by now")
+		require.EqualValues(t, 8, b.values()["concurrency_allowed[logs]"])
+		require.Equal(t, OK, <-done)
+	})
+}
+
 func TestRetryAfterIsObeyed(t *testing.T) {
 	run(t, "", func(t *testing.T, b *bench) {
 		b.sls.Hook(slsfake.OpPutLogs, slsfake.First(1, func(c *slsfake.Call) {
@@ -142,6 +159,26 @@ func TestOrderedKeepsArrivalOrder(t *testing.T) {
 			require.Equal(t, fmt.Sprint(i), l.Contents[0].Value)
 		}
 		require.Len(t, b.stored(), 2000)
+	})
+}
+
+// The destinations of a logstore take turns: one of which much waits does not hold up
+// the others.
+func TestDestinationsTakeTurns(t *testing.T) {
+	run(t, "topic=$n concurrency=1 batch_count=10 flush_timeout=10m", func(t *testing.T, b *bench) {
+		b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) { c.Delay(time.Second) })
+		var many []string
+		for range 1000 {
+			many = append(many, "busy")
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() { require.Equal(t, OK, b.flush(routed(many...))) })
+		synctest.Wait()
+		begin := time.Now()
+		require.Equal(t, OK, b.flush(routed("quiet")))
+		require.LessOrEqual(t, time.Since(begin), 3*time.Second)
+		wg.Wait()
+		require.Equal(t, 101*time.Second, time.Since(begin))
 	})
 }
 

@@ -2,6 +2,7 @@ package producer
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"log/slog"
@@ -86,13 +87,10 @@ func newBench(t *testing.T, emulator slsfake.Config, set string) *bench {
 	require.NoError(t, option.Parse(given, cfg.Options()))
 	server := slsfake.New(emulator)
 	server.CreateLogstore("pro", "logs", 2)
-	secret := "testsecret"
-	if given["secret"] != "" {
-		secret = given["secret"]
-	}
+	secret := cmp.Or(given["secret"], "testsecret")
 	client, err := sls.New(sls.Config{
 		Endpoint: "http://sls.test", Credentials: sdk.NewStaticCredentialsProvider("testkey", secret, ""),
-		SignVersion: "v1", MaxConns: cfg.Concurrency, Transport: server.Transport(),
+		SignVersion: cmp.Or(given["sign_version"], "v1"), Region: "cn-test", MaxConns: cfg.Concurrency, Transport: server.Transport(),
 	})
 	require.NoError(t, err)
 	var to route.Config
@@ -159,4 +157,14 @@ func chunk(from, to, pad int) []byte {
 		b = append(b, event(i, pad)...)
 	}
 	return b
+}
+
+// wait lets virtual time pass.
+func wait(t *testing.T, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-t.Context().Done():
+	}
 }

@@ -1,6 +1,8 @@
 package producer
 
 import (
+	"strings"
+	"sync"
 	"time"
 
 	"fluent-bit-sls/shared/metric"
@@ -12,6 +14,14 @@ const (
 	reasonNotAnEvent = "NotAnEvent"
 	reasonCorrupt    = "Corrupt"
 )
+
+// resultOK is the label result of a request that SLS has accepted; the others are
+// the classes of errors.
+const resultOK = "ok"
+
+// maxKnown bounds the logstores whose counters begin at 0: those that the families
+// keep apart.
+const maxKnown = 256
 
 // metrics are the families of an instance. A request counts, a flush counts, a
 // record never does.
@@ -30,12 +40,16 @@ type metrics struct {
 	corrupt     metric.Counter
 	noLogKey    metric.Counter
 	duration    metric.Histograms
+
+	mu    sync.Mutex // guards known; taken alone
+	known map[string]bool
 }
 
 func newMetrics(p *Producer) *metrics {
 	s := metric.NewSet()
 	m := &metrics{
 		set:         s,
+		known:       map[string]bool{},
 		records:     s.Counter("records_total", "Records accepted by SLS.", "logstore"),
 		bytesRaw:    s.Counter("raw_bytes_total", "Bytes of accepted log groups before compression.", "logstore"),
 		bytesSent:   s.Counter("sent_bytes_total", "Bytes of accepted log groups after compression.", "logstore"),
@@ -51,6 +65,7 @@ func newMetrics(p *Producer) *metrics {
 		duration: s.Histogram("request_duration_seconds", "Time from sending a request to its answer.",
 			[]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}, "logstore"),
 	}
+	m.requests.Limit(maxKnown * (1 + len(putClasses)))
 	s.GaugeFunc("buffer_bytes", "Bytes buffered and in flight, of memory_limit.", func(emit metric.Emit) {
 		emit(float64(p.used.Load()))
 	})
@@ -85,6 +100,34 @@ func (p *Producer) emitAllowed(emit metric.Emit) {
 	}
 }
 
+// putClasses are what may become of a write that is not accepted.
+var putClasses = []sls.Class{
+	sls.ClassRetry, sls.ClassThrottle, sls.ClassSplit, sls.ClassPermanent,
+	sls.ClassCredentials, sls.ClassClock, sls.ClassConfiguration,
+}
+
+// sending makes the counters of a logstore begin at 0 with its first request, so that
+// a rate sees their first increase. Reasons for which records are lost are not known
+// before.
+func (m *metrics) sending(logstore string) {
+	m.mu.Lock()
+	begun := m.known[logstore] || len(m.known) >= maxKnown
+	if !begun {
+		m.known[strings.Clone(logstore)] = true
+	}
+	m.mu.Unlock()
+	if begun {
+		return
+	}
+	m.requests.With(logstore, resultOK)
+	for _, class := range putClasses {
+		m.requests.With(logstore, class.String())
+	}
+	for _, c := range []metric.Counters{m.records, m.bytesRaw, m.bytesSent, m.retries, m.ambiguous, m.skipped, m.rewritten} {
+		c.With(logstore)
+	}
+}
+
 // answered counts a request by its answer.
 func (m *metrics) answered(r *request, body sls.Body, took time.Duration, err error) {
 	logstore := r.queue.dest.Logstore
@@ -96,7 +139,7 @@ func (m *metrics) answered(r *request, body sls.Body, took time.Duration, err er
 		}
 		return
 	}
-	m.requests.With(logstore, "ok").Add(1)
+	m.requests.With(logstore, resultOK).Add(1)
 	logs := 0
 	for _, pc := range r.pieces {
 		logs += pc.logs

@@ -84,6 +84,31 @@ func TestChunkOfOldLogsOnly(t *testing.T) {
 	}
 }
 
+// Which answers are about the time of a log: production's has status 499.
+func TestWhichAnswersAreAboutTheTime(t *testing.T) {
+	for _, c := range []struct {
+		status        int
+		code, message string
+		rewritten     uint64
+	}{
+		{499, "PostBodyInvalid", "m", 1},
+		{400, "PostBodyInvalid", "Post data time is out of range", 1},
+		{400, "InvalidTimestamp", "m", 1},
+		{400, "PostBodyInvalid", "m", 0},
+		{400, "InvalidKey", "m", 0},
+	} {
+		run(t, "", func(t *testing.T, b *bench) {
+			b.sls.Hook(slsfake.OpPutLogs, slsfake.First(1, func(call *slsfake.Call) { call.Fail(c.status, c.code, c.message) }))
+			want := OK
+			if c.rewritten == 0 {
+				want = Error
+			}
+			require.Equal(t, want, b.flush(chunk(0, 1, 10)), c)
+			require.Equal(t, c.rewritten, b.Stats().Rewritten, c)
+		})
+	}
+}
+
 // A log's own time is never touched unless SLS refuses it.
 func TestTimeThatSLSTakesIsNotTouched(t *testing.T) {
 	run(t, "", func(t *testing.T, b *bench) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strings"
-	"sync"
 
 	"fluent-bit-sls/out_sls/internal/route"
 )
@@ -25,8 +24,9 @@ type address struct {
 //
 // The form is that of SLS's own producers: 16 hex digits, a dash, the number in
 // hex, all upper case.
+//
+// Producer.mu guards it.
 type packs struct {
-	mu   sync.Mutex // guards what follows
 	salt uint64
 	next map[string]uint64
 }
@@ -40,8 +40,6 @@ const maxPacks = 10_000
 
 // prefix names the sequence of a tag.
 func (p *packs) prefix(tag string) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.next == nil || len(p.next) >= maxPacks {
 		var salt [8]byte
 		_, _ = rand.Read(salt[:]) // it never fails
@@ -55,8 +53,6 @@ func (p *packs) prefix(tag string) string {
 
 // id is the next number of a sequence.
 func (p *packs) id(prefix string) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	n := p.next[prefix]
 	p.next[prefix] = n + 1
 	return fmt.Sprintf("%s-%X", prefix, n)

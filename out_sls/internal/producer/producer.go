@@ -37,7 +37,6 @@ type Producer struct {
 	budget  *semaphore.Weighted
 	used    atomic.Int64 // what is taken of it
 	buffers buffers
-	packs   packs
 	letters *deadLetters // nil: what SLS refuses is dropped
 
 	ctx    context.Context // ends requests in flight, when Stop's time is up
@@ -57,6 +56,7 @@ type Producer struct {
 	inFlight int
 	starved  []*lane
 	memory   *memory
+	packs    packs
 }
 
 // New returns a producer that sends through client, which it does not close. The

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"fluent-bit-sls/shared/metric"
 	"fluent-bit-sls/tests/slsfake"
 )
 
@@ -110,20 +107,6 @@ func TestUnknownLogstoreNamesTheOption(t *testing.T) {
 	})
 }
 
-func TestSameErrorIsLoggedOnceAnInterval(t *testing.T) {
-	run(t, "log_interval=1m", func(t *testing.T, b *bench) {
-		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) { c.Fail(401, "Unauthorized", "") })
-		defer remove()
-		for i := range 50 {
-			require.Equal(t, Retry, b.flush(chunk(i, i+1, 10)))
-		}
-		require.Equal(t, 1, strings.Count(b.log.String(), "Unauthorized"))
-		wait(t, time.Minute)
-		b.flush(chunk(0, 1, 10))
-		require.Contains(t, b.log.String(), "times_before=49")
-	})
-}
-
 func TestFlushEndsAtItsDeadline(t *testing.T) {
 	run(t, "flush_timeout=5s", func(t *testing.T, b *bench) {
 		b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) { c.Delay(time.Hour) })
@@ -143,145 +126,6 @@ func TestNothingIsSentAgainThatNobodyWaitsFor(t *testing.T) {
 		wait(t, 5*time.Minute)
 		require.EqualValues(t, 1, b.Stats().Requests)
 	})
-}
-
-// A chunk that came back sends only what is missing.
-func TestReturnedChunkSendsOnlyWhatIsMissing(t *testing.T) {
-	run(t, "batch_count=10", func(t *testing.T, b *bench) {
-		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
-			if c.N%2 == 0 {
-				c.Fail(401, "Unauthorized", "")
-			}
-		})
-		c := chunk(0, 200, 10)
-		require.Equal(t, Retry, b.flush(c))
-		before := len(b.stored())
-		require.NotZero(t, before)
-		require.Less(t, before, 200)
-		remove()
-		require.Equal(t, OK, b.flush(bytes.Clone(c)))
-		b.requireOnce(0, 200)
-		require.NotZero(t, b.Stats().Skipped)
-	})
-}
-
-// An answer that comes after the flush gave up still counts when the chunk is back.
-func TestReturnedChunkWaitsForWhatIsInFlight(t *testing.T) {
-	run(t, "flush_timeout=5s", func(t *testing.T, b *bench) {
-		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) { c.DelayAfter(8 * time.Second) })
-		c := chunk(0, 10, 10)
-		require.Equal(t, Retry, b.flush(c))
-		remove()
-		begin := time.Now()
-		require.Equal(t, OK, b.flush(c))
-		require.Equal(t, 3*time.Second, time.Since(begin))
-		b.requireOnce(0, 10)
-		require.EqualValues(t, 1, b.Stats().Requests)
-	})
-}
-
-// A flush that joins a request pausing before its retry keeps it alive.
-func TestReturnedChunkKeepsARetryAlive(t *testing.T) {
-	run(t, "flush_timeout=5s retry_base=8s retry_max=8s", func(t *testing.T, b *bench) {
-		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) { c.Fail(500, "InternalServerError", "") })
-		c := chunk(0, 10, 10)
-		require.Equal(t, Retry, b.flush(c))
-		remove()
-		for b.flush(c) != OK { // the pause may be longer than one flush
-		}
-		b.requireOnce(0, 10)
-		require.LessOrEqual(t, b.Stats().Requests, uint64(3))
-	})
-}
-
-func TestEqualChunksAreBothSent(t *testing.T) {
-	run(t, "batch_count=10", func(t *testing.T, b *bench) {
-		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
-			if c.N%2 == 0 {
-				c.Fail(401, "Unauthorized", "")
-			}
-		})
-		one, other := chunk(0, 100, 10), chunk(0, 100, 10)
-		require.Equal(t, Retry, b.flush(one))
-		require.Equal(t, Retry, b.flush(other))
-		remove()
-		require.Equal(t, OK, b.flush(one))
-		require.Equal(t, OK, b.flush(other))
-		for n, times := range b.stored() {
-			require.Equal(t, 2, times, "record %s", n)
-		}
-	})
-}
-
-func TestForgottenChunkIsSentWhole(t *testing.T) {
-	run(t, "batch_count=10", func(t *testing.T, b *bench) {
-		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
-			if c.N%2 == 0 {
-				c.Fail(401, "Unauthorized", "")
-			}
-		})
-		c := chunk(0, 100, 10)
-		require.Equal(t, Retry, b.flush(c))
-		remove()
-		wait(t, 2*rememberFor)
-		require.Equal(t, OK, b.flush(c))
-		require.Len(t, b.stored(), 100)
-	})
-}
-
-func TestMemoryIsBounded(t *testing.T) {
-	m := newMemory()
-	for i := range 3 * maxRemembered {
-		m.put(chunkID{uint64(i)}, nil)
-	}
-	require.Len(t, m.entries, maxRemembered)
-	require.Equal(t, maxRemembered, m.byAge.Len())
-}
-
-// poison makes the emulator refuse every request that carries a log it does not
-// want, as SLS refuses a whole request for one log.
-func TestRefusedRecordIsIsolated(t *testing.T) {
-	run(t, "batch_count=64 batch_bytes=5M", func(t *testing.T, b *bench) {
-		var c []byte
-		for i := range 300 {
-			pad := 10
-			if i%100 == 42 {
-				pad = 1<<20 + 1 // larger than the emulator allows a log to be
-			}
-			c = append(c, event(i, pad)...)
-		}
-		require.Equal(t, Error, b.flush(c), "not every record was accepted")
-		stored := b.stored()
-		require.Len(t, stored, 297)
-		require.EqualValues(t, 3, b.Stats().Dropped)
-		for n, times := range stored {
-			require.Equal(t, 1, times, "record %s", n)
-		}
-	})
-}
-
-// Halves of a refused segment that could not be sent are remembered one by one.
-func TestIsolationInterruptedGoesOnWhereItStopped(t *testing.T) {
-	for n := 2; n < 14; n++ {
-		t.Run(fmt.Sprint("request ", n), func(t *testing.T) {
-			run(t, "batch_bytes=5M max_retries=0", func(t *testing.T, b *bench) {
-				remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
-					if c.N >= n {
-						c.Fail(500, "InternalServerError", "")
-					}
-				})
-				c := append(append(chunk(0, 50, 10), event(50, 1<<20+1)...), chunk(51, 100, 10)...)
-				require.Equal(t, Retry, b.flush(c))
-				remove()
-				require.Equal(t, Error, b.flush(c))
-				stored := b.stored()
-				require.Len(t, stored, 99)
-				for n, times := range stored {
-					require.Equal(t, 1, times, "record %s", n)
-				}
-			})
-		})
-	}
 }
 
 func TestCorruptChunkDeliversWhatCanBeRead(t *testing.T) {
@@ -421,105 +265,5 @@ func TestStopLetsRequestsInFlightFinish(t *testing.T) {
 		<-done
 		require.Equal(t, OK, got)
 		b.requireOnce(0, 10)
-	})
-}
-
-// TestNoLossUnderFaults hands chunks back as the engine does until each is OK,
-// while the emulator misbehaves. Only an ambiguous answer may double a record.
-func TestNoLossUnderFaults(t *testing.T) {
-	for range 3 {
-		seed := rand.Uint64()
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			run(t, "batch_count=50 flush_timeout=2s retry_max=1s max_retries=3 log_interval=1h", func(_ *testing.T, b *bench) {
-				campaign(b, seed)
-			})
-		})
-	}
-}
-
-func campaign(b *bench, seed uint64) {
-	var mu sync.Mutex
-	rnd := rand.New(rand.NewPCG(seed, 0))
-	accepted := 0 // requests carried out without a clear answer
-	b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
-		mu.Lock()
-		defer mu.Unlock()
-		switch rnd.IntN(12) {
-		case 0:
-			c.Fail(500, "InternalServerError", "")
-		case 1:
-			c.Fail(403, "WriteQuotaExceed", "")
-		case 2:
-			c.Fail(401, "Unauthorized", "")
-		case 3:
-			c.CloseBefore()
-		case 4:
-			c.CloseAfter()
-			accepted++
-		case 5:
-			c.Delay(time.Duration(rnd.IntN(4000)) * time.Millisecond)
-		case 6:
-			c.DelayAfter(time.Duration(rnd.IntN(4000)) * time.Millisecond)
-		default:
-		}
-	})
-	var wg sync.WaitGroup
-	const workers, perWorker, records = 8, 10, 200
-	for w := range workers {
-		wg.Go(func() {
-			for i := range perWorker {
-				n := (w*perWorker + i) * records
-				for c := chunk(n, n+records, 20); b.flush(c) != OK; {
-					wait(b.t, time.Second)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	stored := b.stored()
-	require.Len(b.t, stored, workers*perWorker*records, "lost records")
-	doubled := 0
-	for _, times := range stored {
-		doubled += times - 1
-	}
-	if accepted == 0 {
-		require.Zero(b.t, doubled)
-	}
-	require.LessOrEqual(b.t, doubled, accepted*b.cfg.BatchCount)
-}
-
-// wait lets virtual time pass.
-func wait(t *testing.T, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-t.Context().Done():
-	}
-}
-
-// What can be seen from outside, by logstore.
-func TestMetrics(t *testing.T) {
-	run(t, "max_retries=1 retry_base=1s retry_max=1s", func(t *testing.T, b *bench) {
-		b.sls.Hook(slsfake.OpPutLogs, slsfake.First(1, func(c *slsfake.Call) { c.Fail(403, "WriteQuotaExceed", "") }))
-		require.Equal(t, Error, b.flush(append(chunk(0, 10, 10), event(10, 1<<20+1)...)))
-		got := map[string]float64{}
-		b.Metrics().Each(func(f *metric.Family, s *metric.Sample) {
-			if f.Kind == metric.KindHistogram {
-				got[f.Name+fmt.Sprint(s.Labels)] = float64(s.Count())
-			} else {
-				got[f.Name+fmt.Sprint(s.Labels)] = s.Value
-			}
-		})
-		require.EqualValues(t, 10, got["records_total[logs]"])
-		require.EqualValues(t, 1, got["requests_total[logs throttle]"])
-		require.EqualValues(t, 1, got["request_retries_total[logs]"])
-		require.EqualValues(t, 1, got["dropped_records_total[logs PostBodyTooLarge]"])
-		require.Positive(t, got["raw_bytes_total[logs]"])
-		require.Positive(t, got["sent_bytes_total[logs]"])
-		require.Equal(t, got["requests_total[logs throttle]"]+got["requests_total[logs split]"]+got["requests_total[logs ok]"],
-			got["request_duration_seconds[logs]"])
-		require.Zero(t, got["buffer_bytes[]"])
-		require.Positive(t, got["concurrency_allowed[logs]"])
 	})
 }

@@ -16,6 +16,7 @@ import (
 type request struct {
 	queue  *queue
 	pieces []piece
+	pack   string        // with pack_id: the number of its log group, once it has one
 	wake   chan struct{} // something left that may have been the last waiter
 }
 
@@ -36,9 +37,11 @@ type delivery struct {
 	missing []span // pieces that failed, in order
 }
 
-// newRequest is called with Producer.mu held.
-func newRequest(q *queue, segments []*segment) *request {
+// newRequestLocked numbers the log group: those of a tag have to be numbered in the
+// order of its records, which the requests, once they are under way, do not keep.
+func (p *Producer) newRequestLocked(q *queue, segments []*segment) *request {
 	r := &request{queue: q, wake: make(chan struct{}, 1)}
+	p.numberLocked(r)
 	for _, s := range segments {
 		s.outcome.wake = r.wake
 		r.pieces = append(r.pieces, s.pieces()...)
@@ -46,13 +49,22 @@ func newRequest(q *queue, segments []*segment) *request {
 	return r
 }
 
-// part is a request for some of the pieces of r.
+func (p *Producer) numberLocked(r *request) {
+	if prefix := r.queue.dest.pack; prefix != "" && r.pack == "" {
+		r.pack = p.packs.id(prefix)
+	}
+}
+
+// part is a request for some of the pieces of r, which is yet to be numbered.
 func (r *request) part(pieces ...piece) *request {
 	return &request{queue: r.queue, pieces: pieces, wake: r.wake}
 }
 
 // deliver sends r until every piece has its answer.
 func (p *Producer) deliver(r *request) {
+	p.mu.Lock()
+	p.numberLocked(r)
+	p.mu.Unlock()
 	body := p.body(r)
 	defer func() { p.buffers.put(body.Data) }()
 	for attempt := 0; ; attempt++ {
@@ -108,20 +120,20 @@ func (p *Producer) body(r *request) sls.Body {
 	}
 	raw = loggroup.AppendGroupFields(raw, r.queue.dest.Topic, r.queue.dest.Source, nil)
 	raw = append(raw, r.queue.dest.Tags...)
-	if prefix := r.queue.dest.pack; prefix != "" {
-		raw = loggroup.AppendGroupFields(raw, "", "", []loggroup.Tag{{Key: packKey, Value: p.packs.id(prefix)}})
+	if r.pack != "" {
+		raw = loggroup.AppendGroupFields(raw, "", "", []loggroup.Tag{{Key: packKey, Value: r.pack}})
 	}
-	codec := sls.Codec(p.cfg.Codec)
-	if codec == sls.None {
-		return sls.Body{Data: raw, RawSize: len(raw), Codec: codec}
+	body := sls.Body{Data: raw, RawSize: len(raw), Codec: sls.Codec(p.cfg.Codec), Processor: p.cfg.Processor}
+	if body.Codec != sls.None {
+		body.Data = sls.Compress(body.Codec, p.buffers.get(), raw)
+		p.buffers.put(raw)
 	}
-	body := sls.Body{Data: sls.Compress(codec, p.buffers.get(), raw), RawSize: len(raw), Codec: codec}
-	p.buffers.put(raw)
 	return body
 }
 
 func (p *Producer) put(r *request, body sls.Body) error {
 	dest := &r.queue.dest
+	p.metrics.sending(dest.Logstore)
 	begin := time.Now()
 	err := p.client.Logstore(dest.Project, dest.Logstore).PutLogs(p.ctx, body, dest.HashKey)
 	p.metrics.answered(r, body, time.Since(begin), err)

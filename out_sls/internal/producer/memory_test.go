@@ -1,0 +1,151 @@
+package producer
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/tests/slsfake"
+)
+
+// halfSent is a chunk of which a flush has delivered one of two logstores' parts.
+func halfSent(b *bench, n int) []byte {
+	c := append(eventNamed(time.Unix(1_700_000_000, int64(n)), "logs", 10), eventNamed(time.Unix(1_700_000_000, int64(n)), "missing", 10)...)
+	require.Equal(b.t, Retry, b.flush(c))
+	return c
+}
+
+// What is delivered of a chunk is remembered for an hour, and forgotten then.
+func TestRememberedForAnHour(t *testing.T) {
+	for after, times := range map[time.Duration]int{time.Second: 1, time.Hour - time.Second: 1, time.Hour + time.Second: 2} {
+		run(t, "logstore=$n|none allow_destinations=*", func(t *testing.T, b *bench) {
+			c := halfSent(b, 1)
+			wait(t, after)
+			b.sls.CreateLogstore("pro", "missing", 1)
+			require.Equal(t, OK, b.flush(c))
+			require.Len(t, b.sls.Logs("pro", "logs"), times, after)
+			require.EqualValues(t, 2-times, b.Stats().Skipped)
+			require.Len(t, b.sls.Logs("pro", "missing"), 1)
+			require.True(t, b.memory.empty())
+		})
+	}
+}
+
+// Of 4096 chunks: of one more the oldest is forgotten, and sent whole.
+func TestRememberedFor4096Chunks(t *testing.T) {
+	run(t, "logstore=$n|none allow_destinations=*", func(t *testing.T, b *bench) {
+		oldest, second := halfSent(b, 1), halfSent(b, 2)
+		b.mu.Lock()
+		for i := range 4095 {
+			b.memory.put(chunkID{uint64(i), 1}, nil)
+		}
+		b.mu.Unlock()
+		b.sls.CreateLogstore("pro", "missing", 1)
+		require.Equal(t, OK, b.flush(second))
+		require.Equal(t, OK, b.flush(oldest))
+		times := map[uint32]int{}
+		for _, l := range b.sls.Logs("pro", "logs") {
+			times[*l.TimeNs]++
+		}
+		require.Equal(t, map[uint32]int{1: 2, 2: 1}, times)
+	})
+}
+
+// A chunk of the same bytes under another tag is another chunk.
+func TestRememberedByTag(t *testing.T) {
+	run(t, "batch_count=10", func(t *testing.T, b *bench) {
+		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
+			if c.N == 2 {
+				c.Fail(401, "Unauthorized", "")
+			}
+		})
+		defer remove()
+		c := chunk(0, 40, 10)
+		require.Equal(t, Retry, b.Flush(t.Context(), "one", c))
+		require.Equal(t, OK, b.Flush(t.Context(), "two", c))
+		require.Zero(t, b.Stats().Skipped)
+		require.Equal(t, OK, b.Flush(t.Context(), "one", c))
+		for n, times := range b.stored() {
+			require.Equal(t, 2, times, n)
+		}
+	})
+}
+
+// A chunk that came back sends only what is missing.
+func TestReturnedChunkSendsOnlyWhatIsMissing(t *testing.T) {
+	run(t, "batch_count=10", func(t *testing.T, b *bench) {
+		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
+			if c.N%2 == 0 {
+				c.Fail(401, "Unauthorized", "")
+			}
+		})
+		c := chunk(0, 200, 10)
+		require.Equal(t, Retry, b.flush(c))
+		before := len(b.stored())
+		require.NotZero(t, before)
+		require.Less(t, before, 200)
+		remove()
+		require.Equal(t, OK, b.flush(bytes.Clone(c)))
+		b.requireOnce(0, 200)
+		require.NotZero(t, b.Stats().Skipped)
+	})
+}
+
+// An answer that comes after the flush gave up still counts when the chunk is back.
+func TestReturnedChunkWaitsForWhatIsInFlight(t *testing.T) {
+	run(t, "flush_timeout=5s", func(t *testing.T, b *bench) {
+		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) { c.DelayAfter(8 * time.Second) })
+		c := chunk(0, 10, 10)
+		require.Equal(t, Retry, b.flush(c))
+		remove()
+		begin := time.Now()
+		require.Equal(t, OK, b.flush(c))
+		require.Equal(t, 3*time.Second, time.Since(begin))
+		b.requireOnce(0, 10)
+		require.EqualValues(t, 1, b.Stats().Requests)
+	})
+}
+
+// A flush that joins a request pausing before its retry keeps it alive.
+func TestReturnedChunkKeepsARetryAlive(t *testing.T) {
+	run(t, "flush_timeout=5s retry_base=8s retry_max=8s", func(t *testing.T, b *bench) {
+		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) { c.Fail(500, "InternalServerError", "") })
+		c := chunk(0, 10, 10)
+		require.Equal(t, Retry, b.flush(c))
+		remove()
+		for b.flush(c) != OK { // the pause may be longer than one flush
+		}
+		b.requireOnce(0, 10)
+		require.LessOrEqual(t, b.Stats().Requests, uint64(3))
+	})
+}
+
+func TestEqualChunksAreBothSent(t *testing.T) {
+	run(t, "batch_count=10", func(t *testing.T, b *bench) {
+		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
+			if c.N%2 == 0 {
+				c.Fail(401, "Unauthorized", "")
+			}
+		})
+		one, other := chunk(0, 100, 10), chunk(0, 100, 10)
+		require.Equal(t, Retry, b.flush(one))
+		require.Equal(t, Retry, b.flush(other))
+		remove()
+		require.Equal(t, OK, b.flush(one))
+		require.Equal(t, OK, b.flush(other))
+		for n, times := range b.stored() {
+			require.Equal(t, 2, times, "record %s", n)
+		}
+	})
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	m := newMemory()
+	for i := range 3 * maxRemembered {
+		m.put(chunkID{uint64(i)}, nil)
+	}
+	require.Len(t, m.entries, maxRemembered)
+	require.Equal(t, maxRemembered, m.byAge.Len())
+}
