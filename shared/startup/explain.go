@@ -32,6 +32,8 @@ func (c *Check) explain(t *Target, err error) string {
 	case e.Status != 0:
 		return fmt.Sprintf("what answers at %s is not SLS (HTTP %d: %s); check option endpoint, its port and whether it begins with http:// or https://, and option proxy",
 			c.Client.Endpoint(), e.Status, strings.TrimSpace(e.Message))
+	case e.Class == sls.ClassCredentials && c.Conn.Credentials.Resolved() == credentials.Auto:
+		return fmt.Sprintf("there is no access key to sign with; set access_key_id and access_key_secret, or have option credentials find them: there were none elsewhere (%s)", e.Err)
 	case e.Class == sls.ClassCredentials:
 		return fmt.Sprintf("there is no access key to sign with (%s); check %s", e.Err, e.Mend)
 	case e.Class == sls.ClassConfiguration:
@@ -59,6 +61,8 @@ func (c *Check) unreachable(t *Target, e *sls.Error) string {
 	var cert *tls.CertificateVerificationError
 	var network net.Error
 	switch {
+	case errors.As(e.Err, &dns) && dns.IsNotFound && strings.HasPrefix(dns.Name, t.Project+"."+t.Project+"."):
+		return fmt.Sprintf("there is no host %s; option endpoint goes without the project, as in cn-hangzhou.log.aliyuncs.com", dns.Name)
 	case errors.As(e.Err, &dns) && dns.IsNotFound:
 		return fmt.Sprintf("there is no host %s; check the spelling of option endpoint (as in cn-hangzhou.log.aliyuncs.com), and the DNS of this host", dns.Name)
 	case errors.As(e.Err, &dns):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -187,17 +188,33 @@ func TestEveryMistakeHasItsSentence(t *testing.T) {
 
 // What the resolver says is made up: a test asks no name server.
 func TestNamesThatDoNotResolve(t *testing.T) {
+	const misspelt, doubled = "proj.cn-hangzouh.log.aliyuncs.com", "proj.proj.cn-hangzhou.log.aliyuncs.com"
 	for says, dns := range map[string]*net.DNSError{
-		"there is no host proj.cn-hangzouh.log.aliyuncs.com; check the spelling of option endpoint (as in cn-hangzhou.log.aliyuncs.com), and the DNS of this host": {IsNotFound: true},
-		"the DNS of this host does not answer for proj.cn-hangzouh.log.aliyuncs.com; check it, then option endpoint":                                               {IsTimeout: true},
+		"there is no host " + misspelt + "; check the spelling of option endpoint (as in cn-hangzhou.log.aliyuncs.com), and the DNS of this host": {Name: misspelt, IsNotFound: true},
+		"there is no host " + doubled + "; option endpoint goes without the project, as in cn-hangzhou.log.aliyuncs.com":                          {Name: doubled, IsNotFound: true},
+		"the DNS of this host does not answer for " + misspelt + "; check it, then option endpoint":                                               {Name: misspelt, IsTimeout: true},
 	} {
-		dns.Name = "proj.cn-hangzouh.log.aliyuncs.com"
 		check := newRig(t).check(t, Fail)
 		check.Targets[0].Call = func(context.Context) error {
 			return &sls.Error{Mend: "endpoint, project", Err: &net.OpError{Op: "dial", Err: dns}}
 		}
 		require.Equal(t, []string{says}, check.run(t.Context()))
 	}
+}
+
+// Who has set no key at all is told the options first.
+func TestNoKeyAnywhere(t *testing.T) {
+	r := newRig(t)
+	delete(r.props, "access_key_id")
+	delete(r.props, "access_key_secret")
+	check := r.check(t, Fail)
+	check.Targets[0].Call = func(context.Context) error {
+		return &sls.Error{Class: sls.ClassCredentials, Mend: "credentials", Err: errors.New("env: none; profile: none")}
+	}
+	require.Equal(t, []string{
+		"there is no access key to sign with; set access_key_id and access_key_secret, or have option credentials find them: " +
+			"there were none elsewhere (env: none; profile: none)",
+	}, check.run(t.Context()))
 }
 
 // Where keys are fetched, not typed, the sentence names where they come from.

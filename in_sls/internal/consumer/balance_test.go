@@ -196,6 +196,25 @@ func TestTakeoverAfterSilentDeath(t *testing.T) {
 	})
 }
 
+// Who comes back under another name waits for the shards of the member that it was,
+// and the log says so, once.
+func TestWaitingForShardsIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		before := r.agent("host-1")
+		collectFor(5, before)
+		before.abandon()
+		synctest.Wait()
+		after := r.agent("host-2")
+		collectFor(30, after)
+		require.Empty(t, r.holds("host-2"))
+		require.Equal(t, 1, after.log.count("no shard is assigned"))
+		collectFor(50, after)
+		require.Equal(t, []int{0}, r.holds("host-2"))
+		require.Equal(t, 1, after.log.count("no shard is assigned"))
+	})
+}
+
 // A stale owner's checkpoint is refused, and it stops reading the shard.
 func TestStaleOwnerIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

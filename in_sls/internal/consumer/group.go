@@ -53,6 +53,7 @@ type group struct {
 	absent  time.Time      // see startRule
 	sent    time.Time      // last heartbeat, good or not
 	ends    map[int]string // cursors of stop_position by shard
+	without bool           // no shard is held, and the log has said so
 	epoch   uint64
 	retry   backoff
 	trouble complaint
@@ -226,6 +227,17 @@ func (g *group) assign(hard, reading context.Context, assigned []int) {
 		slices.Sort(gone)
 		g.log.Info("shards assigned", "granted", come, "revoked", gone, "held", g.held())
 	}
+	g.tellWithout(len(assigned) == 0)
+}
+
+// tellWithout says once why nothing is read: after a restart under another name the
+// shards are still those of the member of before, for as long as the group's timeout.
+func (g *group) tellWithout(without bool) {
+	if without && !g.without {
+		g.log.Info("no shard is assigned: other members hold them all; one that has ended does so for the group's timeout, "+
+			"unless it comes back under the same name (option consumer)", "timeout", g.timeout)
+	}
+	g.without = without
 }
 
 // grant begins a new epoch of a shard.
