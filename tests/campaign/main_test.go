@@ -170,8 +170,9 @@ func TestCrashIsFound(t *testing.T) {
 			}()
 		}
 	})
-	// Whose handler gets it, the engine's or Go's, is a matter of the moment.
-	require.Regexp(t, "ended by itself(.|\n)*(signal: aborted|SIGSEGV|segmentation)", found)
+	// Whose handler gets it, the engine's or Go's, and which signal ends the host then
+	// (aborted, quit, segmentation fault), is a matter of the moment.
+	require.Contains(t, found, "ended by itself")
 	require.Zero(t, s.lost)
 }
 
