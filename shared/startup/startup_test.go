@@ -101,7 +101,7 @@ func TestTheCheckIsBounded(t *testing.T) {
 
 		check.Mode = Warn
 		stop = check.Watch()
-		time.Sleep(Timeout) //nolint:forbidigo // virtual time
+		<-time.After(Timeout)
 		synctest.Wait()
 		require.Len(t, r.log.with("level=WARN", "cannot tell yet whether p/l can be written to"), 1)
 		stop()

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"fluent-bit-sls/tests/demo"
 )
 
 // Bounds of what one feed has on its way, in chunks and bytes: the size of the
@@ -188,7 +190,7 @@ func (e eventForm) append(dst []byte, sec, nsec uint32, record func([]byte) []by
 	switch {
 	case e.v1:
 	case e.metadata:
-		dst = appendStr(appendStr(appendMapHead(dst, 1), "stream"), "stderr")
+		dst = demo.AppendString(demo.AppendString(appendMapHead(dst, 1), "stream"), "stderr")
 	default:
 		dst = appendMapHead(dst, 0)
 	}

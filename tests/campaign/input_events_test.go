@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fluent-bit-sls/tests/demo"
 	"fluent-bit-sls/tests/slsfake"
 )
 
@@ -27,7 +28,7 @@ func (w *written) appendInput(dst []byte, n uint32, spoil func(pairs [][2]string
 	return form.append(dst, uint32(firstSecond+g.key), n, func(dst []byte) []byte {
 		dst = appendMapHead(dst, len(pairs))
 		for _, p := range pairs {
-			dst = appendStr(appendStr(dst, p[0]), p[1])
+			dst = demo.AppendString(demo.AppendString(dst, p[0]), p[1])
 		}
 		return dst
 	})

@@ -22,20 +22,6 @@ func appendArrayHead(dst []byte, n int) []byte {
 	return binary.BigEndian.AppendUint16(append(dst, 0xdc), uint16(n))
 }
 
-func appendStr(dst []byte, s string) []byte {
-	switch n := len(s); {
-	case n < 32:
-		dst = append(dst, 0xa0|byte(n))
-	case n <= math.MaxUint8:
-		dst = append(dst, 0xd9, byte(n))
-	case n <= math.MaxUint16:
-		dst = binary.BigEndian.AppendUint16(append(dst, 0xda), uint16(n))
-	default:
-		dst = binary.BigEndian.AppendUint32(append(dst, 0xdb), uint32(n))
-	}
-	return append(dst, s...)
-}
-
 func appendBin(dst, b []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(append(dst, 0xc5), uint16(len(b))), b...)
 }

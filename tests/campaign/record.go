@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+
+	"fluent-bit-sls/tests/demo"
 )
 
 // A record's identity is its event time: the feed it belongs to is counted in
@@ -92,13 +94,13 @@ type pairs struct {
 
 // key begins a pair; what is appended to p.b next is its value.
 func (p *pairs) key(k string) {
-	p.b = appendStr(p.b, k)
+	p.b = demo.AppendString(p.b, k)
 	p.n++
 }
 
 func (p *pairs) str(k, v string) {
 	p.key(k)
-	p.b = appendStr(p.b, v)
+	p.b = demo.AppendString(p.b, v)
 }
 
 func (p *pairs) words(n int) string {
@@ -121,13 +123,13 @@ func (p *pairs) nested() {
 	p.str("log", p.words(6))
 	p.key("kubernetes")
 	p.b = appendMapHead(p.b, 3)
-	p.b = appendStr(appendStr(p.b, "namespace_name"), "default")
-	p.b = appendStr(appendStr(p.b, "pod_name"), p.words(1))
-	p.b = appendStr(p.b, "labels")
+	p.b = demo.AppendString(demo.AppendString(p.b, "namespace_name"), "default")
+	p.b = demo.AppendString(demo.AppendString(p.b, "pod_name"), p.words(1))
+	p.b = demo.AppendString(p.b, "labels")
 	n := p.r.IntN(20)
 	p.b = appendMapHead(p.b, n)
 	for i := range n {
-		p.b = appendStr(appendStr(p.b, "app.kubernetes.io/l"+strconv.Itoa(i)), p.words(1))
+		p.b = demo.AppendString(demo.AppendString(p.b, "app.kubernetes.io/l"+strconv.Itoa(i)), p.words(1))
 	}
 	p.key("list")
 	n = p.r.IntN(40)
@@ -176,8 +178,8 @@ func (p *pairs) odd() {
 	p.str("", "empty key")
 	p.str("twice", "a")
 	p.str("twice", "b")
-	p.b = appendStr(appendInt(p.b, 7), "integer key")
-	p.b = appendStr(appendNil(p.b), "nil key")
+	p.b = demo.AppendString(appendInt(p.b, 7), "integer key")
+	p.b = demo.AppendString(appendNil(p.b), "nil key")
 	p.n += 2
 	for i := range 20 + p.r.IntN(200) {
 		p.str("k"+strconv.Itoa(i), "")
@@ -186,7 +188,7 @@ func (p *pairs) odd() {
 	for range 100 {
 		p.b = appendArrayHead(p.b, 1)
 	}
-	p.b = appendStr(p.b, "bottom")
+	p.b = demo.AppendString(p.b, "bottom")
 }
 
 func (p *pairs) large() {
@@ -201,6 +203,6 @@ func (t *templates) appendRecord(dst []byte, id recordID) []byte {
 	}
 	var buf [24]byte
 	text := string(id.text(buf[:0]))
-	dst = appendStr(appendStr(appendMapHead(dst, body.pairs+2), "id"), text)
-	return appendStr(appendStr(append(dst, body.body...), "end"), text)
+	dst = demo.AppendString(demo.AppendString(appendMapHead(dst, body.pairs+2), "id"), text)
+	return demo.AppendString(demo.AppendString(append(dst, body.body...), "end"), text)
 }

@@ -60,7 +60,12 @@ func appendEvent(dst []byte, t time.Time, line []byte) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, uint32(t.Unix()))
 	dst = binary.BigEndian.AppendUint32(dst, uint32(t.Nanosecond()))
 	dst = append(dst, 0x80, 0x81, 0xa3, 'l', 'o', 'g')
-	switch n := len(line); {
+	return AppendString(dst, line)
+}
+
+// AppendString appends a msgpack string, its length in the shortest form.
+func AppendString[T string | []byte](dst []byte, s T) []byte {
+	switch n := len(s); {
 	case n < 32:
 		dst = append(dst, 0xa0|byte(n))
 	case n <= math.MaxUint8:
@@ -70,7 +75,7 @@ func appendEvent(dst []byte, t time.Time, line []byte) []byte {
 	default:
 		dst = binary.BigEndian.AppendUint32(append(dst, 0xdb), uint32(n))
 	}
-	return append(dst, line...)
+	return append(dst, s...)
 }
 
 // EachChunk reads r to its end and calls emit for every chunk with the number

@@ -114,6 +114,9 @@ func (l *lane) tidyLocked() {
 		idle := len(q.waiting) == 0 && q.inFlight == 0
 		if idle {
 			delete(l.queues, q.dest)
+			if q.timer != nil {
+				q.timer.Stop() // or it keeps the producer for as long as linger
+			}
 		}
 		return idle
 	})

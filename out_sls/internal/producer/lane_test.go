@@ -265,6 +265,30 @@ func TestStopDoesNotWaitForLinger(t *testing.T) {
 	})
 }
 
+// A timer of linger does not outlive what it was for: it would keep the producer.
+func TestNoTimerOfLingerIsLeftBehind(t *testing.T) {
+	run(t, "linger=1m flush_timeout=2m", func(t *testing.T, b *bench) {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			require.Equal(t, OK, b.flush(chunk(0, 10, 10)))
+		}()
+		synctest.Wait()
+		var timer *time.Timer
+		b.mu.Lock()
+		for _, l := range b.lanes {
+			for _, q := range l.queues {
+				timer = q.timer
+			}
+		}
+		b.mu.Unlock()
+		require.NotNil(t, timer)
+		b.Stop(t.Context())
+		<-done
+		require.False(t, timer.Stop(), "it has been stopped")
+	})
+}
+
 func TestIdleLogstoresAreForgotten(t *testing.T) {
 	run(t, "", func(t *testing.T, b *bench) {
 		b.mu.Lock()

@@ -112,9 +112,9 @@ func (p *Producer) replace(r *request, pieces []piece) {
 	for _, pc := range pieces {
 		pc.of.open++
 	}
-	gone := r.part(r.pieces...)
+	gone := request{queue: r.queue, pieces: r.pieces}
 	r.pieces = pieces
-	p.finish(gone)
+	p.finish(&gone)
 }
 
 // logTime is the time of an encoded log, a field of a log group, in seconds.

@@ -50,21 +50,22 @@ func (p *Producer) newRequestLocked(q *queue, segments []*segment) *request {
 }
 
 func (p *Producer) numberLocked(r *request) {
-	if prefix := r.queue.dest.pack; prefix != "" && r.pack == "" {
+	if prefix := r.queue.dest.pack; prefix != "" {
 		r.pack = p.packs.id(prefix)
 	}
 }
 
-// part is a request for some of the pieces of r, which is yet to be numbered.
-func (r *request) part(pieces ...piece) *request {
-	return &request{queue: r.queue, pieces: pieces, wake: r.wake}
+// deliverPart sends a piece of r in a log group of its own.
+func (p *Producer) deliverPart(r *request, pc piece) {
+	part := &request{queue: r.queue, pieces: []piece{pc}, wake: r.wake}
+	p.mu.Lock()
+	p.numberLocked(part)
+	p.mu.Unlock()
+	p.deliver(part)
 }
 
 // deliver sends r until every piece has its answer.
 func (p *Producer) deliver(r *request) {
-	p.mu.Lock()
-	p.numberLocked(r)
-	p.mu.Unlock()
 	body := p.body(r)
 	defer func() { p.buffers.put(body.Data) }()
 	for attempt := 0; ; attempt++ {
@@ -192,7 +193,7 @@ func backoff(base, limit time.Duration, attempt int) time.Duration {
 func (p *Producer) split(r *request, err error) {
 	if len(r.pieces) > 1 {
 		for _, pc := range r.pieces {
-			p.deliver(r.part(pc))
+			p.deliverPart(r, pc)
 		}
 		return
 	}
@@ -200,8 +201,8 @@ func (p *Producer) split(r *request, err error) {
 	if pc.logs > 1 {
 		first, second := pc.halve()
 		pc.of.open++
-		p.deliver(r.part(first))
-		p.deliver(r.part(second))
+		p.deliverPart(r, first)
+		p.deliverPart(r, second)
 		return
 	}
 	p.refuse(r, pc, err)

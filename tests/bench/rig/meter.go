@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -21,6 +22,20 @@ func CPU() time.Duration {
 		return 0 // not reached: both arguments are valid
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// CPUPer reports what work, called n times, has cost the process each time, as
+// cpu-ns/chunk.
+func CPUPer(b *testing.B, n int, work func()) {
+	b.Helper()
+	for range 3 {
+		work() // fills the pools
+	}
+	begin := CPU()
+	for range n {
+		work()
+	}
+	b.ReportMetric(float64(CPU()-begin)/float64(n), "cpu-ns/chunk")
 }
 
 // RSS is the resident size of this process in bytes.

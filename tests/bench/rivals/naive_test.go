@@ -109,7 +109,7 @@ func BenchmarkEncode(b *testing.B) {
 		b.Run(set.Name+"/naive", func(b *testing.B) {
 			require.Len(b, decode(set), set.Records)
 			for b.Loop() {
-				cpuPer(b, 12, func() {
+				rig.CPUPer(b, 12, func() {
 					group := &sdk.LogGroup{Logs: decode(set), Topic: proto.String("access"), Source: proto.String("10.0.0.1")}
 					raw, err := proto.Marshal(group)
 					require.NoError(b, err)
