@@ -114,14 +114,8 @@ func (b *barrier) poke() {
 	}
 }
 
-// run makes barriers until ctx ends. Nothing is handed over before the first
-// report: without one nothing could ever be checkpointed.
+// run makes barriers until ctx ends.
 func (b *barrier) run(ctx context.Context) {
-	b.handoff.hold()
-	if !b.ready(ctx) {
-		return
-	}
-	b.handoff.letGo(false)
 	for {
 		timer := time.NewTimer(b.cfg.CheckpointInterval)
 		select {
@@ -141,7 +135,8 @@ func (b *barrier) run(ctx context.Context) {
 	}
 }
 
-// ready waits for the first report.
+// ready waits for the first report. Nothing is read before: without one nothing could
+// ever be checkpointed, and a member of a group would keep its shards from the others.
 func (b *barrier) ready(ctx context.Context) bool {
 	begin := time.Now()
 	for {
@@ -151,7 +146,7 @@ func (b *barrier) ready(ctx context.Context) bool {
 		}
 		if time.Since(begin) >= startGrace && ctx.Err() == nil {
 			b.trouble.log(ctx, b.log, slog.LevelError,
-				"nothing is handed over: checkpoint delivered needs the engine's monitoring, which does not answer", "err", err)
+				"not started: checkpoint delivered needs the engine's monitoring, which does not answer", "err", err)
 		}
 		if !wait(ctx, time.Second) {
 			return false

@@ -52,8 +52,8 @@ func TestCheckpointsNeverPassWhatIsDelivered(t *testing.T) {
 	}
 }
 
-// Without the engine's monitoring nothing is handed over, and the log says what
-// to set; it is not an error that the server needs some seconds.
+// Without the engine's monitoring nothing starts: no shard is taken from the other
+// members of the group, nothing is handed over, and the log says what to set; it is not an error that the server needs some seconds.
 func TestDeliveredWaitsForTheMonitoring(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)
@@ -70,6 +70,7 @@ func TestDeliveredWaitsForTheMonitoring(t *testing.T) {
 			require.Empty(t, a.collect())
 		}
 		require.Equal(t, 1, a.log.count("checkpoint delivered needs the engine's monitoring"))
+		require.Empty(t, r.srv.ConsumerGroups(testProject, testLogstore), "nobody has joined")
 		sim.off = false
 		for range 30 {
 			sim.step(true)

@@ -97,6 +97,9 @@ func (c *Consumer) Start() {
 // run ends when the sources have.
 func (c *Consumer) run() {
 	if b := c.sources.barrier; b != nil {
+		if !b.ready(c.reading) {
+			return
+		}
 		ctx, cancel := context.WithCancel(c.reading)
 		var ending sync.WaitGroup
 		ending.Go(func() { b.run(ctx) })

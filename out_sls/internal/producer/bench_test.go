@@ -87,8 +87,9 @@ const chunksPerRound = 60
 
 // BenchmarkEncode compares a chunk's whole way to a signed request with lz4 alone on
 // the bytes of the same requests: what the engine itself compresses with. lz4-v4,
-// the library's later and slower release, is beside it. It is meant for -benchtime 1x. What counts is the CPU time, wherever in the process it is spent: requests
-// are compressed side by side, so the clock on the wall would flatter the engine.
+// the library's later and slower release, is beside it. It is meant for -benchtime 1x.
+// What counts is the CPU time, wherever in the process it is spent: requests are
+// compressed side by side, so the clock on the wall would flatter the engine.
 func BenchmarkEncode(b *testing.B) {
 	for _, set := range rig.Sets(b, rig.ChunkSize) {
 		seen := &instant{keep: true}
