@@ -68,6 +68,7 @@ func TestDataFlowsOneWay(t *testing.T) {
 	allowed := map[string][]string{
 		"shared/":                   {"shared/"},
 		"shared/option":             nil,
+		"shared/buffer":             nil,
 		"shared/metric":             nil,
 		"shared/loggroup":           nil,
 		"shared/flb":                {"shared/metric"},

@@ -69,18 +69,22 @@ func Compress(c Codec, dst, src []byte) []byte {
 	return append(dst, src...)
 }
 
+// CompressBound is the most bytes that n bytes become as LZ4. The other codecs need
+// no more, but for some bytes of a zstd header.
+func CompressBound(n int) int { return lz4.CompressBlockBound(n) }
+
 func compressLZ4(dst, src []byte) []byte {
 	if len(src) == 0 {
 		return append(dst, 0) // the block of nothing: one token, no literals
 	}
 	start := len(dst)
-	dst = slices.Grow(dst, lz4.CompressBlockBound(len(src)))
+	dst = slices.Grow(dst, CompressBound(len(src)))
 	// The release before v4 finds the same matches in two thirds of the time: it
 	// does not keep books on which entries of a pooled hash table are of this
 	// block, but checks the bytes that an entry points to, as it has to anyway.
 	// v4 pays for the same output in every run, which nobody needs here. The
 	// library pools its tables by itself.
-	n, err := lz4v3.CompressBlock(src, dst[start:start+lz4.CompressBlockBound(len(src))], nil)
+	n, err := lz4v3.CompressBlock(src, dst[start:start+CompressBound(len(src))], nil)
 	if err != nil || n == 0 {
 		// 0 is the library's word for incompressible. With this much room it does
 		// not come up with it, but its documentation says it may.

@@ -42,24 +42,6 @@ func TestBudget(t *testing.T) {
 	})
 }
 
-func TestBuffers(t *testing.T) {
-	p := &buffers{}
-	for _, n := range []int{0, 1, 65536, 65537, 1 << 20, 1<<24 + 1} {
-		b := p.get(n)
-		require.Empty(t, b)
-		require.GreaterOrEqual(t, cap(b), n)
-		require.Equal(t, roomFor(n), cap(b))
-		p.put(b)
-	}
-	p.put(make([]byte, 10, 100_000)) // grown: serves as 64 KiB
-	require.GreaterOrEqual(t, cap(p.get(65536)), 65536)
-	b := p.fit(append(make([]byte, 0, 1<<20), "abc"...))
-	require.Equal(t, "abc", string(b))
-	require.Less(t, cap(b), 1<<17)
-	full := append(make([]byte, 0, 1<<17), make([]byte, 1<<16+1)...)
-	require.Equal(t, 1<<17, cap(p.fit(full)))
-}
-
 func TestPace(t *testing.T) {
 	p := pace{least: 100 * time.Millisecond}
 	require.Zero(t, p.after(100, 100, 1000), "a full answer")

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"fluent-bit-sls/shared/buffer"
 	"fluent-bit-sls/shared/sls"
 )
 
@@ -52,7 +53,7 @@ func New(cfg Config, client *sls.Client, log *slog.Logger) (*Consumer, error) {
 	s := &shared{
 		cfg: cfg, start: start, fallback: fallback, stop: stop,
 		log:    log,
-		budget: newBudget(int64(cfg.MemoryLimit)), buffers: &buffers{}, fetches: make(slots, cfg.MaxFetches),
+		budget: newBudget(int64(cfg.MemoryLimit)), buffers: &buffer.Pool{}, fetches: make(slots, cfg.MaxFetches),
 	}
 	s.handoff = &handoff{
 		limit: int(cfg.BufferSize), delay: cfg.HandoffDelay,

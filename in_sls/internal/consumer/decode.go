@@ -94,7 +94,7 @@ func (r *shardReader) handPart(ctx context.Context, events []byte, records int) 
 	}
 	for r.handoff.holds(r.queue) && wait(ctx, settlePoll) {
 	}
-	return r.buffers.get(r.decoder.Most)
+	return r.buffers.Get(r.decoder.Most)
 }
 
 // holds reports whether something of q waits to be handed over.

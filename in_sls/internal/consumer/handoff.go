@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"fluent-bit-sls/shared/buffer"
 )
 
 // handoff stands between the readers and the engine: readers push what they
@@ -12,7 +14,7 @@ type handoff struct {
 	limit   int           // buffer_size
 	delay   time.Duration // handoff_delay; byWord: time makes nothing safe
 	budget  *budget
-	buffers *buffers
+	buffers *buffer.Pool
 
 	// mu guards the fields below and everything in the queues. It is held for
 	// copies in memory only, and no other mutex is taken under it.
@@ -243,7 +245,7 @@ func (h *handoff) readyLocked(now time.Time) []*queue {
 // free gives buffers and their bytes of the budget back.
 func (h *handoff) free(done []batch) {
 	for _, b := range done {
-		h.buffers.put(b.events)
+		h.buffers.Put(b.events)
 		h.budget.give(b.cost)
 	}
 }

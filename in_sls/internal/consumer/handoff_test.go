@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
+
+	"fluent-bit-sls/shared/buffer"
 )
 
 // bench is a handoff without readers.
@@ -21,7 +23,7 @@ type bench struct {
 func newBench(limit int) *bench {
 	b := &bench{handoff: &handoff{
 		limit: limit, delay: 2 * time.Second,
-		budget: newBudget(1 << 30), buffers: &buffers{},
+		budget: newBudget(1 << 30), buffers: &buffer.Pool{},
 	}}
 	b.clock.renew(time.Now(), time.Hour)
 	return b

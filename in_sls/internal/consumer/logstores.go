@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"fluent-bit-sls/shared/buffer"
 	"fluent-bit-sls/shared/sls"
 )
 
@@ -25,7 +26,7 @@ type shared struct {
 	metrics  *metrics
 	handoff  *handoff
 	budget   *budget
-	buffers  *buffers
+	buffers  *buffer.Pool
 	fetches  slots
 	barrier  *barrier // nil unless checkpoint is delivered
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fluent-bit-sls/shared/buffer"
 	"fluent-bit-sls/shared/metric"
 	"fluent-bit-sls/shared/sls"
 	"fluent-bit-sls/tests/slsfake"
@@ -172,7 +173,7 @@ func TestMetricsOfAShardGivenAway(t *testing.T) {
 // series is added up, and its lag is the largest.
 func TestSeriesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &handoff{limit: 1, budget: newBudget(1), buffers: &buffers{}}
+		h := &handoff{limit: 1, budget: newBudget(1), buffers: &buffer.Pool{}}
 		m := newMetrics(h)
 		var clock leaseClock
 		for shard := range maxSeries + 100 {

@@ -1,6 +1,10 @@
 package consumer
 
-import "time"
+import (
+	"time"
+
+	"fluent-bit-sls/shared/buffer"
+)
 
 const (
 	// idlePause is the longest pause between two pulls of a shard in which
@@ -110,7 +114,7 @@ func (s *pullSize) tooLarge(count int) bool {
 // much larger than others of its shard, or it goes over the budget: then less is
 // asked for, until what is expected is right.
 func (s *pullSize) largest(expected int) int {
-	return max(2*roomFor(expected), int(s.target/2))
+	return max(2*buffer.Room(expected), int(s.target/2))
 }
 
 // raw is how many decompressed bytes to expect of count groups.

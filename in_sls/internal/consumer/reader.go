@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"fluent-bit-sls/shared/buffer"
 	"fluent-bit-sls/shared/loggroup"
 	"fluent-bit-sls/shared/sls"
 )
@@ -243,11 +244,11 @@ func (r *shardReader) pull(ctx context.Context, count int) (sls.PullResult, erro
 	}
 	defer r.fetches.give()
 	expected := r.size.raw(count)
-	cost, err := r.budget.take(ctx, int64(roomFor(expected)+roomFor(r.size.decoded(expected))))
+	cost, err := r.budget.take(ctx, int64(buffer.Room(expected)+buffer.Room(r.size.decoded(expected))))
 	if err != nil {
 		return sls.PullResult{}, err
 	}
-	raw, asked := r.buffers.get(expected), time.Now()
+	raw, asked := r.buffers.Get(expected), time.Now()
 	res, err := r.logs.PullLogs(ctx, sls.Pull{
 		Shard: r.shard, Cursor: r.cursor, EndCursor: r.bound.cursor,
 		Count: count, Codec: sls.Codec(r.cfg.Compress), Buf: raw, MaxRawSize: r.size.largest(expected),
@@ -263,27 +264,27 @@ func (r *shardReader) pull(ctx context.Context, count int) (sls.PullResult, erro
 		}
 	}
 	if err != nil {
-		r.buffers.put(raw)
+		r.buffers.Put(raw)
 		r.budget.give(cost)
 		return res, err
 	}
 	b := batch{cursor: res.NextCursor, told: r.tell(res, count, asked)}
 	if len(res.Data) > 0 {
 		needed := r.size.decoded(len(res.Data))
-		cost = r.settle(cost, max(cost, int64(cap(res.Buf)+roomFor(needed))))
+		cost = r.settle(cost, max(cost, int64(cap(res.Buf)+buffer.Room(needed))))
 		r.place(res)
-		b.events, b.records = r.decode(ctx, r.buffers.get(needed), res.Data)
+		b.events, b.records = r.decode(ctx, r.buffers.Get(needed), res.Data)
 		if err := ctx.Err(); err != nil {
-			r.buffers.put(res.Buf)
+			r.buffers.Put(res.Buf)
 			r.budget.give(cost)
 			return res, err
 		}
 		r.size.learn(res.Groups, len(res.Data), len(b.events))
-		b.events = r.buffers.fit(b.events)
+		b.events = r.buffers.Fit(b.events)
 	}
-	r.buffers.put(res.Buf)
+	r.buffers.Put(res.Buf)
 	if len(b.events) == 0 {
-		r.buffers.put(b.events)
+		r.buffers.Put(b.events)
 		b.events = nil
 	}
 	b.cost = r.settle(cost, int64(cap(b.events)))

@@ -44,7 +44,7 @@ func (c *cutter) cut(chunk []byte) (taken, whole bool) {
 	}
 	// Events are encoded where the previous one went, and moved in the rare case
 	// that this one goes elsewhere.
-	start := &segment{buf: p.buffers.get()}
+	start := &segment{buf: p.scratch.get()}
 	cur := start
 	var last *route.Target // of cur, nil when the record itself said where it goes
 	skipped, end := 0, 0
@@ -85,7 +85,7 @@ func (c *cutter) cut(chunk []byte) (taken, whole bool) {
 			return c.discard(start), false
 		}
 	}
-	p.buffers.put(start.buf)
+	p.scratch.put(start.buf)
 	start.buf = nil
 	return c.finish(start), whole
 }
@@ -136,7 +136,7 @@ func (c *cutter) segment(t *route.Target, from *loggroup.Restored, cur *segment)
 	}
 	c.open[t.Slot] = &segment{dest: dest}
 	if s.logs == 0 {
-		c.producer.buffers.put(s.buf)
+		c.producer.scratch.put(s.buf)
 		return c.open[t.Slot], true
 	}
 	return c.open[t.Slot], c.full(s)
@@ -180,7 +180,7 @@ const maxRestored = 64
 
 // renew puts an empty segment in the place of a full one.
 func (c *cutter) renew(full *segment) *segment {
-	s := &segment{dest: full.dest, buf: c.producer.buffers.get()}
+	s := &segment{dest: full.dest, buf: c.producer.scratch.get()}
 	for _, list := range [][]*segment{c.open, c.restored} {
 		if i := slices.Index(list, full); i >= 0 {
 			list[i] = s
@@ -195,7 +195,7 @@ func (c *cutter) finish(start *segment) (taken bool) {
 	c.restored = nil
 	for i, s := range c.open {
 		if s.logs == 0 {
-			c.producer.buffers.put(s.buf)
+			c.producer.scratch.put(s.buf)
 		} else if !c.full(s) {
 			c.open = c.open[i+1:]
 			return c.discard(start)
@@ -207,7 +207,7 @@ func (c *cutter) finish(start *segment) (taken bool) {
 // discard recycles what is open.
 func (c *cutter) discard(start *segment) (taken bool) {
 	for _, s := range append(append(c.open, c.restored...), start) {
-		c.producer.buffers.put(s.buf)
+		c.producer.scratch.put(s.buf)
 	}
 	return false
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"fluent-bit-sls/out_sls/internal/route"
+	"fluent-bit-sls/shared/buffer"
 	"fluent-bit-sls/shared/loggroup"
 	"fluent-bit-sls/shared/sls"
 )
@@ -36,7 +37,8 @@ type Producer struct {
 
 	budget  *semaphore.Weighted
 	used    atomic.Int64 // what is taken of it
-	buffers buffers
+	scratch scratch      // of segments
+	buffers buffer.Pool  // of requests
 	letters *deadLetters // nil: what SLS refuses is dropped
 
 	ctx    context.Context // ends requests in flight, when Stop's time is up
@@ -169,7 +171,7 @@ func (p *Producer) bury(f *flight, tag string, chunk []byte) error {
 			add(letter{reason: lost.reason, tag: tag, dest: s.dest, offset: at.offset, bytes: chunk[at.offset : at.offset+at.size]})
 		}
 		number++
-		p.buffers.put(s.buf)
+		p.scratch.put(s.buf)
 		return true
 	}
 	c.unread = func(offset int, bytes []byte, reason string) {
@@ -221,7 +223,9 @@ func (p *Producer) abandon(f *flight) {
 func (p *Producer) settleLocked(s *segment) {
 	p.budget.Release(s.weight)
 	p.used.Add(-s.weight)
-	p.buffers.put(s.buf)
+	if !s.fitted {
+		p.scratch.put(s.buf)
+	}
 	s.buf = nil
 	o := s.outcome
 	for _, f := range o.waiters {

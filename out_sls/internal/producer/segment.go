@@ -17,6 +17,7 @@ type segment struct {
 	weight  int64     // what it takes from the memory budget
 	since   time.Time // when it was queued
 	outcome *outcome
+	fitted  bool    // buf is as large as its content: nothing to encode into again
 	places  []place // of each log in the chunk; only to bury some of them
 }
 
@@ -114,7 +115,7 @@ func (f *flight) closeLocked() {
 	}
 }
 
-// Bounds of the buffers that are kept for reuse. Larger ones than a full request
+// Bounds of the buffers that are kept for segments. Larger ones than a full one
 // with the record that overshot it, and such as are cheap to make, are left to
 // the collector.
 const (
@@ -122,17 +123,19 @@ const (
 	maxPooled = 8 << 20
 )
 
-// buffers recycles byte slices among the segments and requests of an instance.
-type buffers struct{ pool sync.Pool }
+// scratch recycles the buffers that segments are encoded into. How large a segment
+// becomes shows only at its end, so all are as large as the largest so far; what a
+// request needs is known, and comes from a buffer.Pool.
+type scratch struct{ pool sync.Pool }
 
-func (b *buffers) get() []byte {
+func (b *scratch) get() []byte {
 	if p, ok := b.pool.Get().(*[]byte); ok {
 		return (*p)[:0]
 	}
 	return nil
 }
 
-func (b *buffers) put(buf []byte) {
+func (b *scratch) put(buf []byte) {
 	if cap(buf) < minPooled || cap(buf) > maxPooled {
 		return
 	}

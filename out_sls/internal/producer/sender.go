@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"fluent-bit-sls/shared/loggroup"
 	"fluent-bit-sls/shared/sls"
 )
 
@@ -67,7 +66,7 @@ func (p *Producer) deliverPart(r *request, pc piece) {
 // deliver sends r until every piece has its answer.
 func (p *Producer) deliver(r *request) {
 	body := p.body(r)
-	defer func() { p.buffers.put(body.Data) }()
+	defer func() { p.buffers.Put(body.Data) }()
 	for attempt := 0; ; attempt++ {
 		if !p.takeTurn(r) {
 			return
@@ -82,7 +81,7 @@ func (p *Producer) deliver(r *request) {
 			if len(r.pieces) == 0 {
 				return
 			}
-			p.buffers.put(body.Data)
+			p.buffers.Put(body.Data)
 			body, attempt = p.body(r), -1
 			continue
 		}
@@ -111,25 +110,6 @@ func (p *Producer) retryable(class sls.Class, attempt int) bool {
 	default:
 		return false
 	}
-}
-
-// body builds the compressed log group of r in a pooled buffer.
-func (p *Producer) body(r *request) sls.Body {
-	raw := p.buffers.get()
-	for _, pc := range r.pieces {
-		raw = append(raw, pc.body...)
-	}
-	raw = loggroup.AppendGroupFields(raw, r.queue.dest.Topic, r.queue.dest.Source, nil)
-	raw = append(raw, r.queue.dest.Tags...)
-	if r.pack != "" {
-		raw = loggroup.AppendGroupFields(raw, "", "", []loggroup.Tag{{Key: packKey, Value: r.pack}})
-	}
-	body := sls.Body{Data: raw, RawSize: len(raw), Codec: sls.Codec(p.cfg.Codec), Processor: p.cfg.Processor}
-	if body.Codec != sls.None {
-		body.Data = sls.Compress(body.Codec, p.buffers.get(), raw)
-		p.buffers.put(raw)
-	}
-	return body
 }
 
 func (p *Producer) put(r *request, body sls.Body) error {

@@ -17,7 +17,7 @@ func (p *Producer) submit(ctx context.Context, f *flight, known []*outcome, s *s
 	if n := len(f.outcomes); n < len(known) {
 		if p.adopt(f, known[n]) {
 			p.metrics.skipped.With(s.dest.Logstore).Add(1)
-			p.buffers.put(s.buf)
+			p.scratch.put(s.buf)
 			return true
 		}
 		s.outcome.lost, s.runs = known[n].lost, known[n].missing
@@ -25,13 +25,13 @@ func (p *Producer) submit(ctx context.Context, f *flight, known []*outcome, s *s
 	if cap(s.buf) > 2*len(s.buf) {
 		// A small segment in a large buffer would hold more than it is charged.
 		large := s.buf
-		s.buf = slices.Clone(large)
-		p.buffers.put(large)
+		s.buf, s.fitted = slices.Clone(large), true
+		p.scratch.put(large)
 	}
 	// A record larger than the whole budget goes alone rather than never.
 	s.weight = min(max(int64(cap(s.buf)), segmentOverhead), int64(p.cfg.MemoryLimit))
 	if p.budget.Acquire(ctx, s.weight) != nil {
-		p.buffers.put(s.buf)
+		p.scratch.put(s.buf)
 		return false
 	}
 	p.used.Add(s.weight)

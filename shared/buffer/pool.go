@@ -1,0 +1,69 @@
+// Package buffer lends byte slices in a few sizes, so that a plugin's large ones
+// are made once and not for each request. It knows nothing of what they hold.
+package buffer
+
+import (
+	"math/bits"
+	"sync"
+)
+
+// Buffers come in sizes of a power of two, 4 KiB to 16 MiB. A larger one is
+// allocated for the occasion and not kept.
+const (
+	smallest = 12 // 4 KiB = 1<<12
+	largest  = 24 // 16 MiB
+)
+
+// Pool is a set of buffers that may be lent. The zero value is ready; it is safe
+// for concurrent use. What nobody has borrowed is the garbage collector's to take.
+type Pool struct {
+	classes [largest - smallest + 1]sync.Pool // of *[]byte
+}
+
+// class is the number of the smallest class with room for n bytes.
+func class(n int) int {
+	return max(bits.Len(uint(max(n, 1)-1)), smallest)
+}
+
+// Room is the capacity, in bytes, of what Get returns for n bytes.
+func Room(n int) int {
+	if c := class(n); c <= largest {
+		return 1 << c
+	}
+	return n
+}
+
+// Get returns an empty slice with room for n bytes. What lies behind its length is
+// left over from others.
+func (p *Pool) Get(n int) []byte {
+	c := class(n)
+	if c > largest {
+		return make([]byte, 0, n)
+	}
+	if b, ok := p.classes[c-smallest].Get().(*[]byte); ok {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, 1<<c)
+}
+
+// Put takes a slice over, from wherever it came; nil is allowed. One that has grown
+// goes to the class it fills, one below the smallest is not kept.
+func (p *Pool) Put(b []byte) {
+	c := bits.Len(uint(cap(b))) - 1
+	if c < smallest || c > largest {
+		return
+	}
+	b = b[:0]
+	p.classes[c-smallest].Put(&b)
+}
+
+// Fit moves the content of b, which it takes over, to a smaller buffer where that
+// saves half or more.
+func (p *Pool) Fit(b []byte) []byte {
+	if cap(b) <= 1<<smallest || len(b) > cap(b)/2 {
+		return b
+	}
+	small := append(p.Get(len(b)), b...)
+	p.Put(b)
+	return small
+}
