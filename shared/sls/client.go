@@ -18,12 +18,6 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// Signature versions.
-const (
-	SignV1 = "v1"
-	SignV4 = "v4"
-)
-
 const (
 	defaultRequestTimeout = 30 * time.Second
 	defaultMaxConns       = 8
@@ -42,8 +36,8 @@ type Config struct {
 	// that is also a Refresher is told of refusals. One with a Close method is
 	// closed with the Client.
 	Credentials sdk.CredentialsProvider
-	SignVersion string // "v1" (default) or "v4"
-	Region      string // required by v4
+	SignVersion string // SignAuto (default), SignV1 or SignV4
+	Region      string // what V4 signs for; "" = the region that the endpoint's name tells
 	UserAgent   string // default "fluent-bit-sls"
 	// MaxConns is how many idle connections are kept per host: as many requests as go
 	// there at once, or connections are closed and opened all the time. It limits
@@ -70,13 +64,12 @@ type Client struct {
 	endpoints   endpoints
 	credentials sdk.CredentialsProvider
 	refresher   Refresher // credentials, if it is one; else nil
-	signVersion string
-	region      string
 	userAgent   string
 	timeout     time.Duration
 	transport   http.RoundTripper
 
 	clockOffset atomic.Int64 // nanoseconds to add to this host's clock
+	v4          atomic.Int32 // what is known of V4 signatures: v4Untried ...
 	credFlight  singleflight.Group
 	wireBuffers sync.Pool // *[]byte, compressed answers
 }
@@ -93,45 +86,27 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Credentials == nil {
 		problems = append(problems, errors.New("access_key_id and access_key_secret: missing"))
 	}
-	version := strings.ToLower(cfg.SignVersion)
-	switch version {
-	case "":
-		version = SignV1
-	case SignV1:
-	case SignV4:
-		problems = append(problems, needRegion(cfg.Region))
-	default:
-		problems = append(problems, fmt.Errorf("sign_version %q: must be v1 or v4", shorten(cfg.SignVersion, 80)))
-	}
+	version := cmp.Or(strings.ToLower(cfg.SignVersion), SignAuto)
+	problems = append(problems, chooseSignature(list, version, cfg.Region))
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
 	c := &Client{
 		endpoints:   endpoints{list: list, log: cfg.Logger, began: time.Now()},
 		credentials: cfg.Credentials,
-		signVersion: version,
-		region:      cfg.Region,
 		userAgent:   shorten(cfg.UserAgent, 200),
 		timeout:     cfg.RequestTimeout,
 		transport:   cfg.Transport,
 	}
 	c.refresher, _ = cfg.Credentials.(Refresher)
 	c.setDefaults()
+	if version != SignAuto {
+		c.v4.Store(v4Taken)
+	}
 	if c.transport == nil {
 		c.transport = wire{list, cmp.Or(max(cfg.MaxConns, 0), defaultMaxConns), c.timeout, cfg.Proxy, roots}.transport()
 	}
 	return c, nil
-}
-
-// needRegion: V4 signs for one region.
-func needRegion(region string) error {
-	if region == "" {
-		return errRegionMissing
-	}
-	if err := checkRegion(region); err != nil {
-		return fmt.Errorf("region %q: %w", shorten(region, 80), err)
-	}
-	return nil
 }
 
 func (c *Client) setDefaults() {

@@ -17,6 +17,7 @@ type endpoint struct {
 	scheme string // "http" or "https"
 	host   string // lower case, with the port if one was given
 	direct bool   // host is an IP address or localhost: connect to it as it is
+	region string // what V4 signatures are for; "" = V1 is used
 }
 
 // parseEndpoint reads host[:port] or http(s)://host[:port]; no scheme means

@@ -17,7 +17,7 @@ import (
 type ConnectionConfig struct {
 	Endpoints      []string // in the order of preference
 	Credentials    credentials.Config
-	SignVersion    string // SignV1 or SignV4
+	SignVersion    string // SignAuto, SignV1 or SignV4
 	Region         string
 	CAFile         string
 	Proxy          string `json:"-"` // URL, none, environment or ""
@@ -40,13 +40,13 @@ func (c *ConnectionConfig) Options() []option.Option {
 func (c *ConnectionConfig) wireOptions() []option.Option {
 	return []option.Option{
 		{
-			Name: "sign_version", Dst: &c.SignVersion, Default: SignV1, Enum: []string{SignV1, SignV4},
-			Help: "Signature version; v4 needs region",
+			Name: "sign_version", Dst: &c.SignVersion, Default: SignAuto, Enum: []string{SignAuto, SignV1, SignV4},
+			Help: "Signature version. auto: v4 where `region` or the name of the endpoint tells the region, else v1",
 		},
 		{
 			Name: "region", Dst: &c.Region,
 			Check: checkRegion, Allowed: "a region id such as cn-hangzhou",
-			Help: "Region id, required with sign_version v4",
+			Help: "Region id that v4 signs for, if it is not that in the name of the endpoint",
 		},
 		{
 			Name: "ca_file", Dst: &c.CAFile,
@@ -70,7 +70,8 @@ func (c *ConnectionConfig) wireOptions() []option.Option {
 func (c *ConnectionConfig) Validate() error {
 	problems := []error{c.Credentials.Validate()}
 	if c.SignVersion == SignV4 && c.Region == "" {
-		problems = append(problems, errRegionMissing)
+		list, _ := parseEndpoints(strings.Join(c.Endpoints, ",")) // its errors are option.Parse's
+		problems = append(problems, needRegion(list))
 	}
 	return errors.Join(problems...)
 }
@@ -136,15 +137,4 @@ func (c *ConnectionConfig) Warnings() []string {
 		}
 	}
 	return found
-}
-
-var errRegionMissing = errors.New("option region: not set, but required with sign_version v4")
-
-func checkRegion(region string) error {
-	for _, c := range []byte(region) {
-		if !isNameByte(c) {
-			return errors.New("only letters, digits, - and _ are allowed")
-		}
-	}
-	return nil
 }

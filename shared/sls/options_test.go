@@ -23,7 +23,7 @@ func TestConnectionOptions(t *testing.T) {
 	require.NoError(t, c.Validate())
 	require.Equal(t, ConnectionConfig{
 		Endpoints: []string{"http://127.0.0.1:1"}, Credentials: c.Credentials,
-		SignVersion: SignV1, RequestTimeout: 30 * time.Second,
+		SignVersion: SignAuto, RequestTimeout: 30 * time.Second,
 	}, c)
 	require.Equal(t, staticKeys(""), c.ClientConfig("agent", 3, nil).Credentials)
 	client, err := New(c.ClientConfig("agent", 3, nil))

@@ -85,9 +85,9 @@ func (r *request) fullPath() string {
 	return "/logstores/" + url.PathEscape(r.logstore) + r.path
 }
 
-// attempt signs and sends the request to the endpoint once.
-func (c *Client) attempt(ctx context.Context, r *request, cred credential, ep endpoint) *Error {
-	header, err := c.sign(r, cred, ep)
+// once signs and sends the request to the endpoint once.
+func (c *Client) once(ctx context.Context, r *request, cred credential, ep endpoint, v4 bool) *Error {
+	header, err := c.sign(r, cred, ep, v4)
 	if err != nil {
 		return &Error{Op: r.opText(), Class: ClassCredentials, Mend: mendKeys, Err: fmt.Errorf("sign: %w", err)}
 	}

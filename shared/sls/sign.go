@@ -18,10 +18,10 @@ const (
 	rfc1123GMT = http.TimeFormat
 )
 
-// sign returns the request's headers, signed with the corrected clock. What is
-// signed is what is sent: the escaped path, the decoded query, the Host header
+// sign returns the request's headers, signed with the corrected clock, V4 or V1. What
+// is signed is what is sent: the escaped path, the decoded query, the Host header
 // (V4) and every x-log- and x-acs- header.
-func (c *Client) sign(r *request, cred credential, ep endpoint) (http.Header, error) {
+func (c *Client) sign(r *request, cred credential, ep endpoint, v4 bool) (http.Header, error) {
 	headers := c.unsigned(r, cred)
 	uri := r.fullPath()
 	if r.query != "" {
@@ -29,10 +29,10 @@ func (c *Client) sign(r *request, cred credential, ep endpoint) (http.Header, er
 	}
 	var err error
 	now := c.now().UTC()
-	if c.signVersion == SignV4 {
+	if v4 {
 		headers[sdk.HTTPHeaderHost] = ep.hostHeader(r.project)
 		headers[sdk.HTTPHeaderLogDate] = now.Format(sdk.ISO8601)
-		err = sdk.NewSignerV4(cred.AccessKeyID, cred.AccessKeySecret, c.region).Sign(r.method, uri, headers, r.body)
+		err = sdk.NewSignerV4(cred.AccessKeyID, cred.AccessKeySecret, ep.region).Sign(r.method, uri, headers, r.body)
 	} else {
 		headers[sdk.HTTPHeaderDate] = now.Format(rfc1123GMT)
 		err = sdk.NewSignerV1(cred.AccessKeyID, cred.AccessKeySecret).Sign(r.method, uri, headers, r.body)

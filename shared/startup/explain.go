@@ -167,7 +167,7 @@ func (c *Check) unknownKey() string {
 
 func (c *Check) signature() string {
 	text := "the signature does not match: the secret is not that of the access key id; check " + c.keys("access_key_secret")
-	if c.Conn.SignVersion == sls.SignV4 {
+	if c.Conn.SignVersion == sls.SignV4 && c.Conn.Region != "" {
 		text += fmt.Sprintf(", and that option region, %q, is the region of option endpoint", c.Conn.Region)
 	}
 	return text
