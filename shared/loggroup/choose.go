@@ -41,7 +41,8 @@ func (r *Reader) flattens() bool { return r.opts.Content != nil && r.opts.Conten
 // appendPathStrings is appendStrings with the path before the key.
 func (r *Reader) appendPathStrings(dst []byte, off int) ([]byte, int) {
 	if len(r.path) == 0 {
-		return appendStrings(dst, r.chunk, off)
+		out, next, done := appendStrings(dst, r.chunk, off, 1)
+		return out, next * done
 	}
 	key, off := shortString(r.chunk, off)
 	value, end := shortString(r.chunk, off)
@@ -101,7 +102,7 @@ func (r *Reader) appendPair(dst []byte, off int, s *scope) ([]byte, int, error) 
 		}
 	}
 	if len(r.path) == 0 && p.below == nil {
-		if out, next := appendStrings(dst, r.chunk, off); next > 0 {
+		if out, next, done := appendStrings(dst, r.chunk, off, 1); done > 0 {
 			return out, next, nil
 		}
 	}

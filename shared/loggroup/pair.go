@@ -98,21 +98,12 @@ func appendUsual(dst, group []byte, off, end int) ([]byte, int) {
 	}
 	d := dst[:cap(dst)]
 	p = putStrHead(d, p, keyLen)
-	var seen uint64
-	if keyLen <= maxShort {
-		seen = copyShort(d[p:], group[key:], keyLen)
-	} else {
-		seen = copyLong(d[p:], group[key:], keyLen)
-	}
+	seen := copyText(d, p, group, key, keyLen)
 	if seen&highBits != 0 && !utf8.Valid(group[key:at]) {
 		return dst, 0
 	}
 	p = putStrHead(d, p+keyLen, valueLen)
-	if valueLen <= maxShort {
-		seen = copyShort(d[p:], group[value:], valueLen)
-	} else {
-		seen = copyLong(d[p:], group[value:], valueLen)
-	}
+	seen = copyText(d, p, group, value, valueLen)
 	if seen&highBits != 0 && !utf8.Valid(group[value:next]) {
 		return dst, 0
 	}

@@ -13,45 +13,44 @@ const (
 	highBits32 = highBits & (1<<32 - 1)
 )
 
-// maxShort is the longest string that copyShort copies.
-const maxShort = 16
+// slack is how many bytes behind a string source and destination must have: short
+// ones are copied as two words. What lies behind the string does not count, and what
+// is written there is overwritten by what is appended next.
+const slack = 16
 
-// slack is how many bytes behind a short string source and destination must have:
-// a word is read and written whole. What lies behind the string does not count, and
-// what is written there is overwritten by what is appended next.
-const slack = 8
-
-// copyShort copies up to maxShort bytes and returns all of them or-ed together, in
-// any position of a word. Both slices must reach slack bytes further.
-func copyShort(dst, src []byte, n int) uint64 {
-	w := copyWord(dst, src)
-	if n <= 8 {
-		return w << (64 - 8*uint(n)) // an empty string is a shift by 64: 0
+// copyText copies the n bytes at src[i:] to dst[p:] and returns all of them or-ed
+// together, in any position of a word. Both slices must reach slack bytes further.
+//
+// Slices with a third index spare the compiler the arithmetic for one that is empty;
+// all of it is checked.
+func copyText(dst []byte, p int, src []byte, i, n int) uint64 {
+	if n <= 16 {
+		s, d := src[i:i+16:i+16], dst[p:p+16:p+16]
+		v, w := binary.LittleEndian.Uint64(s), binary.LittleEndian.Uint64(s[8:])
+		binary.LittleEndian.PutUint64(d, v)
+		binary.LittleEndian.PutUint64(d[8:], w)
+		if n <= 8 {
+			return v << (64 - 8*uint(n)) // an empty string is a shift by 64: 0
+		}
+		return v | w<<(128-8*uint(n))
 	}
-	return w | copyWord(dst[n-8:], src[n-8:])
+	s, d := src[i:i+n:i+n], dst[p:p+n:p+n]
+	// The last two words, which overlap what is copied before them.
+	seen := copyWord(d[n-8:n:n], s[n-8:n:n]) | copyWord(d[n-16:n:n], s[n-16:n:n])
+	for len(s) > 32 && len(d) > 32 {
+		seen |= copyWord(d, s) | copyWord(d[8:], s[8:]) | copyWord(d[16:], s[16:]) | copyWord(d[24:], s[24:])
+		s, d = s[32:], d[32:]
+	}
+	if len(s) > 16 && len(d) > 16 {
+		seen |= copyWord(d, s) | copyWord(d[8:], s[8:])
+	}
+	return seen
 }
 
 func copyWord(dst, src []byte) uint64 {
 	w := binary.LittleEndian.Uint64(src)
 	binary.LittleEndian.PutUint64(dst, w)
 	return w
-}
-
-// copyLong is copyShort for 8 bytes and more, and touches nothing behind them: its
-// last word overlaps the one before.
-func copyLong(dst, src []byte, n int) uint64 {
-	src, dst = src[:n], dst[:n]
-	seen := copyWord(dst[n-8:], src[n-8:])
-	for len(src) >= 32 && len(dst) >= 32 {
-		seen |= copyWord(dst[0:8], src[0:8]) | copyWord(dst[8:16], src[8:16]) |
-			copyWord(dst[16:24], src[16:24]) | copyWord(dst[24:32], src[24:32])
-		src, dst = src[32:], dst[32:]
-	}
-	for len(src) >= 8 && len(dst) >= 8 {
-		seen |= copyWord(dst, src)
-		src, dst = src[8:], dst[8:]
-	}
-	return seen
 }
 
 // copyPlain copies n bytes and says whether JSON takes them as they are: ASCII, no

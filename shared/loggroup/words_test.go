@@ -2,6 +2,7 @@ package loggroup
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -22,6 +23,26 @@ func TestStringsOfEveryLength(t *testing.T) {
 				}
 				requireString(t, text, behind)
 			}
+		}
+	}
+}
+
+// Nothing is read behind the chunk or the log group, however little is left there.
+func TestStringsNearTheEnd(t *testing.T) {
+	for n := range 20 {
+		for left := range 40 {
+			text, rest := strings.Repeat("a", n), strings.Repeat("b", left)
+			w := newChunkWriter(t)
+			w.newEvent(1, 0)
+			w.strs(text, text, rest, "")
+			group := logField(0x08, 1, string(content(text, text)), string(content(rest, "")))
+			var r Reader
+			got, err := readAll(&r, nil, slices.Clip(bytes.Clone(w.buf.Bytes())), EncodeOptions{})
+			require.NoError(t, err)
+			requireBytes(t, group, got)
+			got, _, err = new(Decoder).AppendEvents(nil, slices.Clip(bytes.Clone(group)))
+			require.NoError(t, err)
+			requireBytes(t, w.buf.Bytes(), got)
 		}
 	}
 }
