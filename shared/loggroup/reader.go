@@ -130,6 +130,14 @@ func (r *Reader) Event() Event {
 	return e
 }
 
+// Record returns the record of that event, a msgpack map; nil where Event is zero.
+func (r *Reader) Record() []byte {
+	if r.end == 0 {
+		return nil
+	}
+	return r.chunk[r.head.record:r.end:r.end]
+}
+
 // Skipped returns how many values were passed over because they are msgpack but
 // no events, and the first of them.
 func (r *Reader) Skipped() (int, SkippedValue) {

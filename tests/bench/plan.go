@@ -32,17 +32,17 @@ func outMeasurements() []measurement {
 	return []measurement{
 		{
 			probes: []probe{
-				{"producer", "^BenchmarkEncode$", "1x", ""},
-				{"rivals", "^BenchmarkEncode$", "1x", ""},
+				{"producer", "^BenchmarkEncode$", "1x", "1"},
+				{"rivals", "^BenchmarkEncode$", "1x", "1"},
 			},
 			figures: []figure{
 				{
 					name: "out_encode_vs_lz4", unit: "fraction", bar: bar{atLeast, 0.70},
-					over: "producer/Encode/SET/lz4 cpu-ns/chunk", under: "producer/Encode/SET/engine cpu-ns/chunk",
+					over: "producer/Encode/SET lz4-cpu-ns/chunk", under: "producer/Encode/SET engine-cpu-ns/chunk",
 				},
 				{
 					name: "out_encode_vs_naive", unit: "times", bar: bar{atLeast, 8},
-					over: "rivals/Encode/SET/naive cpu-ns/chunk", under: "producer/Encode/SET/engine cpu-ns/chunk",
+					over: "rivals/Encode/SET/naive cpu-ns/chunk", under: "producer/Encode/SET engine-cpu-ns/chunk",
 				},
 			},
 		},

@@ -51,7 +51,7 @@ func (c *Config) Options() []option.Option {
 	codecs := []string{string(sls.LZ4), string(sls.ZSTD), string(sls.None)}
 	return append(c.Content.Options(), []option.Option{
 		{Name: "compress", Dst: &c.Codec, Default: "lz4", Enum: codecs, Help: "compression of request bodies"},
-		{Name: "batch_bytes", Aliases: aliasesOfBatchBytes, Dst: &c.BatchBytes, Default: "1M", Min: "16k", Max: "5M", Help: "size at which a request is full, before compression"},
+		{Name: "batch_bytes", Aliases: aliasesOfBatchBytes, Dst: &c.BatchBytes, Default: "2M", Min: "16k", Max: "5M", Help: "size at which a request is full, before compression"},
 		{Name: "batch_count", Dst: &c.BatchCount, Default: "4096", Min: "1", Max: "40960", Help: "number of logs at which a request is full"},
 		{Name: "linger", Dst: &c.Linger, Default: "0", Max: "1m", Help: "how long a small request waits for more, also when nothing else is in flight"},
 		{Name: "ordered", Dst: &c.Ordered, Default: "off", Help: "one request in flight per destination, in order of arrival; with `hash_key` this keeps the order of each hash bucket"},

@@ -23,8 +23,10 @@ type cutter struct {
 	// full gets each segment that is complete, and owns it; false ends the cutting.
 	full func(*segment) bool
 	// unread gets what was passed over: values that are no events, and what
-	// follows a corrupt byte. nil when nobody wants it.
-	unread func(offset int, bytes []byte, reason string)
+	// follows a corrupt byte. nil when nobody wants it, nor the places of events.
+	unread  func(offset int, bytes []byte, reason string)
+	end     int // behind the last event; with unread only
+	skipped int // values that are no events up to there
 }
 
 // cut encodes the events of the chunk. It reports whether full has taken every
@@ -47,21 +49,17 @@ func (c *cutter) cut(chunk []byte) (taken, whole bool) {
 	start := &segment{buf: p.scratch.get()}
 	cur := start
 	var last *route.Target // of cur, nil when the record itself said where it goes
-	skipped, end := 0, 0
 	for {
 		n := len(cur.buf)
 		buf, err := r.Next(cur.buf)
-		event := r.Event()
-		if now, _ := r.Skipped(); now > skipped || err != nil {
-			c.passOver(chunk, end, &event, now > skipped, err)
-			skipped = now
+		if c.unread != nil {
+			c.passOver(chunk, &r, err)
 		}
 		if err != nil {
 			whole = !c.unreadable(&r, err)
 			break
 		}
-		end = event.Offset + event.Size
-		target := session.Route(&event)
+		target := session.Route(r.Record())
 		from := r.Restored()
 		if target == last && !from.Any() {
 			cur.buf = buf
@@ -76,7 +74,11 @@ func (c *cutter) cut(chunk []byte) (taken, whole bool) {
 				last = nil
 			}
 		}
-		cur.add(&event, c.unread != nil)
+		cur.logs++
+		if c.unread != nil {
+			event := r.Event()
+			cur.places = append(cur.places, place{event.Offset, event.Size})
+		}
 		if len(cur.buf) < int(p.cfg.BatchBytes) && cur.logs < p.cfg.BatchCount {
 			continue
 		}
@@ -212,10 +214,15 @@ func (c *cutter) discard(start *segment) (taken bool) {
 	return false
 }
 
-// passOver tells unread what lies between end, where the last event ended, and
-// the event that follows, or the end of the chunk.
-func (c *cutter) passOver(chunk []byte, end int, next *loggroup.Event, skipped bool, err error) {
-	if c.unread == nil || end == len(chunk) {
+// passOver tells unread what lies between the last event and the one that r is at, or
+// the end of the chunk.
+func (c *cutter) passOver(chunk []byte, r *loggroup.Reader, err error) {
+	from, next := c.end, r.Event()
+	before := c.skipped
+	c.skipped, _ = r.Skipped()
+	c.end = next.Offset + next.Size
+	skipped := c.skipped > before
+	if !skipped && err == nil || from == len(chunk) {
 		return
 	}
 	until, reason := len(chunk), reasonNotAnEvent
@@ -227,7 +234,7 @@ func (c *cutter) passOver(chunk []byte, end int, next *loggroup.Event, skipped b
 	case !skipped:
 		return // group markers only
 	}
-	c.unread(end, chunk[end:until], reason)
+	c.unread(from, chunk[from:until], reason)
 }
 
 // unreadable counts and logs what of a chunk could not be read. It reports

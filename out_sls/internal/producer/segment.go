@@ -24,13 +24,6 @@ type segment struct {
 // place is where an event lies in its chunk.
 type place struct{ offset, size int }
 
-func (s *segment) add(e *loggroup.Event, locate bool) {
-	s.logs++
-	if locate {
-		s.places = append(s.places, place{e.Offset, e.Size})
-	}
-}
-
 // pieces are the parts of s that are to be sent, in order.
 func (s *segment) pieces() []piece {
 	d := &delivery{segment: s}

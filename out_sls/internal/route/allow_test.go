@@ -152,11 +152,11 @@ func TestNamesAreMatchedAsTheyGoOut(t *testing.T) {
 func TestPatternsHoldForTagsToo(t *testing.T) {
 	r := configured(t, "project", "$TAG[0]|proj", "logstore", "$TAG[1]|none", "topic", "$t", "allow_destinations", "team-*/app-*")
 	s := r.Begin("team-a.app-b")
-	require.Equal(t, "app-b", s.Route(event(t)).Logstore)
+	require.Equal(t, "app-b", s.Route(event(t).Record).Logstore)
 	s.End()
 	s = r.Begin("team-a.secret")
 	for range 3 {
-		d := s.Route(event(t))
+		d := s.Route(event(t).Record)
 		require.Equal(t, "proj/none", d.Project+"/"+d.Logstore)
 	}
 	n, first := s.Refused()
@@ -167,12 +167,12 @@ func TestPatternsHoldForTagsToo(t *testing.T) {
 	r = configured(t, "logstore", "$TAG[1]|none", "allow_destinations", "app-*")
 	s = r.Begin("team-a.secret")
 	for range 3 {
-		require.Equal(t, "none", s.Route(event(t)).Logstore)
+		require.Equal(t, "none", s.Route(event(t).Record).Logstore)
 	}
 	s.End()
 	require.Equal(t, Stats{Refused: 3}, r.Stats())
 	s = r.Begin("team-a.app-1")
-	require.Equal(t, "app-1", s.Route(event(t)).Logstore)
+	require.Equal(t, "app-1", s.Route(event(t).Record).Logstore)
 	n, first = s.Refused()
 	require.Zero(t, n)
 	require.Empty(t, first)
@@ -185,20 +185,20 @@ func TestPatternsHoldForTagsToo(t *testing.T) {
 func TestRefusedNamesLeaveNothingBehind(t *testing.T) {
 	r := configured(t, "logstore", "$l|none", "allow_destinations", "app-*", "tags", "t=$TAG", "max_destinations", "16")
 	s := r.Begin("tag")
-	home := s.Route(event(t, "l", "secret"))
+	home := s.Route(event(t, "l", "secret").Record)
 	for i := range 1000 {
-		require.Same(t, home, s.Route(event(t, "l", fmt.Sprint("secret-", i))))
+		require.Same(t, home, s.Route(event(t, "l", fmt.Sprint("secret-", i)).Record))
 	}
 	require.Len(t, s.known.byKey, 1)
-	require.Equal(t, 1, s.Route(event(t, "l", "app-1")).Slot)
+	require.Equal(t, 1, s.Route(event(t, "l", "app-1").Record).Slot)
 	n, first := s.Refused()
 	require.EqualValues(t, 1001, n)
 	require.Equal(t, "proj/secret", first)
 	a, b := event(t, "l", "secret-x"), event(t, "l", "secret-y")
 	require.Zero(t, testing.AllocsPerRun(100, func() {
-		s.Route(a)
-		s.Route(a)
-		s.Route(b)
+		s.Route(a.Record)
+		s.Route(a.Record)
+		s.Route(b.Record)
 	}))
 	s.End()
 	require.Equal(t, Stats{Refused: 1001 + 3*101}, r.Stats())

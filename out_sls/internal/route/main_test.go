@@ -48,7 +48,7 @@ func event(tb testing.TB, pairs ...any) *loggroup.Event {
 func routeOne(r *Router, tag string, ev *loggroup.Event) Destination {
 	s := r.Begin(tag)
 	defer s.End()
-	return s.Route(ev).Destination
+	return s.Route(ev.Record).Destination
 }
 
 // tagsOf decodes the tags with the SDK's own types.

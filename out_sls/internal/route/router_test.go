@@ -69,13 +69,13 @@ func TestFallbacks(t *testing.T) {
 
 	s := r.Begin("tag")
 	for range 3 {
-		require.Equal(t, Destination{Project: "Misc-Project", Logstore: "misc", Source: host}, s.Route(event(t)).Destination)
+		require.Equal(t, Destination{Project: "Misc-Project", Logstore: "misc", Source: host}, s.Route(event(t).Record).Destination)
 	}
-	require.Equal(t, "l-x", s.Route(event(t, "a", "x")).Logstore)
+	require.Equal(t, "l-x", s.Route(event(t, "a", "x").Record).Logstore)
 	s.End()
 	require.Equal(t, Stats{Fallbacks: 3*6 + 1}, r.Stats(), "per record and option")
 	s = r.Begin("tag.here")
-	s.Route(event(t, "a", "x"))
+	s.Route(event(t, "a", "x").Record)
 	s.End()
 	require.Equal(t, Stats{Fallbacks: 3*6 + 1}, r.Stats(), "nothing is left over from the flush before")
 }
@@ -108,12 +108,12 @@ func TestEqualDestinationsAreEqual(t *testing.T) {
 	r := configured(t, "logstore", "$a|xx", "topic", "$b", "hash_key", "$h", "hash_buckets", "1")
 	s := r.Begin("tag")
 	defer s.End()
-	first := s.Route(event(t, "a", "app", "b", "x", "h", "one"))
-	require.Same(t, first, s.Route(event(t, "a", "APP", "b", "x", "h", "two")))
-	require.Same(t, first, s.Route(event(t, "a", ".app.", "b", "x", "h", "3")))
-	require.NotEqual(t, first.Destination, s.Route(event(t, "a", "appx", "b", "", "h", "1")).Destination)
-	require.NotEqual(t, first.Destination, s.Route(event(t, "a", "ap", "b", "px", "h", "1")).Destination)
-	none, empty := s.Route(event(t, "a", "app")), s.Route(event(t, "a", "app", "b", "", "h", ""))
+	first := s.Route(event(t, "a", "app", "b", "x", "h", "one").Record)
+	require.Same(t, first, s.Route(event(t, "a", "APP", "b", "x", "h", "two").Record))
+	require.Same(t, first, s.Route(event(t, "a", ".app.", "b", "x", "h", "3").Record))
+	require.NotEqual(t, first.Destination, s.Route(event(t, "a", "appx", "b", "", "h", "1").Record).Destination)
+	require.NotEqual(t, first.Destination, s.Route(event(t, "a", "ap", "b", "px", "h", "1").Record).Destination)
+	none, empty := s.Route(event(t, "a", "app").Record), s.Route(event(t, "a", "app", "b", "", "h", "").Record)
 	require.Same(t, none, empty)
 	require.Empty(t, none.HashKey, "no hash key: load-balanced")
 
@@ -163,7 +163,7 @@ func BenchmarkRoute(b *testing.B) {
 				s := r.Begin("kube.app")
 				defer s.End()
 				for i := 0; b.Loop(); i++ {
-					s.Route(events[i&1])
+					s.Route(events[i&1].Record)
 				}
 			})
 		}

@@ -3,8 +3,6 @@ package route
 import (
 	"bytes"
 	"encoding/binary"
-
-	"fluent-bit-sls/shared/loggroup"
 )
 
 // Session routes the records of one flush. It is not for concurrent use.
@@ -66,15 +64,15 @@ func (s *Session) begin(tag string) {
 	}
 }
 
-// Route returns where ev goes. The same destination is the same pointer until the
+// Route returns where a record goes, a msgpack map that can be read to its end. The same destination is the same pointer until the
 // session has more than max_destinations. It is valid until End, what it points to
 // must not be changed; a copy of the Destination stays valid.
-func (s *Session) Route(ev *loggroup.Event) *Target {
+func (s *Session) Route(record []byte) *Target {
 	s.records++
 	if s.fixed != nil {
 		return s.fixed
 	}
-	return s.route(ev.Record)
+	return s.route(record)
 }
 
 func (s *Session) route(record []byte) *Target {

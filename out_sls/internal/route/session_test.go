@@ -17,7 +17,7 @@ func TestSlots(t *testing.T) {
 		s := r.Begin("tag")
 		at := map[int]*Target{}
 		for i := range 100 {
-			target := s.Route(event(t, "t", fmt.Sprint((i+5*flush)%16)))
+			target := s.Route(event(t, "t", fmt.Sprint((i+5*flush)%16)).Record)
 			require.Equal(t, i%16, target.Slot, "in the order in which this flush met them")
 			require.Equal(t, fmt.Sprint((target.Slot+5*flush)%16), target.Topic)
 			if i >= 16 {
@@ -35,7 +35,7 @@ func TestSlots(t *testing.T) {
 func TestLeastRecentlyUsedOut(t *testing.T) {
 	r := configured(t, "topic", "$t", "max_destinations", "16")
 	s := r.Begin("tag")
-	route := func(topic int) *Target { return s.Route(event(t, "t", fmt.Sprint(topic))) }
+	route := func(topic int) *Target { return s.Route(event(t, "t", fmt.Sprint(topic)).Record) }
 	first := make([]*Target, 16)
 	for i := range first {
 		first[i] = route(i)
@@ -58,7 +58,7 @@ func TestLeastRecentlyUsedOut(t *testing.T) {
 func TestSameChunkSameRoute(t *testing.T) {
 	trace := func(s *Session, from int) (trace []string) {
 		for i := range 500 {
-			target := s.Route(event(t, "t", fmt.Sprint(from+i*i%37)))
+			target := s.Route(event(t, "t", fmt.Sprint(from+i*i%37)).Record)
 			trace = append(trace, fmt.Sprintf("%d %s", target.Slot, target.Topic))
 		}
 		return trace
@@ -103,8 +103,8 @@ func TestRouteAllocatesNothing(t *testing.T) {
 		s := r.Begin("kube.app.web")
 		run := func() {
 			for _, ev := range events {
-				s.Route(ev)
-				s.Route(ev)
+				s.Route(ev.Record)
+				s.Route(ev.Record)
 			}
 		}
 		run()
@@ -118,11 +118,11 @@ func TestFlushAllocatesNothing(t *testing.T) {
 	r := configured(t, "logstore", "$TAG[1]|none", "topic", "$log", "tags", "tag=$TAG")
 	ev := pod(t, "shop", nil)
 	s := r.Begin("kube.app.web") // not End: the pool drops sessions as it likes
-	s.Route(ev)
+	s.Route(ev.Record)
 	s.end()
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		s.begin("kube.app.web")
-		s.Route(ev)
+		s.Route(ev.Record)
 		s.end()
 	}))
 }
@@ -130,7 +130,7 @@ func TestFlushAllocatesNothing(t *testing.T) {
 func TestSessionKeepsNoLargeBuffer(t *testing.T) {
 	r := configured(t, "hash_key", "$log")
 	s := r.Begin("tag")
-	s.Route(event(t, "log", strings.Repeat("x", 2*maxKept)))
+	s.Route(event(t, "log", strings.Repeat("x", 2*maxKept)).Record)
 	s.End()
 	require.LessOrEqual(t, cap(s.spare)+cap(s.values), maxKept)
 }
@@ -145,7 +145,7 @@ func TestConcurrentFlushes(t *testing.T) {
 				s := r.Begin(fmt.Sprintf("w%d.x", (worker+flush)%4))
 				for i := range 50 {
 					topic := fmt.Sprint(i % 20)
-					target := s.Route(event(t, "t", topic))
+					target := s.Route(event(t, "t", topic).Record)
 					if target.Topic != topic || target.Logstore != fmt.Sprintf("w%d", (worker+flush)%4) {
 						t.Errorf("routed to %+v", target)
 					}

@@ -95,9 +95,10 @@ func sign(body []byte, rawSize int) error {
 		"x-log-compresstype": "lz4",
 		"Content-Type":       "application/x-protobuf",
 		"User-Agent":         "rival",
-		"Date":               time.Now().UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"),
+		"Host":               strings.TrimPrefix(rig.Endpoint, "http://"),
+		"x-log-date":         time.Now().UTC().Format(sdk.ISO8601),
 	}
-	return sdk.NewSignerV1(rig.KeyID, rig.KeySecret).Sign("POST", "/logstores/"+rig.Written, headers, body)
+	return sdk.NewSignerV4(rig.KeyID, rig.KeySecret, rig.Region).Sign("POST", "/logstores/"+rig.Written, headers, body)
 }
 
 // BenchmarkEncode is a chunk's way to a signed request over fluent-bit-go's
