@@ -24,7 +24,8 @@ func (p *Producer) body(r *request) sls.Body {
 	raw = append(raw, fields...)
 	body := sls.Body{Data: raw, RawSize: len(raw), Codec: codec, Processor: p.cfg.Processor}
 	if codec != sls.None {
-		body.Data = sls.Compress(codec, p.buffers.Get(sls.CompressBound(len(raw))), raw)
+		// The answer may be long in coming: what waits for it has no room to spare.
+		body.Data = p.buffers.Fit(sls.Compress(codec, p.buffers.Get(sls.CompressBound(len(raw))), raw))
 		if pooled {
 			p.buffers.Put(raw)
 		}
