@@ -25,6 +25,7 @@ const (
 //	message LogGroup { repeated Log Logs = 1; ... }
 //	message Log { required uint32 Time = 1; repeated LogContent Contents = 2; optional fixed32 TimeNs = 4; }
 func (r *Reader) appendLog(dst []byte) ([]byte, int, error) {
+	r.large = 0
 	dst = append(dst, tagLogs)
 	at := len(dst)
 	// The Log's length comes before it and is known after it. Records of a chunk
@@ -159,8 +160,8 @@ func longString(b []byte, off int) (start, n int) {
 	return 0, 0
 }
 
-// appendContent appends any pair: what appendContents does not do in place.
-func (r *Reader) appendContent(dst []byte, off int) ([]byte, int, error) {
+// appendNewContent appends any pair.
+func (r *Reader) appendNewContent(dst []byte, off int) ([]byte, int, error) {
 	dst = append(dst, tagContents)
 	at := len(dst)
 	dst = append(dst, 0, tagKey)

@@ -178,6 +178,61 @@ func FuzzLookup(f *testing.F) {
 	})
 }
 
+// LookupKeys finds what Lookup finds, whatever is guessed.
+func requireLookupKeys(t *testing.T, record, other []byte, keys ...string) {
+	t.Helper()
+	none, _ := LookupKeys(nil, record, keys, nil)
+	guesses, _ := LookupKeys(nil, other, keys, nil)
+	before := [][]byte{other}
+	got, ok := LookupKeys(before, record, keys, guesses)
+	if !ok {
+		require.Equal(t, before, got)
+		for _, k := range keys {
+			_, found := Lookup(record, []Step{key(k)})
+			require.False(t, found, k)
+		}
+		return
+	}
+	require.Len(t, got, 1+len(keys))
+	require.Len(t, none, len(keys))
+	for i, k := range keys {
+		want, found := Lookup(record, []Step{key(k)})
+		require.Equal(t, found, got[1+i] != nil, k)
+		require.Equal(t, want, got[1+i], k)
+		require.Equal(t, want, none[i], k)
+	}
+}
+
+func TestLookupKeys(t *testing.T) {
+	records := [][]byte{
+		packed(t, "log", "x", "a", map[string]any{"k": []any{"x", 1}}, "b", 1),
+		packed(t, "log", "y", "a", map[string]any{"k": []any{"x", 1}}, "b", 2, "a", "again"),
+		packed(t, "a", nil, "b", "", "", 0), packed(t),
+		{0x90},
+		{0x81, 0xa1, 'a'},
+		{0x81, 0xa1, 'a', 0xa5, 'x'},
+		nil,
+	}
+	for _, record := range records {
+		for _, other := range records {
+			requireLookupKeys(t, record, other)
+			requireLookupKeys(t, record, other, "a")
+			requireLookupKeys(t, record, other, "a", "b", "missing", "")
+		}
+	}
+}
+
+func FuzzLookupKeys(f *testing.F) {
+	f.Add(packed(f, "k", "v", "a", map[string]any{"k": []any{"x", 1}}), packed(f, "k", "v", "a", "b"), "k", "a")
+	f.Fuzz(func(t *testing.T, record, other []byte, a, b string) {
+		if a == b {
+			b += "x"
+		}
+		requireLookupKeys(t, record, other, a, b)
+		requireLookupKeys(t, record, record, a, b)
+	})
+}
+
 func BenchmarkLookup(b *testing.B) {
 	for _, set := range dataSets(b, testSize) {
 		var r Reader

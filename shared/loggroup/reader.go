@@ -33,6 +33,8 @@ type Reader struct {
 	lenSize int       // bytes the last Log's length took: the next one's guess
 
 	opts    EncodeOptions
+	repeats repeats
+	large   int    // large pairs of this record so far
 	group   []byte // the open group's attributes as contents
 	scratch []byte // a JSON text on its way to becoming a key
 
@@ -59,8 +61,9 @@ type SkippedValue struct {
 
 // Reset makes r read chunk from its first byte.
 func (r *Reader) Reset(chunk []byte, opts EncodeOptions) {
+	r.repeats.reset()
 	*r = Reader{
-		chunk: chunk, opts: opts,
+		chunk: chunk, opts: opts, repeats: r.repeats,
 		lenSize: max(r.lenSize, 1), group: r.group[:0], scratch: r.scratch[:0],
 		tagField: r.tagField[:0], path: r.path[:0],
 		taken: r.taken[:0], takenMeta: r.takenMeta[:0], restored: Restored{Tags: r.restored.Tags[:0]},

@@ -69,7 +69,7 @@ func (r *nameRules) checkTemplate(t *template) error {
 	if t.mandatory() != nil {
 		return nil
 	}
-	name, _ := t.appendTo(nil, "", nil)
+	name, _ := t.appendTo(nil, &input{})
 	if mended, ok := r.appendMended(nil, name); !ok || string(mended) != string(name) {
 		return fmt.Errorf("with every default in its place this is %q, which cannot be %s", name, r.what)
 	}

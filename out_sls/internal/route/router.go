@@ -20,6 +20,7 @@ type Router struct {
 	ofTag   int            // how many of fields need no record
 	buckets int
 	max     int
+	roots   []string  // the keys of a record that fields read
 	allow   []pattern // nil = anything
 	// home is where a record goes that names what allow does not have.
 	home struct{ project, logstore []byte }
@@ -114,7 +115,24 @@ func (b *builder) option(k kind, dst *string, value, fallback string) {
 	case t.needs == needNothing:
 		*dst = t.static()
 	default:
+		b.roots(&t)
 		b.r.fields = append(b.r.fields, field{kind: k, tag: len(b.r.tags) - 1, template: t, fallback: fallback})
+	}
+}
+
+// roots tells the references of t where in Router.roots their path begins.
+func (b *builder) roots(t *template) {
+	for i := range t.parts {
+		for k := range t.parts[i].alternates {
+			ref := &t.parts[i].alternates[k]
+			if ref.from != fromRecord {
+				continue
+			}
+			if ref.root = slices.Index(b.r.roots, ref.path[0].Key); ref.root < 0 {
+				ref.root = len(b.r.roots)
+				b.r.roots = append(b.r.roots, ref.path[0].Key)
+			}
+		}
 	}
 }
 
@@ -137,7 +155,7 @@ func (b *builder) patterns(list []string) {
 func (b *builder) name(k kind, rules *nameRules, dst *string, value, fallback string) []byte {
 	if fallback == "" {
 		if t, err := parse(value); err == nil && t.needs != needNothing {
-			name, _ := t.appendTo(nil, "", nil)
+			name, _ := t.appendTo(nil, &input{})
 			name, _ = rules.appendMended(nil, name)
 			fallback = string(name)
 		}

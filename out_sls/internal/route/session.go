@@ -3,12 +3,14 @@ package route
 import (
 	"bytes"
 	"encoding/binary"
+
+	"fluent-bit-sls/shared/loggroup"
 )
 
 // Session routes the records of one flush. It is not for concurrent use.
 type Session struct {
 	router *Router
-	tag    string
+	in     input // of the last record
 	known  *destinations
 	// fixed is the destination of every record, nil when records decide.
 	fixed *Target
@@ -18,6 +20,10 @@ type Session struct {
 	values []byte // of the last record before they are made to fit
 	last   *Target
 	spare  []byte // room for the next values
+	// roots are copies of in.roots of the record that last is for, empty for what it
+	// does not have; same tells that they are all there.
+	roots [][]byte
+	same  bool
 
 	records      uint64
 	tagFallbacks uint64 // of each record
@@ -44,7 +50,7 @@ func (r *Router) Begin(tag string) *Session {
 
 func (s *Session) begin(tag string) {
 	r := s.router
-	s.tag = tag
+	s.in.tag = tag
 	s.known.begin()
 	if len(r.fields) == 0 {
 		s.fixed = &r.static
@@ -52,7 +58,7 @@ func (s *Session) begin(tag string) {
 	}
 	for i := range r.fields[:r.ofTag] {
 		f := &r.fields[i]
-		value, ok := f.template.appendTo(s.spare[:0], tag, nil)
+		value, ok := f.template.appendTo(s.spare[:0], &s.in)
 		s.spare = value
 		if s.appendField(f, value, ok) {
 			s.tagFallbacks++
@@ -76,11 +82,12 @@ func (s *Session) Route(record []byte) *Target {
 }
 
 func (s *Session) route(record []byte) *Target {
-	s.readValues(record)
+	if s.sameRoots(record) {
+		return s.again()
+	}
+	s.readValues()
 	if s.last != nil && bytes.Equal(s.spare, s.values) {
-		s.fallbacks += s.lastRecord
-		s.refused += s.lastRefused
-		return s.last
+		return s.again()
 	}
 	s.values, s.spare = s.spare, s.values
 	s.key, s.lastRecord = s.key[:s.ofTag], 0
@@ -100,19 +107,55 @@ func (s *Session) route(record []byte) *Target {
 	return s.last
 }
 
+// again is for a record that goes where the last one went.
+func (s *Session) again() *Target {
+	s.fallbacks += s.lastRecord
+	s.refused += s.lastRefused
+	return s.last
+}
+
+// maxRoot bounds the values of a record that are remembered, in bytes each.
+const maxRoot = 16 << 10
+
+// sameRoots reads what templates need of a record, and tells whether it is the same
+// as of the last one, byte for byte. As a rule it is: what the kubernetes filter adds
+// is the same for all lines of a container.
+func (s *Session) sameRoots(record []byte) bool {
+	if s.roots == nil {
+		s.roots = make([][]byte, len(s.router.roots))
+	}
+	var whole bool
+	s.in.roots, whole = loggroup.LookupKeys(s.in.roots[:0], record, s.router.roots, s.roots)
+	same := s.same && whole
+	for i, v := range s.in.roots {
+		same = same && bytes.Equal(v, s.roots[i])
+	}
+	if same {
+		return true
+	}
+	s.same = whole
+	for i, v := range s.in.roots {
+		if len(v) > maxRoot {
+			v, s.same = nil, false
+		}
+		s.roots[i] = append(s.roots[i][:0], v...)
+	}
+	return false
+}
+
 // valueHead is the size in front of each of Session.values: its length and
 // whether there is one at all.
 const valueHead = 5
 
 // readValues renders the templates that need the record into s.spare.
-func (s *Session) readValues(record []byte) {
+func (s *Session) readValues() {
 	b := s.spare[:0]
 	fields := s.router.fields[s.router.ofTag:]
 	for i := range fields {
 		head := len(b)
 		b = append(b, 0, 0, 0, 0, 0)
 		var ok bool
-		if b, ok = fields[i].template.appendTo(b, s.tag, record); ok {
+		if b, ok = fields[i].template.appendTo(b, &s.in); ok {
 			b[head+4] = 1
 		}
 		binary.LittleEndian.PutUint32(b[head:], uint32(len(b)-head-valueHead))
@@ -188,8 +231,9 @@ func (s *Session) end() {
 	if n := s.refused + s.records*s.tagRefused; n > 0 {
 		r.refused.Add(n)
 	}
+	clear(s.in.roots) // they are windows into the chunk
 	*s = Session{
-		router: r, known: s.known, key: kept(s.key), values: kept(s.values), spare: kept(s.spare),
+		router: r, in: input{roots: s.in.roots[:0]}, roots: s.roots, known: s.known, key: kept(s.key), values: kept(s.values), spare: kept(s.spare),
 		instead: kept(s.instead), refusal: kept(s.refusal),
 	}
 }

@@ -2,6 +2,7 @@ package route
 
 import (
 	"fmt"
+	"math/rand"
 	"strings"
 	"sync"
 	"testing"
@@ -110,6 +111,38 @@ func TestRouteAllocatesNothing(t *testing.T) {
 		run()
 		require.Zero(t, testing.AllocsPerRun(100, run), name)
 		s.End()
+	}
+}
+
+// A record that has what the last one had goes where that went, and any other one
+// where it goes alone.
+func TestSessionRemembersWhatRoutedTheLastRecord(t *testing.T) {
+	events := []*loggroup.Event{
+		pod(t, "shop", map[string]any{"app": "cart"}), pod(t, "shop", map[string]any{"app": "carts"}), pod(t, "pay", nil),
+		event(t), event(t, "kubernetes", nil), event(t, "kubernetes", "text"), event(t, "other", "x"),
+		event(t, "kubernetes", map[string]any{"namespace_name": "shop", "pad": strings.Repeat("x", 2*maxRoot)}),
+		event(t, "kubernetes", map[string]any{"namespace_name": "pay", "pad": strings.Repeat("x", 2*maxRoot)}),
+		event(t, "kubernetes", 1, "kubernetes", map[string]any{"namespace_name": "twice"}), event(t, "kubernetes", 1),
+		{Record: []byte{0x81, 0xa1}}, // cannot be read
+	}
+	r := configured(t, "logstore", "$kubernetes['namespace_name']|none", "topic", "$kubernetes['labels']['app']|$other|none",
+		"source", "$kubernetes['namespace_name']")
+	rnd := rand.New(rand.NewSource(1))
+	for range 200 {
+		before := r.Stats().Fallbacks
+		var fallbacks uint64
+		s := r.Begin("tag")
+		for range 40 {
+			ev := events[rnd.Intn(len(events))]
+			for range 1 + rnd.Intn(2) {
+				target := *s.Route(ev.Record)
+				alone := r.Stats().Fallbacks
+				require.Equal(t, routeOne(r, "tag", ev), target.Destination)
+				fallbacks += 2 * (r.Stats().Fallbacks - alone) // once there and once here
+			}
+		}
+		s.End()
+		require.Equal(t, fallbacks, r.Stats().Fallbacks-before)
 	}
 }
 

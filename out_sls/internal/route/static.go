@@ -24,7 +24,7 @@ func static(rules *nameRules, value, option, fallback, fallbackOption string) Na
 	case fallback != "":
 		return Named{fallback, fallbackOption}
 	}
-	name, _ := t.appendTo(nil, "", nil)
+	name, _ := t.appendTo(nil, &input{})
 	name, _ = rules.appendMended(nil, name)
 	return Named{Name: string(name)}
 }

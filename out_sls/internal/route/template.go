@@ -34,6 +34,7 @@ type reference struct {
 	from source
 	n    int // tag part
 	path []loggroup.Step
+	root int // which of Router.roots the path begins with
 }
 
 type source int
@@ -63,14 +64,20 @@ func (t *template) mandatory() *part {
 	return nil
 }
 
+// input is what templates are rendered from.
+type input struct {
+	tag   string
+	roots [][]byte // values of Router.roots in a record, nil for what it does not have
+}
+
 // appendTo appends the value of t. Without one, because a variable without a
 // default is missing, it is false and dst comes back as it was.
-func (t *template) appendTo(dst []byte, tag string, record []byte) ([]byte, bool) {
+func (t *template) appendTo(dst []byte, in *input) ([]byte, bool) {
 	start := len(dst)
 	for i := range t.parts {
 		p, before := &t.parts[i], len(dst)
 		for a := range p.alternates {
-			if dst = p.alternates[a].appendTo(dst, tag, record); len(dst) > before {
+			if dst = p.alternates[a].appendTo(dst, in); len(dst) > before {
 				break
 			}
 		}
@@ -86,14 +93,17 @@ func (t *template) appendTo(dst []byte, tag string, record []byte) ([]byte, bool
 }
 
 // appendTo appends nothing for what is missing.
-func (r *reference) appendTo(dst []byte, tag string, record []byte) []byte {
+func (r *reference) appendTo(dst []byte, in *input) []byte {
 	switch r.from {
 	case fromTag:
-		return append(dst, tag...)
+		return append(dst, in.tag...)
 	case fromTagPart:
-		return append(dst, tagPart(tag, r.n)...)
+		return append(dst, tagPart(in.tag, r.n)...)
 	default:
-		value, ok := loggroup.Lookup(record, r.path)
+		if r.root >= len(in.roots) || in.roots[r.root] == nil {
+			return dst
+		}
+		value, ok := loggroup.Lookup(in.roots[r.root], r.path[1:])
 		if !ok || loggroup.IsNil(value) {
 			return dst
 		}

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/shared/loggroup"
 )
 
 func TestTemplate(t *testing.T) {
@@ -79,7 +81,7 @@ func TestTemplate(t *testing.T) {
 	} {
 		tmpl, err := parse(in)
 		require.NoError(t, err, in)
-		got, ok := tmpl.appendTo([]byte("before "), "kube.app.web", record)
+		got, ok := tmpl.appendTo([]byte("before "), inputOf(&tmpl, "kube.app.web", record))
 		if want == missing {
 			require.False(t, ok, in)
 			require.Equal(t, "before ", string(got), in)
@@ -88,6 +90,14 @@ func TestTemplate(t *testing.T) {
 		require.True(t, ok, in)
 		require.Equal(t, "before "+want, string(got), in)
 	}
+}
+
+// inputOf is what a session gives t of a record.
+func inputOf(t *template, tag string, record []byte) *input {
+	b := builder{r: &Router{}}
+	b.roots(t)
+	roots, _ := loggroup.LookupKeys(nil, record, b.r.roots, nil)
+	return &input{tag: tag, roots: roots}
 }
 
 func TestTemplateNeeds(t *testing.T) {
@@ -165,7 +175,7 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil {
 			require.Regexp(t, `^position [1-9][0-9]*: `, err.Error())
 		} else {
-			got, ok := tmpl.appendTo([]byte("x"), tag, record)
+			got, ok := tmpl.appendTo([]byte("x"), inputOf(&tmpl, tag, record))
 			require.True(t, ok || string(got) == "x")
 			require.True(t, ok || tmpl.mandatory() != nil)
 			if tmpl.needs == needNothing {
@@ -177,7 +187,7 @@ func FuzzTemplate(f *testing.F) {
 		require.Equal(t, in, literal.static())
 		quoted, err := parse("$nope|'" + strings.ReplaceAll(in, "'", "''") + "'")
 		require.NoError(t, err)
-		got, ok := quoted.appendTo(nil, tag, []byte{0x80})
+		got, ok := quoted.appendTo(nil, inputOf(&quoted, tag, []byte{0x80}))
 		require.True(t, ok)
 		require.Equal(t, in, string(got))
 	})

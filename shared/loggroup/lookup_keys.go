@@ -1,0 +1,46 @@
+package loggroup
+
+import "bytes"
+
+// LookupKeys finds several keys, no two alike, of the map that record begins with, in
+// one walk. It appends to dst, for each key in turn, the value that Lookup finds, nil
+// for none: a window into record. It is false, and dst as it was, when record is no map
+// or cannot be read.
+//
+// guesses are values that the keys may well have, those of another record, or empty;
+// nil for none. One that is right is not walked.
+func LookupKeys(dst [][]byte, record []byte, keys []string, guesses [][]byte) ([][]byte, bool) {
+	t, off, err := readToken(record, 0)
+	if err != nil || t.kind != kindMap {
+		return dst, false
+	}
+	values := dst
+	for range keys {
+		values = append(values, nil)
+	}
+	found := values[len(dst):]
+	for range t.n {
+		key, value := -1, 0
+		for i := range keys {
+			var equal bool
+			if equal, value = matchKey(record, off, keys[i]); value == 0 {
+				return dst, false
+			}
+			if equal {
+				key = i
+				break
+			}
+		}
+		// A value says itself where it ends: what begins with the bytes of one is that
+		// one.
+		if key >= 0 && key < len(guesses) && len(guesses[key]) > 0 && bytes.HasPrefix(record[value:], guesses[key]) {
+			off = value + len(guesses[key])
+		} else if off = skipShort(record, value); off == 0 {
+			return dst, false
+		}
+		if key >= 0 {
+			found[key] = record[value:off:off]
+		}
+	}
+	return values, true
+}
