@@ -170,9 +170,10 @@ func TestCrashIsFound(t *testing.T) {
 			}()
 		}
 	})
-	// Whose handler gets it, the engine's or Go's, and which signal ends the host then
-	// (aborted, quit, segmentation fault), is a matter of the moment.
-	require.Contains(t, found, "ended by itself")
+	// Whose handler gets it, the engine's or Go's, which signal ends the host then
+	// (aborted, quit, segmentation fault), and whether the host was just being told to
+	// end, is a matter of the moment.
+	require.Regexp(t, `ended by itself|SIGSEGV|signal: |aborted`, found)
 	require.Zero(t, s.lost)
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -113,6 +114,18 @@ func TestConsumer(t *testing.T) {
 	input := config.section(t, config.Pipeline.Inputs, "sls")
 	require.Equal(t, "delivered", input["checkpoint"], "there is no storage that survives the pod")
 	requireMemory(t, spec, size(t, input["mem_buf_limit"])+2*size(t, input["memory_limit"]))
+}
+
+// The consumer writes as conf/consume-to-elasticsearch.yaml does, which is run by itself.
+func TestConsumerWritesAsAlone(t *testing.T) {
+	outputs := func(file string) string {
+		text, err := os.ReadFile(filepath.Join(root, "conf", file))
+		require.NoError(t, err)
+		_, section, found := strings.Cut(string(text), "\n  outputs:\n")
+		require.True(t, found, file)
+		return section
+	}
+	require.Equal(t, outputs("consume-to-elasticsearch.yaml"), outputs("kubernetes/consumer/fluent-bit.yaml"))
 }
 
 // What the README tells to write, on top of a base that lies where it says.
