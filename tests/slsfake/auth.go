@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -58,6 +59,10 @@ func (s *Server) authenticate(r *request) *apiError {
 	if len(r.body) > 0 && h.Get("Content-Type") == "" {
 		return fail(codeMissingContentType, "content-type does not exist in http header when it is necessary")
 	}
+	var err *apiError
+	if r.rawSize, err = rawSize(h); err != nil {
+		return err
+	}
 	auth, ok := parseAuthorization(h.Get("Authorization"))
 	if !ok {
 		return fail(codeMissAccessKeyID, "authorization holds no access key id and signature")
@@ -90,6 +95,20 @@ func (s *Server) authenticate(r *request) *apiError {
 	}
 	r.accessKeyID = auth.keyID
 	return nil
+}
+
+// rawSize reads x-log-bodyrawsize; -1 = not sent. Writes must have it; what other
+// calls say in it is not held against their bodies: the SDK sends 0 with some.
+func rawSize(h http.Header) (int, *apiError) {
+	v := h.Get("X-Log-Bodyrawsize")
+	if v == "" {
+		return -1, nil
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 0 {
+		return 0, fail(codeInvalidBodyRawSize, "x-log-bodyrawsize %q is no size", v)
+	}
+	return n, nil
 }
 
 // lookUpKey finds the key pair and checks its STS token.

@@ -35,10 +35,10 @@ type lease struct {
 
 // Checkpoint is a group's position in a shard.
 type Checkpoint struct {
-	Cursor     string // as written: base64
-	Number     int64  // decoded: number of the next group to read
-	Consumer   string // who wrote it
-	UpdateTime time.Time
+	Cursor     string    // as written: base64
+	Number     int64     // decoded: number of the next group to read
+	Consumer   string    // who wrote it
+	UpdateTime time.Time // server's clock
 }
 
 // CheckpointWrite is one accepted write of a checkpoint.
@@ -48,7 +48,7 @@ type CheckpointWrite struct {
 	Owner     string // who held the shard then; "" = nobody
 	Force     bool
 	RequestID string
-	At        time.Time // machine's clock: UpdateTime is the server's
+	At        time.Time // machine's clock
 }
 
 // Grant is the begin of one lease: from then on the shard is the consumer's,

@@ -53,12 +53,13 @@ func TestConsumerGroups(t *testing.T) {
 	}{
 		{`{"consumerGroup":"gg","timeout":10,"order":true}`, 200, ""},
 		{`{"consumerGroup":"gg","timeout":10,"order":true}`, 400, "ConsumerGroupAlreadyExist"},
-		{`{"consumerGroup":"g2","timeout":10}`, 200, ""},
-		{`{"consumerGroup":"g3"}`, 400, "ParameterInvalid"},
-		{`{"consumerGroup":"g3","timeout":0}`, 400, "ParameterInvalid"},
-		{`{"consumerGroup":"G3","timeout":9}`, 400, "ParameterInvalid"},
-		{`{"timeout":9}`, 400, "ParameterInvalid"},
-		{`{"consumerGroup":"g3","timeout":"9"}`, 400, "JsonInfoInvalid"},
+		{`{"consumerGroup":"g2","timeout":10,"order":false}`, 200, ""},
+		{`{"consumerGroup":"g3","timeout":10}`, 400, "JsonInfoInvalid"},
+		{`{"consumerGroup":"g3","order":true}`, 400, "JsonInfoInvalid"},
+		{`{"timeout":9,"order":true}`, 400, "JsonInfoInvalid"},
+		{`{"consumerGroup":"g3","timeout":0,"order":true}`, 400, "ParameterInvalid"},
+		{`{"consumerGroup":"G3","timeout":9,"order":true}`, 400, "ParameterInvalid"},
+		{`{"consumerGroup":"g3","timeout":"9","order":true}`, 400, "JsonInfoInvalid"},
 		{`nonsense`, 400, "JsonInfoInvalid"},
 	} {
 		res := c.do(req{
@@ -92,7 +93,7 @@ func TestConsumerGroupLimit(t *testing.T) {
 	_, c := newServer(t, Config{})
 	for i := range 31 {
 		res := c.sendJSON("POST", "/logstores/store/consumergroups",
-			map[string]any{"consumerGroup": fmt.Sprint("g", i), "timeout": 5})
+			map[string]any{"consumerGroup": fmt.Sprint("g", i), "timeout": 5, "order": i%2 == 0})
 		if i < 30 {
 			require.Equal(t, 200, res.status)
 		} else {

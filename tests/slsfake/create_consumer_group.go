@@ -5,18 +5,21 @@ import "time"
 // CreateConsumerGroup: POST /logstores/L/consumergroups
 // {"consumerGroup", "timeout" (seconds), "order"}
 //
-// The name follows the rule of logstore names, timeout is 1..86400 and
-// required. At most Config.MaxConsumerGroups per logstore. x-log-bodyrawsize
-// is not checked: the SDK sends 0.
+// All three are required. The name follows the rule of logstore names, timeout
+// is 1..86400. At most Config.MaxConsumerGroups per logstore. x-log-bodyrawsize
+// is not held against the body: the SDK sends 0.
 func (s *Server) createConsumerGroup(r *request) (answer, *apiError) {
 	var body groupBody
 	if err := jsonBody(r, &body); err != nil {
 		return answer{}, err
 	}
+	if body.Name == "" || body.Timeout == nil || body.Order == nil {
+		return answer{}, fail(codeJSONInfoInvalid, "consumerGroup, timeout or order is missing")
+	}
 	if !nameRule.MatchString(body.Name) {
 		return answer{}, fail(codeParameterInvalid, "consumer group name %q is invalid", body.Name)
 	}
-	if err := checkTimeout(body.Timeout); err != nil {
+	if err := checkTimeout(*body.Timeout); err != nil {
 		return answer{}, err
 	}
 	s.mu.Lock()
@@ -32,12 +35,12 @@ func (s *Server) createConsumerGroup(r *request) (answer, *apiError) {
 		return answer{}, fail(codeConsumerGroupQuotaExceed, "logstore %s has %d consumer groups", r.logstore, len(ls.groups))
 	}
 	ls.groups[body.Name] = newConsumerGroup(body.Name, time.Duration(*body.Timeout)*time.Second,
-		body.Order != nil && *body.Order)
+		*body.Order)
 	return emptyAnswer()
 }
 
-func checkTimeout(t *int) *apiError {
-	if t == nil || *t < 1 || *t > 86400 {
+func checkTimeout(t int) *apiError {
+	if t < 1 || t > 86400 {
 		return fail(codeParameterInvalid, "timeout must be within 1..86400 seconds")
 	}
 	return nil

@@ -43,8 +43,7 @@
 // region, one account and no permissions beyond keys; no project operations
 // over HTTP but GetProject; no indexes, queries, processors, metric stores or
 // web tracking; no time to live (TrimShard and ExpireBefore do its work on
-// request); no automatic split; no project-wide quotas; deflate bodies are
-// refused. Where no source at hand says what the service does, the code says
-// so beside its choice. All data is kept in memory until Close's caller lets
-// go of the Server.
+// request); no automatic split; deflate bodies are refused. Where no source at
+// hand says what the service does, the code says so beside its choice. All data
+// is kept in memory until Close's caller lets go of the Server.
 package slsfake

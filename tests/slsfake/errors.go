@@ -39,6 +39,8 @@ const (
 	codeRequestTimeTooSkewed   errorCode = "RequestTimeTooSkewed"
 	codeRequestTimeExpired     errorCode = "RequestTimeExpired"
 	codeSignatureNotMatch      errorCode = "SignatureNotMatch"
+	codeWriteQuotaExceed       errorCode = "WriteQuotaExceed"
+	codeReadQuotaExceed        errorCode = "ReadQuotaExceed"
 	codeShardWriteQuotaExceed  errorCode = "ShardWriteQuotaExceed"
 	codeShardReadQuotaExceed   errorCode = "ShardReadQuotaExceed"
 	codeProjectNotExist        errorCode = "ProjectNotExist"
@@ -82,7 +84,7 @@ func statusOf(code errorCode) int {
 		return http.StatusUnsupportedMediaType
 	case codeUnauthorized, codeSignatureNotMatch:
 		return http.StatusUnauthorized
-	case codeShardWriteQuotaExceed, codeShardReadQuotaExceed:
+	case codeWriteQuotaExceed, codeReadQuotaExceed, codeShardWriteQuotaExceed, codeShardReadQuotaExceed:
 		return http.StatusForbidden
 	case codeProjectNotExist, codeLogStoreNotExist, codeConsumerGroupNotExist,
 		codeConsumerNotExist, codeNotSupported:

@@ -7,7 +7,8 @@ import (
 )
 
 // TrimShard forgets the groups of a shard before number n, as the end of their
-// time to live does: cursors to them are InvalidCursor from then on.
+// time to live does: cursors to them are InvalidCursor from then on. n may be
+// beyond the last group. The error says that there is no such shard.
 func (s *Server) TrimShard(projectName, logstoreName string, shardID int, n int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -37,7 +38,8 @@ func (s *Server) ExpireBefore(projectName, logstoreName string, t time.Time) int
 	return dropped
 }
 
-// ExpireConsumer ends a consumer's membership at once, as its timeout would.
+// ExpireConsumer ends a consumer's membership at once, as its timeout would. It
+// does nothing where there is no such consumer.
 func (s *Server) ExpireConsumer(projectName, logstoreName, groupName, consumer string) {
 	s.withGroup(projectName, logstoreName, groupName, func(g *consumerGroup) { g.remove(consumer) })
 }

@@ -19,7 +19,7 @@ func (s *Server) getProject(r *request) (answer, *apiError) {
 	}
 	s.mu.Unlock()
 	if p == nil {
-		return answer{}, fail(codeProjectNotExist, "The Project does not exist : %s", r.project)
+		return answer{}, fail(codeProjectNotExist, "The Project does not exist: %s", r.project)
 	}
 	info := map[string]string{
 		"projectName": r.project, "description": "", "status": "Normal", "owner": "",

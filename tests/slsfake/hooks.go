@@ -41,13 +41,13 @@ const (
 type Call struct {
 	Op          Op
 	Project     string
-	Logstore    string
-	Group       string // consumer group, "" where there is none
-	Consumer    string
-	Shard       int    // -1 where the call names none
-	Cursor      string // of PullLogs, GetCursorTime and UpdateCheckpoint
-	HashKey     string // of PutLogs by key
-	N           int    // how many calls of this Op came so far, this one included
+	Logstore    string // "" where the path names none
+	Group       string // consumer group; "" where the path names none
+	Consumer    string // of Heartbeat and UpdateCheckpoint
+	Shard       int    // that the call names, or whose range holds HashKey now; -1 = none: load-balanced
+	Cursor      string // of PullLogs, GetCursorTime and UpdateCheckpoint, as sent: DecodeCursor reads it
+	HashKey     string // of PutLogs by key, as sent
+	N           int    // how many calls of this Op came so far, whatever they name, this one included
 	RequestID   string
 	AccessKeyID string
 	Method      string
@@ -110,8 +110,8 @@ func (c *Call) CloseAfter() { c.plan.closeAfter = true }
 // resets the connection.
 func (c *Call) Truncate(n int) { c.plan.truncate, c.plan.truncateAt = true, n }
 
-// SlowBody sends the answer's body at this rate, in steps of a tenth of a
-// second.
+// SlowBody sends the answer's body at this rate, 10 at the least, in steps of a
+// tenth of a second. 0 or less is no limit.
 func (c *Call) SlowBody(bytesPerSecond int) { c.plan.bytesPerSecond = bytesPerSecond }
 
 // First returns a hook that calls fn for the first n calls it sees.
@@ -143,9 +143,10 @@ func (t *hookTable) init() { t.seen = map[Op]int{} }
 
 // Hook calls fn for each call of op ("" = every operation) after
 // authentication and before the operation, in the order of installation, on
-// the request's goroutine: fn may run several times at once. fn may use the
-// server's methods except Close. remove takes the hook out again; calls in
-// progress may still run it.
+// the request's goroutine: fn may run several times at once, and may block,
+// which holds up that call alone (and Close, which waits for it). fn may use the
+// server's methods except Close. remove takes the hook out again and may be called
+// more than once; calls in progress may still run it.
 func (s *Server) Hook(op Op, fn func(*Call)) (remove func()) {
 	h := &hook{op: op, fn: fn}
 	t := &s.hooks

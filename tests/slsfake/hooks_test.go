@@ -44,7 +44,7 @@ func TestHookSees(t *testing.T) {
 		calls[i].RequestID, calls[i].AccessKeyID = "", ""
 	}
 	require.Equal(t, []Call{
-		{Op: OpPutLogs, Project: "proj", Logstore: "store", Shard: -1, HashKey: key, N: 1, Method: "POST"},
+		{Op: OpPutLogs, Project: "proj", Logstore: "store", Shard: 0, HashKey: key, N: 1, Method: "POST"},
 		{Op: OpGetCursor, Project: "proj", Logstore: "store", Shard: 1, N: 1, Method: "GET"},
 		{Op: OpPullLogs, Project: "proj", Logstore: "store", Shard: 1, Cursor: cursor, N: 1, Method: "GET"},
 		{Op: OpHeartbeat, Project: "proj", Logstore: "store", Group: "group", Consumer: "me", Shard: -1, N: 1, Method: "POST"},

@@ -12,21 +12,21 @@ import (
 type Shard struct {
 	ID         int
 	ReadOnly   bool
-	BeginKey   string // 32 hex digits, inclusive
-	EndKey     string // exclusive, except ffff..ff
-	CreateTime time.Time
-	Parents    []int
-	Children   []int
-	Begin      int64 // number of the first group kept; EncodeCursor makes a cursor of it
-	End        int64 // number of the next group to be written
-	Bytes      int64 // raw, of the groups kept
-	Logs       int64 // of the groups kept
+	BeginKey   string    // 32 lower-case hex digits, inclusive
+	EndKey     string    // exclusive, except ffff..ff
+	CreateTime time.Time // server's clock
+	Parents    []int     // ids: one of a split, two of a merge, none of the first shards
+	Children   []int     // ids; none while it is read-write
+	Begin      int64     // number of the first group kept; EncodeCursor makes a cursor of it
+	End        int64     // number of the next group to be written
+	Bytes      int64     // raw, of the groups kept
+	Logs       int64     // of the groups kept
 }
 
-// Group is one stored LogGroup.
+// Group is one stored LogGroup. Those of Append name no request, key or user agent.
 type Group struct {
 	Shard       int
-	Cursor      int64
+	Cursor      int64  // its number; EncodeCursor makes the cursor that pulls it
 	Data        []byte // encoded LogGroup exactly as written; read only
 	LogCount    int
 	Received    time.Time // server's clock
@@ -48,11 +48,11 @@ type ConsumerGroup struct {
 // Member is one live consumer.
 type Member struct {
 	Name          string
-	LastHeartbeat time.Time
-	Expires       time.Time
-	Listed        []int // what its last heartbeat listed
-	Holds         []int // what it was told to hold
-	Revoked       []int // taken away, but not yet let go of
+	LastHeartbeat time.Time // machine's clock
+	Expires       time.Time // LastHeartbeat and the group's timeout
+	Listed        []int     // what its last heartbeat listed
+	Holds         []int     // what it was told to hold
+	Revoked       []int     // taken away, but not yet let go of
 }
 
 // EncodeCursor makes the cursor of a group's number.

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"regexp"
+	"strings"
 )
 
 // jsonAnswer answers v; never compressed, whatever the client accepts.
@@ -35,7 +38,7 @@ func jsonBody(r *request, v any) *apiError {
 	return nil
 }
 
-// decodeJSON reads exactly one value.
+// decodeJSON reads exactly one value, which is not null.
 func decodeJSON(b []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	if err := d.Decode(v); err != nil {
@@ -43,6 +46,32 @@ func decodeJSON(b []byte, v any) error {
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("something follows the value")
+	}
+	if string(bytes.TrimSpace(b)) == "null" {
+		return errors.New("it is null")
+	}
+	return exactNames(b, v)
+}
+
+// exactNames refuses names that differ from v's in nothing but case.
+// encoding/json takes them for v's; nothing says that the service does, and a
+// client that spells them so must not pass here.
+func exactNames(b []byte, v any) error {
+	t := reflect.TypeOf(v).Elem()
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(b, &object); err != nil {
+		return err
+	}
+	for name := range object {
+		for i := range t.NumField() {
+			want, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			if name != want && strings.EqualFold(name, want) {
+				return fmt.Errorf("name %q is spelt %q", want, name)
+			}
+		}
 	}
 	return nil
 }

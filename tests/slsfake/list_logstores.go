@@ -1,18 +1,18 @@
 package slsfake
 
 import (
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// ListLogstores: GET /logstores[?offset=N][&size=N][&logstoreName=S]
+// ListLogstores: GET /logstores[?offset=N][&size=N][&logstoreName=S][&telemetryType=T][&mode=M]
 //
 // Answers names in order, a page of size (default and maximum 500) from
-// offset on; logstoreName keeps the names that contain it. count is the
-// number of names in the answer, total that of all pages.
-//
-// Not implemented: telemetryType and mode filters (ignored).
+// offset on; logstoreName keeps the names that contain it, telemetryType those of
+// metric stores (Metrics) or of all others (None), mode those of the mode. count is
+// the number of names in the answer, total that of all pages.
 func (s *Server) listLogstores(r *request) (answer, *apiError) {
 	offset, err := intParam(r, "offset", 0, 0, 1<<30)
 	if err != nil {
@@ -26,15 +26,15 @@ func (s *Server) listLogstores(r *request) (answer, *apiError) {
 	p := s.projects[r.project]
 	names := []string{}
 	if p != nil {
-		for name := range p.logstores {
-			if strings.Contains(name, r.query.Get("logstoreName")) {
+		for name, ls := range p.logstores {
+			if ls.info.matches(r.query) {
 				names = append(names, name)
 			}
 		}
 	}
 	s.mu.Unlock()
 	if p == nil {
-		return answer{}, fail(codeProjectNotExist, "The Project does not exist : %s", r.project)
+		return answer{}, fail(codeProjectNotExist, "The Project does not exist: %s", r.project)
 	}
 	slices.Sort(names)
 	page := names[min(offset, len(names)):min(offset+size, len(names))]
@@ -43,6 +43,17 @@ func (s *Server) listLogstores(r *request) (answer, *apiError) {
 		Total     int      `json:"total"`
 		Logstores []string `json:"logstores"`
 	}{len(page), len(names), page})
+}
+
+// matches reports whether a listing with the query q names the logstore.
+func (i *logstoreInfo) matches(q url.Values) bool {
+	if t := q.Get("telemetryType"); t != "" && (t == "Metrics") != (i.TelemetryType == "Metrics") {
+		return false
+	}
+	if m := q.Get("mode"); m != "" && m != i.Mode {
+		return false
+	}
+	return strings.Contains(i.Name, q.Get("logstoreName"))
 }
 
 // intParam reads an optional integer of the query.

@@ -46,7 +46,8 @@ func (s *Server) mergeLocked(ls *logstore, sh *shard) (merged, right *shard, err
 	return merged, right, nil
 }
 
-// MergeShards merges a shard with its right neighbour.
+// MergeShards merges a shard with its right neighbour. The error says why the
+// service would refuse it.
 func (s *Server) MergeShards(projectName, logstoreName string, shardID int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -196,6 +196,6 @@ func (s *Server) Transport() *http.Transport {
 }
 
 // SetDown cuts the network when down is true: every open connection is reset,
-// calls in progress lose their answer, new connections are refused. False
-// mends it.
+// calls in progress lose their answer, new connections are refused (those of
+// Listen: reset once accepted). False mends it.
 func (s *Server) SetDown(down bool) { s.net.setDown(down) }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -63,7 +62,8 @@ func (s *Server) readGroups(r *request, count int) ([]group, int64, *apiError) {
 		}
 		until = max(from, min(until, n))
 	}
-	if err := sh.quota.read(s.cfg.Quota, time.Now()); err != nil {
+	p := s.projects[r.project]
+	if err := s.chargeReadLocked(p, sh); err != nil {
 		return nil, 0, err
 	}
 	until = min(until, from+int64(count))
@@ -77,7 +77,8 @@ func (s *Server) readGroups(r *request, count int) ([]group, int64, *apiError) {
 		}
 		n++
 	}
-	sh.quota.readBytes.take(size)
+	p.used.readBytes.take(size)
+	sh.used.readBytes.take(size)
 	return groups[:n:n], from + int64(n), nil
 }
 

@@ -2,7 +2,6 @@ package slsfake
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 )
 
@@ -13,21 +12,21 @@ import (
 // as zstd per x-log-compresstype; x-log-bodyrawsize is its uncompressed length
 // and must be exact. It is verified in full before anything is stored, then
 // stored as it came. Without a key the read-write shards take turns; with one
-// (32 hex digits) the shard whose range holds it is written. An ingest processor
+// (32 hex digits, in the query of /shards/route or, as older clients send it, in
+// the header x-log-hashkey elsewhere) the shard whose range holds it is written.
+// A key= elsewhere is refused: it would be load-balanced. An ingest processor
 // is noted with the group and processes nothing: any name will do, as nothing
 // says what the service answers to one that does not exist, but not an empty one
 // or two.
 //
-// Not implemented: deflate bodies, the x-log-hashkey header, what processors do,
-// project-wide quotas, the metric store URL.
+// Not implemented: deflate bodies, what processors do, the metric store URL.
 func (s *Server) putLogs(r *request) (answer, *apiError) {
-	key := ""
-	if r.hashed {
-		k, ok := parseKey(r.query.Get("key"))
-		if !ok {
-			return answer{}, fail(codeInvalidKey, "shard hash key must be 32 hex digits")
-		}
-		key = k
+	if !r.hashed && r.query.Has("key") {
+		return answer{}, unsupported("key outside /shards/route")
+	}
+	key, ok := parseKey(r.hashKey())
+	if !ok && (r.hashed || key != "") {
+		return answer{}, fail(codeInvalidKey, "shard hash key must be 32 hex digits")
 	}
 	processors := r.query["processor"]
 	if len(processors) > 1 || len(processors) == 1 && processors[0] == "" {
@@ -50,6 +49,28 @@ func (s *Server) putLogs(r *request) (answer, *apiError) {
 	return answer{status: http.StatusOK}, s.store(r, data, facts, key)
 }
 
+// locate notes the shard a write by key is for, so that hooks know it. What is
+// wrong with the write is left to putLogs, which looks for the shard itself: a
+// split may come between.
+func (s *Server) locate(r *request) {
+	if r.op != OpPutLogs {
+		return
+	}
+	key, ok := parseKey(r.hashKey())
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ls, err := s.logstoreLocked(r.project, r.logstore); err == nil {
+		for _, sh := range ls.shards {
+			if !sh.readOnly && sh.holds(key) {
+				r.shard = sh.id
+			}
+		}
+	}
+}
+
 // unsupported is fail for a parameter the emulator does not know: better
 // refused than ignored.
 func unsupported(param string) *apiError {
@@ -69,13 +90,9 @@ func (s *Server) writeBody(r *request) ([]byte, *apiError) {
 	if ct := h.Get("Content-Type"); ct != "application/x-protobuf" {
 		return nil, fail(codeInvalidContentType, "content-type %q is not application/x-protobuf", ct)
 	}
-	v := h.Get("X-Log-Bodyrawsize")
-	if v == "" {
+	size := r.rawSize
+	if size < 0 {
 		return nil, fail(codeMissingBodyRawSize, "x-log-bodyrawsize does not exist in http header when it is necessary")
-	}
-	size, err := strconv.Atoi(v)
-	if err != nil || size < 0 {
-		return nil, fail(codeInvalidBodyRawSize, "x-log-bodyrawsize %q is no size", v)
 	}
 	if size > s.cfg.MaxRawSize {
 		return nil, fail(codePostBodyTooLarge, "Body size %d must little than %d", size, s.cfg.MaxRawSize)
@@ -122,7 +139,7 @@ func (s *Server) store(r *request, data []byte, f groupFacts, key string) *apiEr
 		return err
 	}
 	sh := ls.writable(key) // ranges of read-write shards cover the whole space
-	if err := sh.quota.write(s.cfg.Quota, len(data), time.Now()); err != nil {
+	if err := s.chargeWriteLocked(s.projects[r.project], sh, len(data)); err != nil {
 		return err
 	}
 	sh.append(group{data: data, received: s.nowLocked().UnixNano(), logs: int32(f.logs), writer: w})

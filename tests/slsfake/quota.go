@@ -1,9 +1,12 @@
 package slsfake
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
-// Quota limits the traffic of each shard per second. A zero field does not
-// limit. A second's worth may be used at once; a request larger than what is
+// Quota limits the traffic of a shard or a project per second. A zero field does
+// not limit. A second's worth may be used at once; a request larger than what is
 // left is served and paid off afterwards, so the rate holds on average.
 type Quota struct {
 	WriteBytes    int // raw bytes
@@ -18,8 +21,8 @@ func ProductionQuota() Quota {
 	return Quota{WriteBytes: 5 << 20, WriteRequests: 500, ReadBytes: 10 << 20, ReadRequests: 100}
 }
 
-// shardQuota is one shard's account.
-type shardQuota struct {
+// account is what one shard or project has used of its Quota.
+type account struct {
 	writeBytes, writeRequests, readBytes, readRequests bucket
 }
 
@@ -47,26 +50,56 @@ func (b *bucket) open(perSecond int, now time.Time) bool {
 
 func (b *bucket) take(n int) { b.tokens -= float64(n) }
 
-func (q *shardQuota) write(lim Quota, raw int, now time.Time) *apiError {
-	if !q.writeBytes.open(lim.WriteBytes, now) {
-		return fail(codeShardWriteQuotaExceed, "Write quota exceed: shard inflow is over %d bytes/s", lim.WriteBytes)
+// chargeWriteLocked admits a write of raw bytes and charges it to the project and
+// the shard; a refused one costs neither anything.
+func (s *Server) chargeWriteLocked(p *project, sh *shard, raw int) *apiError {
+	now := time.Now()
+	if why := p.used.refuseWrite(s.cfg.ProjectQuota, now); why != "" {
+		return fail(codeWriteQuotaExceed, "Project write quota exceed: %s", why)
 	}
-	if !q.writeRequests.open(lim.WriteRequests, now) {
-		return fail(codeShardWriteQuotaExceed, "Write QPS Exceed: shard writes are over %d/s", lim.WriteRequests)
+	if why := sh.used.refuseWrite(s.cfg.Quota, now); why != "" {
+		return fail(codeShardWriteQuotaExceed, "Shard write quota exceed: %s", why)
 	}
-	q.writeBytes.take(raw)
-	q.writeRequests.take(1)
+	for _, a := range []*account{&p.used, &sh.used} {
+		a.writeBytes.take(raw)
+		a.writeRequests.take(1)
+	}
 	return nil
 }
 
-// read admits a pull; its bytes are taken by readBytes.take once known.
-func (q *shardQuota) read(lim Quota, now time.Time) *apiError {
-	if !q.readBytes.open(lim.ReadBytes, now) {
-		return fail(codeShardReadQuotaExceed, "Read quota exceed: shard outflow is over %d bytes/s", lim.ReadBytes)
+// refuseWrite says what a write would exceed; "" = nothing.
+func (a *account) refuseWrite(lim Quota, now time.Time) string {
+	switch {
+	case !a.writeBytes.open(lim.WriteBytes, now):
+		return fmt.Sprintf("Inflow Quota Exceed, %d bytes/s", lim.WriteBytes)
+	case !a.writeRequests.open(lim.WriteRequests, now):
+		return fmt.Sprintf("Write QPS Exceed, %d/s", lim.WriteRequests)
 	}
-	if !q.readRequests.open(lim.ReadRequests, now) {
-		return fail(codeShardReadQuotaExceed, "Read QPS Exceed: shard reads are over %d/s", lim.ReadRequests)
+	return ""
+}
+
+// chargeReadLocked admits a pull and charges it; its bytes are charged by
+// readBytes.take once known.
+func (s *Server) chargeReadLocked(p *project, sh *shard) *apiError {
+	now := time.Now()
+	if why := p.used.refuseRead(s.cfg.ProjectQuota, now); why != "" {
+		return fail(codeReadQuotaExceed, "Project read quota exceed: %s", why)
 	}
-	q.readRequests.take(1)
+	if why := sh.used.refuseRead(s.cfg.Quota, now); why != "" {
+		return fail(codeShardReadQuotaExceed, "Shard read quota exceed: %s", why)
+	}
+	p.used.readRequests.take(1)
+	sh.used.readRequests.take(1)
 	return nil
+}
+
+// refuseRead says what a pull would exceed; "" = nothing.
+func (a *account) refuseRead(lim Quota, now time.Time) string {
+	switch {
+	case !a.readBytes.open(lim.ReadBytes, now):
+		return fmt.Sprintf("Outflow Quota Exceed, %d bytes/s", lim.ReadBytes)
+	case !a.readRequests.open(lim.ReadRequests, now):
+		return fmt.Sprintf("Read QPS Exceed, %d/s", lim.ReadRequests)
+	}
+	return ""
 }

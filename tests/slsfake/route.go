@@ -14,7 +14,7 @@ type route struct {
 	logstore string
 	shard    int // -1 = none
 	group    string
-	hashed   bool // PutLogs by key
+	hashed   bool // PutLogs at /shards/route, which must have a key
 	run      func(*Server, *request) (answer, *apiError)
 }
 
@@ -105,7 +105,11 @@ func (rt *route) onShards(method string, rest []string, q url.Values) bool {
 		return false
 	}
 	rt.shard = n
-	switch method + " " + q.Get("type") + q.Get("action") {
+	asked := q.Get("type") // of a read
+	if method == http.MethodPost {
+		asked = q.Get("action")
+	}
+	switch method + " " + asked {
 	case "GET cursor":
 		return rt.set(OpGetCursor, (*Server).getCursor)
 	case "GET cursor_time":

@@ -27,7 +27,17 @@ type request struct {
 	body        []byte  // as sent
 	pooled      *[]byte // where body came from; nil = body may be kept
 	accessKeyID string
+	rawSize     int     // x-log-bodyrawsize; -1 = not sent
 	in          traffic // what a write brought
+}
+
+// hashKey is the key a write names, unchecked: in the query of /shards/route, in
+// the header x-log-hashkey (the service's older interface) elsewhere; "" = none.
+func (r *request) hashKey() string {
+	if r.hashed {
+		return r.query.Get("key")
+	}
+	return r.http.Header.Get("X-Log-Hashkey")
 }
 
 // call is the request as hooks see it.
@@ -35,7 +45,7 @@ func (r *request) call(n int) *Call {
 	c := &Call{
 		Op: r.op, Project: r.project, Logstore: r.logstore, Group: r.group,
 		Consumer: r.query.Get("consumer"), Shard: r.shard, Cursor: r.query.Get("cursor"),
-		HashKey: r.query.Get("key"), N: n, RequestID: r.id, AccessKeyID: r.accessKeyID,
+		HashKey: r.hashKey(), N: n, RequestID: r.id, AccessKeyID: r.accessKeyID,
 		Method: r.http.Method, Header: r.http.Header, Body: r.body,
 	}
 	var body checkpointBody
@@ -101,6 +111,7 @@ func (s *Server) process(r *request) (answer, plan, error) {
 	if err := s.admit(r); err != nil {
 		return err.answer(), plan{}, nil
 	}
+	s.locate(r)
 	p := s.hooks.run(r)
 	if !wait(r, p.delay) || p.closeBefore {
 		return answer{}, p, errAbort

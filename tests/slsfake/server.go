@@ -48,8 +48,10 @@ type Config struct {
 	// that tests may use any time.
 	CheckLogTime bool
 
-	// Quota limits each shard's traffic; the zero value does not.
-	Quota Quota
+	// Quota limits each shard's traffic (403 ShardWriteQuotaExceed,
+	// ShardReadQuotaExceed), ProjectQuota that of a project's shards together
+	// (403 WriteQuotaExceed, ReadQuotaExceed). The zero value does not limit.
+	Quota, ProjectQuota Quota
 
 	// Trace, when set, is called with each request once it is over, on the
 	// request's goroutine: several calls may run at once. Close waits for them.
@@ -121,7 +123,8 @@ func New(cfg Config) *Server {
 
 // Listen serves on a real loopback address ("127.0.0.1:0" picks a port) and
 // returns the base URL. Addresses that are not loopback are refused: the
-// emulator is no service for a network. May be called more than once.
+// emulator is no service for a network. May be called more than once; after
+// Close the error is http.ErrServerClosed.
 func (s *Server) Listen(addr string) (string, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -127,7 +127,10 @@ func TestLogstores(t *testing.T) {
 	}{
 		{`{"logstoreName":"new-one","ttl":7,"shardCount":3,"autoSplit":true,"maxSplitShard":9}`, 200, ""},
 		{`{"logstoreName":"new-one","ttl":7,"shardCount":3}`, 400, "LogStoreAlreadyExist"},
-		{`{"logstoreName":"defaults"}`, 200, ""},
+		{`{"logstoreName":"defaults","ttl":30,"shardCount":2}`, 200, ""},
+		{`{"logstoreName":"ok","ttl":30}`, 400, "LogstoreInfoInvalid"},
+		{`{"logstoreName":"ok","shardCount":2}`, 400, "LogstoreInfoInvalid"},
+		{`{"logstoreName":"ok","ttl":30,"shardCount":2,"autoSplit":true}`, 400, "LogstoreInfoInvalid"},
 		{`{"logstoreName":"Upper","ttl":7,"shardCount":3}`, 400, "LogstoreInfoInvalid"},
 		{`{"logstoreName":"x","ttl":7,"shardCount":3}`, 400, "LogstoreInfoInvalid"},
 		{`{"logstoreName":"-ab","ttl":7,"shardCount":3}`, 400, "LogstoreInfoInvalid"},
@@ -146,6 +149,9 @@ func TestLogstores(t *testing.T) {
 	require.Equal(t, "new-one", info.Name)
 	require.Equal(t, []any{7, 3, true, 9}, []any{info.TTL, info.ShardCount, info.AutoSplit, info.MaxSplitShard})
 	require.NotZero(t, info.CreateTime)
+	var defaults sdk.LogStore
+	c.get("/logstores/defaults", &defaults)
+	require.Equal(t, []any{64, "standard", false}, []any{defaults.MaxSplitShard, defaults.Mode, defaults.AutoSplit})
 	require.NoError(t, s.SplitShard("proj", "new-one", 1, ""))
 	c.get("/logstores/new-one", &info)
 	require.Equal(t, 4, info.ShardCount)
@@ -194,7 +200,7 @@ func TestListLogstoresPages(t *testing.T) {
 	}
 	c.host = "none.emu.local"
 	require.Equal(t, "ProjectNotExist", c.get("/logstores", nil).code)
-	require.Equal(t, "ProjectNotExist", c.sendJSON("POST", "/logstores", map[string]any{"logstoreName": "ab"}).code)
+	require.Equal(t, "ProjectNotExist", c.sendJSON("POST", "/logstores", map[string]any{"logstoreName": "ab", "ttl": 1, "shardCount": 1}).code)
 }
 
 func TestGetProject(t *testing.T) {

@@ -69,7 +69,7 @@ func (s *Server) splitLocked(ls *logstore, sh *shard, key string, parts int) ([]
 }
 
 // SplitShard splits a shard at key (32 hex digits), or in the middle when key
-// is "".
+// is "". The error says why the service would refuse it.
 func (s *Server) SplitShard(projectName, logstoreName string, shardID int, key string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

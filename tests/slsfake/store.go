@@ -12,6 +12,7 @@ type project struct {
 	name      string
 	created   time.Time
 	logstores map[string]*logstore
+	used      account
 }
 
 type logstore struct {
@@ -48,7 +49,7 @@ type shard struct {
 	groups   []group
 	bytes    int64 // of the groups kept
 	logs     int64 // in the groups kept
-	quota    shardQuota
+	used     account
 }
 
 func (sh *shard) endNumber() int64 { return sh.base + int64(len(sh.groups)) }
@@ -158,7 +159,7 @@ func (p *project) addLogstore(info logstoreInfo, now time.Time) *logstore {
 func (s *Server) logstoreLocked(projectName, name string) (*logstore, *apiError) {
 	p := s.projects[projectName]
 	if p == nil {
-		return nil, fail(codeProjectNotExist, "The Project does not exist : %s", projectName)
+		return nil, fail(codeProjectNotExist, "The Project does not exist: %s", projectName)
 	}
 	ls := p.logstores[name]
 	if ls == nil {
@@ -194,7 +195,7 @@ func (s *Server) CreateProject(name string) {
 func (s *Server) CreateLogstore(projectName, name string, shards int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	info := defaultLogstoreInfo()
-	info.Name, info.ShardCount = name, max(1, shards)
-	s.projectLocked(projectName).addLogstore(info, s.nowLocked())
+	s.projectLocked(projectName).addLogstore(logstoreInfo{
+		Name: name, TTL: 30, ShardCount: max(1, shards), MaxSplitShard: defaultMaxSplitShard, Mode: defaultMode,
+	}, s.nowLocked())
 }

@@ -12,7 +12,7 @@ func (s *Server) updateConsumerGroup(r *request) (answer, *apiError) {
 		return answer{}, err
 	}
 	if body.Timeout != nil {
-		if err := checkTimeout(body.Timeout); err != nil {
+		if err := checkTimeout(*body.Timeout); err != nil {
 			return answer{}, err
 		}
 	}
