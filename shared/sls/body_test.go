@@ -17,14 +17,17 @@ import (
 // hoarder is a transport that answers without reading the request's body, and
 // keeps it, as net/http's may for a moment.
 type hoarder struct {
-	status int // 0 = an error
+	status int // 0 = an error, -1 = a panic
 	body   io.ReadCloser
 }
 
 func (h *hoarder) RoundTrip(r *http.Request) (*http.Response, error) {
 	h.body = r.Body
-	if h.status == 0 {
+	switch h.status {
+	case 0:
 		return nil, errors.New("broken")
+	case -1:
+		panic("broken")
 	}
 	return &http.Response{StatusCode: h.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("x"))}, nil
 }
@@ -34,12 +37,35 @@ func (h *hoarder) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestTransportCannotReadOn(t *testing.T) {
 	for _, status := range []int{0, 200, 400, 502} {
 		h := &hoarder{status: status}
-		err := put(t, newClient(t, "http://host", func(cfg *Config) { cfg.Transport = h }))
-		require.Equal(t, status != 200, err != nil)
+		require.Error(t, put(t, newClient(t, "http://host", func(cfg *Config) { cfg.Transport = h })))
 		n, err := h.body.Read(make([]byte, 10))
 		require.Zero(t, n)
 		require.ErrorIs(t, err, errReleased)
 	}
+}
+
+// A 200 before the request was read to its end accepts nothing, whoever says it; nor can
+// the logs be anywhere.
+func TestAcceptanceBeforeTheLogsIsNone(t *testing.T) {
+	c := pipeClient(t, func(conn net.Conn) {
+		_, _ = conn.Read(make([]byte, 4096))
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	}, nil)
+	large := make([]byte, 64<<10)
+	err := c.Logstore("p", "l").PutLogs(t.Context(), Body{Data: large, RawSize: len(large), Codec: None}, "")
+	e := requireError(t, err)
+	require.ErrorIs(t, err, ErrBadAnswer)
+	require.Equal(t, ClassRetry, e.Class)
+	require.False(t, e.Ambiguous)
+}
+
+// A transport that has panicked gets no more of the caller's bytes either.
+func TestTransportThatPanickedCannotReadOn(t *testing.T) {
+	h := &hoarder{status: -1}
+	c := newClient(t, "http://host", func(cfg *Config) { cfg.Transport = h })
+	require.Panics(t, func() { _ = put(t, c) })
+	_, err := h.body.Read(make([]byte, 10))
+	require.ErrorIs(t, err, errReleased)
 }
 
 // dyingConn stops taking bytes when told to, without any sign until then: a

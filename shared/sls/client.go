@@ -69,7 +69,6 @@ type Client struct {
 	transport   http.RoundTripper
 
 	clockOffset atomic.Int64 // nanoseconds to add to this host's clock
-	v4          atomic.Int32 // what is known of V4 signatures: v4Untried ...
 	credFlight  singleflight.Group
 	wireBuffers sync.Pool // *[]byte, compressed answers
 }
@@ -100,9 +99,6 @@ func New(cfg Config) (*Client, error) {
 	}
 	c.refresher, _ = cfg.Credentials.(Refresher)
 	c.setDefaults()
-	if version != SignAuto {
-		c.v4.Store(v4Taken)
-	}
 	if c.transport == nil {
 		c.transport = wire{list, cmp.Or(max(cfg.MaxConns, 0), defaultMaxConns), c.timeout, cfg.Proxy, roots}.transport()
 	}

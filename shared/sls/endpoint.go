@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 )
 
 // endpoint is where requests go. SLS tells projects apart by the Host header,
@@ -14,10 +15,11 @@ import (
 // names, so there the connection goes to the address itself while the Host
 // header (and with it the signature) stays what production would see.
 type endpoint struct {
-	scheme string // "http" or "https"
-	host   string // lower case, with the port if one was given
-	direct bool   // host is an IP address or localhost: connect to it as it is
-	region string // what V4 signatures are for; "" = V1 is used
+	scheme string        // "http" or "https"
+	host   string        // lower case, with the port if one was given
+	direct bool          // host is an IP address or localhost: connect to it as it is
+	region string        // what V4 signatures are for; "" = V1 is used
+	v4     *atomic.Int32 // what is known of V4 there: v4Untried ...; nil = V1 is used
 }
 
 // parseEndpoint reads host[:port] or http(s)://host[:port]; no scheme means

@@ -15,19 +15,19 @@ import (
 
 func TestParseEndpoint(t *testing.T) {
 	for raw, want := range map[string]endpoint{
-		"cn-hangzhou.log.aliyuncs.com":          {"https", "cn-hangzhou.log.aliyuncs.com", false, ""},
-		"https://cn-hangzhou.log.aliyuncs.com/": {"https", "cn-hangzhou.log.aliyuncs.com", false, ""},
-		"HTTP://CN-Hangzhou.log.aliyuncs.com//": {"http", "cn-hangzhou.log.aliyuncs.com", false, ""},
-		" http://emu.local:8089 ":               {"http", "emu.local:8089", false, ""},
-		"log_proxy:0080":                        {"https", "log_proxy:80", false, ""},
-		"127.0.0.1":                             {"https", "127.0.0.1", true, ""},
-		"http://127.0.0.1:8089":                 {"http", "127.0.0.1:8089", true, ""},
-		"http://localhost:8089/":                {"http", "localhost:8089", true, ""},
-		"LocalHost":                             {"https", "localhost", true, ""},
-		"[::1]":                                 {"https", "[::1]", true, ""},
-		"http://[FE80::1]:8089":                 {"http", "[fe80::1]:8089", true, ""},
-		"localhost.example":                     {"https", "localhost.example", false, ""},
-		"1.2.3.4.5":                             {"https", "1.2.3.4.5", false, ""},
+		"cn-hangzhou.log.aliyuncs.com":          {"https", "cn-hangzhou.log.aliyuncs.com", false, "", nil},
+		"https://cn-hangzhou.log.aliyuncs.com/": {"https", "cn-hangzhou.log.aliyuncs.com", false, "", nil},
+		"HTTP://CN-Hangzhou.log.aliyuncs.com//": {"http", "cn-hangzhou.log.aliyuncs.com", false, "", nil},
+		" http://emu.local:8089 ":               {"http", "emu.local:8089", false, "", nil},
+		"log_proxy:0080":                        {"https", "log_proxy:80", false, "", nil},
+		"127.0.0.1":                             {"https", "127.0.0.1", true, "", nil},
+		"http://127.0.0.1:8089":                 {"http", "127.0.0.1:8089", true, "", nil},
+		"http://localhost:8089/":                {"http", "localhost:8089", true, "", nil},
+		"LocalHost":                             {"https", "localhost", true, "", nil},
+		"[::1]":                                 {"https", "[::1]", true, "", nil},
+		"http://[FE80::1]:8089":                 {"http", "[fe80::1]:8089", true, "", nil},
+		"localhost.example":                     {"https", "localhost.example", false, "", nil},
+		"1.2.3.4.5":                             {"https", "1.2.3.4.5", false, "", nil},
 	} {
 		got, err := parseEndpoint(raw)
 		require.NoError(t, err, raw)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -237,6 +238,30 @@ func TestNoSecretInErrors(t *testing.T) {
 	c := newClient(t, "http://127.0.0.1:1", nil)
 	require.NotContains(t, fmt.Sprintf("%v %+v %#v", c, c, c), testSecret)
 	require.Error(t, put(t, c))
+}
+
+// Nor in what net/http says of an answer that is none, or what is said of one that
+// breaks the protocol: such texts quote it, and shortened.
+func TestNoSecretInErrorsOfBadAnswers(t *testing.T) {
+	token := "CAIS" + strings.Repeat("long-token-", 25)
+	keys := func(c *Config) { c.Credentials = staticKeys(token) }
+	for _, secret := range []string{testSecret, token} {
+		garbage := pipeClient(t, func(conn net.Conn) {
+			readRequest(conn)
+			_, _ = io.WriteString(conn, "HTTP/1.1 "+secret+"\r\n\r\n")
+		}, keys)
+		errs := []error{put(t, garbage)}
+		for _, header := range []string{"X-Log-Cursor", "X-Log-Count", "X-Log-Bodyrawsize", "X-Log-Compresstype"} {
+			rec := newRecorder(t, pullAnswer([]byte("log group"), LZ4, map[string]string{header: "@" + secret}))
+			_, err := newClient(t, rec.URL, keys).Logstore("p", "l").PullLogs(t.Context(), Pull{Cursor: "MTI="})
+			errs = append(errs, err)
+		}
+		for _, err := range errs {
+			text := requireError(t, err).Error()
+			require.Contains(t, text, "***")
+			require.NotContains(t, text, secret[:leastTold])
+		}
+	}
 }
 
 func FuzzParseErrorBody(f *testing.F) {

@@ -297,7 +297,7 @@ func TestParseEndpoints(t *testing.T) {
 	list, err := parseEndpoints("cn-hangzhou-intranet.log.aliyuncs.com, http://127.0.0.1:80 ,https://b")
 	require.NoError(t, err)
 	require.Equal(t, []endpoint{
-		{"https", "cn-hangzhou-intranet.log.aliyuncs.com", false, ""}, {"http", "127.0.0.1:80", true, ""}, {"https", "b", false, ""},
+		{"https", "cn-hangzhou-intranet.log.aliyuncs.com", false, "", nil}, {"http", "127.0.0.1:80", true, "", nil}, {"https", "b", false, "", nil},
 	}, list)
 	for _, raw := range []string{"a,", ",a", "a,,b", "a,b,https://A", "1,2,3,4,5,6,7,8,9", "a,ftp://b,c/d"} {
 		_, err := parseEndpoints(raw)

@@ -48,7 +48,8 @@ func (x *exchange) explain(e *Error) {
 	default:
 		return
 	}
-	e.unreachable = true
+	// TLS can find a record that is none as well behind the request.
+	e.unreachable = !e.Ambiguous
 }
 
 // mendCertificate: an unknown issuer is an own authority or someone in between; a
@@ -79,6 +80,14 @@ func (x *exchange) badAnswer(resp *http.Response, err error) *Error {
 	if errors.Is(e.Err, ErrTooLarge) && x.request.accept != "" {
 		e.Class, e.Mend = ClassSplit, "fetch_max_groups"
 	}
+	return e
+}
+
+// tooEarly makes the error of a 200 that came before the last byte of the request was
+// handed over: whoever says so, and be it a proxy, has not stored what it was to store.
+func (x *exchange) tooEarly(resp *http.Response) *Error {
+	e := x.badAnswer(resp, fmt.Errorf("%w: 200 before the end of the request", ErrBadAnswer))
+	e.Ambiguous = false
 	return e
 }
 

@@ -94,6 +94,7 @@ func (c *Client) once(ctx context.Context, r *request, cred credential, ep endpo
 	rctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	x := &exchange{client: c, request: r, endpoint: ep, caller: ctx, ctx: rctx, cred: cred}
+	defer x.body.release() // also when the transport panics
 	resp, err := c.transport.RoundTrip(x.build(rctx, header))
 	if err != nil {
 		return x.noAnswer(err)
@@ -105,6 +106,9 @@ func (c *Client) once(ctx context.Context, r *request, cred credential, ep endpo
 		return x.refusal(resp)
 	}
 	if r.read == nil {
+		if !x.sent() {
+			return x.tooEarly(resp)
+		}
 		// 200 is the acceptance; what follows it cannot take it back.
 		drain(resp.Body)
 		return nil

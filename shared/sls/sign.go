@@ -86,10 +86,30 @@ func wireHeader(headers map[string]string) http.Header {
 func redact(s string, cred credential) string {
 	for _, secret := range []string{cred.AccessKeySecret, cred.SecurityToken} {
 		if secret != "" {
-			s = strings.ReplaceAll(s, secret, "***")
+			s = redactBeginning(strings.ReplaceAll(s, secret, "***"), secret)
 		}
 	}
 	return s
+}
+
+// leastTold is from how many bytes on the beginning of a secret is one, too.
+const leastTold = 8
+
+// redactBeginning removes what is left of a secret in text that was shortened before:
+// errors about an answer quote a few bytes of it, and know no keys.
+func redactBeginning(s, secret string) string {
+	if len(secret) <= leastTold {
+		return s
+	}
+	before, behind, found := strings.Cut(s, secret[:leastTold])
+	if !found {
+		return s
+	}
+	n := 0
+	for rest := secret[leastTold:]; n < min(len(behind), len(rest)) && behind[n] == rest[n]; {
+		n++
+	}
+	return before + "***" + redactBeginning(behind[n:], secret)
 }
 
 // serverClock reads the server's time from an answer: x-log-time (unix seconds)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/aliyun/aliyun-log-go-sdk/util"
 )
@@ -20,8 +21,8 @@ const (
 	SignV4   = "v4"
 )
 
-// What SignAuto knows of V4. Once a request signed with it has been accepted there is
-// no way back to V1.
+// What SignAuto knows of V4 at an endpoint. Once a request signed with it has been
+// accepted there, there is no way back to V1.
 const (
 	v4Untried int32 = iota
 	v4Taken
@@ -42,7 +43,10 @@ func chooseSignature(list []endpoint, version, region string) error {
 		return fmt.Errorf("region %q: %w", shorten(region, 80), err)
 	}
 	for i := range list {
-		list[i].region = cmp.Or(region, list[i].ownRegion())
+		list[i].region, list[i].v4 = cmp.Or(region, list[i].ownRegion()), new(atomic.Int32)
+		if version == SignV4 {
+			list[i].v4.Store(v4Taken)
+		}
 	}
 	if version == SignV4 && region == "" {
 		return needRegion(list)
@@ -85,23 +89,23 @@ func (e endpoint) ownRegion() string {
 }
 
 // attempt sends the request to the endpoint once. With SignAuto it is sent again,
-// with V1, when the signature is refused before V4 was ever accepted: a wrong guess
+// with V1, when the signature is refused before V4 was ever accepted there: a wrong guess
 // of the region costs a request, not the logs.
 func (c *Client) attempt(ctx context.Context, r *request, cred credential, ep endpoint) *Error {
-	v4 := ep.region != "" && c.v4.Load() != v4Refused
+	v4 := ep.region != "" && ep.v4.Load() != v4Refused
 	failure := c.once(ctx, r, cred, ep, v4)
-	if !v4 || c.v4.Load() == v4Taken {
+	if !v4 || ep.v4.Load() == v4Taken {
 		return failure
 	}
 	if failure == nil {
-		c.v4.Store(v4Taken)
+		ep.v4.Store(v4Taken)
 		return nil
 	}
 	if failure.Code != "SignatureNotMatch" {
 		return failure
 	}
 	failure = c.once(ctx, r, cred, ep, false) // refused again: it is the secret
-	if failure == nil && c.v4.CompareAndSwap(v4Untried, v4Refused) && c.endpoints.log != nil {
+	if failure == nil && ep.v4.CompareAndSwap(v4Untried, v4Refused) && c.endpoints.log != nil {
 		c.endpoints.log.Warn("SLS takes V1 signatures and not V4 ones, V1 is used; option region may be wrong, or option sign_version should be v1",
 			"endpoint", ep.url(), "region", ep.region)
 	}

@@ -113,6 +113,24 @@ func TestEachEndpointIsSignedForByItself(t *testing.T) {
 	require.Equal(t, []string{"cn-test", SignV1, "cn-test"}, seen.take())
 }
 
+// What one endpoint has accepted says nothing about the name of another.
+func TestV4IsRefusedByOneEndpointOfTwo(t *testing.T) {
+	const right, wrong = "http://cn-test.log.aliyuncs.com", "http://cn-wrong.log.aliyuncs.com"
+	for endpoints, want := range map[string][]string{
+		right + "," + wrong: {"cn-test", "cn-wrong", SignV1, SignV1, "cn-test"},
+		wrong + "," + right: {"cn-wrong", SignV1, "cn-test", "cn-test", SignV1},
+	} {
+		fake := newFake(t)
+		seen := &signatures{to: fake.Transport()}
+		c := newClient(t, endpoints, func(cfg *Config) { cfg.Transport = seen })
+		for _, index := range []int{0, 1, 1, 0} {
+			c.endpoints.use(index, "test")
+			require.NoError(t, putGroup(t, c), endpoints)
+		}
+		require.Equal(t, want, seen.take(), endpoints)
+	}
+}
+
 // The name of an endpoint may mislead: that costs one request.
 func TestV4RefusedWithAutoBecomesV1(t *testing.T) {
 	fake := newFake(t)

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -161,4 +162,28 @@ func TestNextEndpointAfterABadCertificate(t *testing.T) {
 	c := newClient(t, bad+","+good, func(cfg *Config) { cfg.CAFile = own.file() })
 	require.NoError(t, put(t, c))
 	require.Equal(t, "https://"+good, c.Endpoint())
+}
+
+// What answers in plain text after it has read the request may have carried it out: it
+// is not sent to the next endpoint at once, as what could not be connected to is.
+func TestPlainTextBehindTheRequestIsAmbiguous(t *testing.T) {
+	own := newAuthority(t)
+	broken, good := own.serve("127.0.0.1", time.Now().Add(time.Hour)), newRecorder(t, ok)
+	broken.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			return
+		}
+		wire := conn.(*tls.Conn).NetConn()
+		_, _ = io.WriteString(wire, "HTTP/1.1 502 Bad Gateway\r\n\r\n")
+		_ = wire.Close()
+	})
+	c := newClient(t, broken.Listener.Addr().String()+","+good.URL, func(cfg *Config) {
+		cfg.CAFile = own.file()
+	})
+	e := requireError(t, put(t, c))
+	require.True(t, e.Ambiguous, e.Error())
+	require.Equal(t, ClassRetry, e.Class)
+	require.Empty(t, good.requests())
 }

@@ -62,7 +62,7 @@ func TestWrongKeyKeepsTheData(t *testing.T) {
 	result, err := i.Flush(t.Context(), "t", chunk)
 	require.NoError(t, err)
 	require.Equal(t, flbhost.Retry, result)
-	require.NotEmpty(t, grep(log.String(), "SignatureNotMatch", "access_key_secret", "the data is kept"), log)
+	require.NotEmpty(t, grep(log.String(), "SignatureNotMatch", "access_key_secret", "retry_limit"), log)
 	require.Empty(t, c.Logs(project, logstore))
 	stop(t, h.Exit)
 

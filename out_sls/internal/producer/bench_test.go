@@ -54,7 +54,7 @@ func newProducer(tb testing.TB, endpoint string, transport http.RoundTripper) (p
 	}
 }
 
-// instant accepts every request without a network, and without reading it.
+// instant accepts every request without a network.
 type instant struct {
 	mu     sync.Mutex // guards bodies
 	keep   bool
@@ -78,6 +78,9 @@ func (t *instant) RoundTrip(r *http.Request) (*http.Response, error) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		t.bodies = append(t.bodies, raw)
+	}
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		return nil, err
 	}
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 }

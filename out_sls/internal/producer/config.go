@@ -2,6 +2,7 @@ package producer
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"fluent-bit-sls/shared/option"
@@ -38,6 +39,10 @@ func (c *Config) Validate() error {
 	_, err := c.Content.EncodeOptions(c.TimeNs)
 	if c.OldLogTime == oldTimeDeadLetter && c.DeadLetterFile == "" {
 		err = errors.Join(err, errors.New("option old_log_time = \"dead_letter\": needs dead_letter_file"))
+	}
+	if 0 < c.FlushTimeout && c.FlushTimeout <= c.Linger {
+		err = errors.Join(err, fmt.Errorf("option linger = %v: must be below flush_timeout, which is %v:"+
+			" the chunk would be given back before its request starts, each time", c.Linger, c.FlushTimeout))
 	}
 	return err
 }

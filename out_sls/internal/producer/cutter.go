@@ -24,9 +24,14 @@ type cutter struct {
 	full func(*segment) bool
 	// unread gets what was passed over: values that are no events, and what
 	// follows a corrupt byte. nil when nobody wants it, nor the places of events.
-	unread  func(offset int, bytes []byte, reason string)
-	end     int // behind the last event; with unread only
-	skipped int // values that are no events up to there
+	unread func(offset int, bytes []byte, reason string)
+	end    int // behind the last event; with unread only
+
+	// For the metrics, which count a chunk with its last answer: it is cut each time it
+	// comes back.
+	skipped  int // values that are no events
+	noLogKey int
+	corrupt  bool
 }
 
 // cut encodes the events of the chunk. It reports whether full has taken every
@@ -128,9 +133,8 @@ func (c *cutter) segment(t *route.Target, from *loggroup.Restored, cur *segment)
 		return c.restoredSegment(t, from, cur)
 	}
 	dest := address{t.Destination, c.pack}
-	if t.Slot == len(c.open) {
+	for t.Slot >= len(c.open) { // slots whose records went elsewhere are passed by
 		c.open = append(c.open, &segment{dest: dest})
-		return c.open[t.Slot], true
 	}
 	s := c.open[t.Slot]
 	if s.dest == dest {
@@ -237,27 +241,33 @@ func (c *cutter) passOver(chunk []byte, r *loggroup.Reader, err error) {
 	c.unread(from, chunk[from:until], reason)
 }
 
-// unreadable counts and logs what of a chunk could not be read. It reports
+// unreadable notes and logs what of a chunk could not be read. It reports
 // whether there was any.
 func (c *cutter) unreadable(r *loggroup.Reader, err error) bool {
 	var bad *loggroup.CorruptError
-	corrupt := errors.As(err, &bad)
-	skipped, first := r.Skipped()
-	if c.unread != nil {
-		return corrupt || skipped > 0 // counted and logged when it was first cut
+	var first loggroup.SkippedValue
+	c.corrupt = errors.As(err, &bad)
+	c.skipped, first = r.Skipped()
+	c.noLogKey = r.WithoutLogKey()
+	log := c.producer.log
+	if c.corrupt && c.unread == nil { // or it was logged when it was first cut
+		log.report(slog.LevelError, "corrupt", "chunk cannot be read to its end", "tag", c.tag, "error", bad)
 	}
+	if c.skipped > 0 && c.unread == nil {
+		log.report(slog.LevelError, "skipped", "chunk holds values that are no events",
+			"tag", c.tag, "values", c.skipped, "first_at_byte", first.Offset, "reason", first.Reason)
+	}
+	return c.corrupt || c.skipped > 0
+}
+
+// count counts what was found out about the records of a chunk that does not come back.
+func (c *cutter) count() {
 	p := c.producer
-	p.metrics.noLogKey.Add(uint64(r.WithoutLogKey()))
-	if corrupt {
+	p.metrics.noLogKey.Add(uint64(c.noLogKey))
+	if c.corrupt {
 		p.metrics.corrupt.Add(1)
-		p.log.report(slog.LevelError, "corrupt", "chunk cannot be read to its end", "tag", c.tag, "error", bad)
 	}
-	if skipped > 0 {
-		if p.letters == nil {
-			p.metrics.dropped.With("", reasonNotAnEvent).Add(uint64(skipped))
-		}
-		p.log.report(slog.LevelError, "skipped", "chunk holds values that are no events",
-			"tag", c.tag, "values", skipped, "first_at_byte", first.Offset, "reason", first.Reason)
+	if c.skipped > 0 && p.letters == nil {
+		p.metrics.dropped.With("", reasonNotAnEvent).Add(uint64(c.skipped))
 	}
-	return corrupt || skipped > 0
 }

@@ -65,6 +65,45 @@ func TestRestoredRecordsGoBackToTheirGroups(t *testing.T) {
 	})
 }
 
+// Records of equal topic, source and tags are in one group only if they go to the same
+// place: logstore and part of the hash space are still the section's to say.
+func TestRestoredRecordsGoWhereTheSectionSays(t *testing.T) {
+	run(t, "restore_meta=on logstore=app-$n|none allow_destinations=app-*", func(t *testing.T, b *bench) {
+		b.sls.CreateLogstore("pro", "app-0", 2)
+		b.sls.CreateLogstore("pro", "app-1", 2)
+		var c []byte
+		for n := range 20 {
+			c = append(c, replicated(t, n%2, "topic", "x")...)
+		}
+		require.Equal(t, OK, b.flush(c))
+		for n := range 2 {
+			logs := b.sls.Logs("pro", fmt.Sprint("app-", n))
+			require.Len(t, logs, 10)
+			for _, l := range logs {
+				require.Equal(t, fmt.Sprint(n), l.Contents[0].Value)
+			}
+		}
+	})
+	run(t, "restore_meta=on hash_key=$n hash_buckets=0", func(t *testing.T, b *bench) {
+		var c []byte
+		for n := range 20 {
+			c = append(c, replicated(t, n%5, "topic", "x")...)
+		}
+		require.Equal(t, OK, b.flush(c))
+		keys := map[string]map[string]bool{}
+		for _, l := range b.sls.Logs("pro", "logs") {
+			if keys[l.HashKey] == nil {
+				keys[l.HashKey] = map[string]bool{}
+			}
+			keys[l.HashKey][l.Contents[0].Value] = true
+		}
+		require.Len(t, keys, 5)
+		for key, values := range keys {
+			require.Len(t, values, 1, key)
+		}
+	})
+}
+
 func TestContentOptionsReachTheLog(t *testing.T) {
 	run(t, "exclude_keys=pad tag_key=tag time_key=at time_format=epoch_ns", func(t *testing.T, b *bench) {
 		require.Equal(t, OK, b.flush(event(7, 100)))
@@ -100,5 +139,40 @@ func TestSmallSegmentsHoldLittle(t *testing.T) {
 		wg.Wait()
 		require.NotZero(t, used)
 		require.LessOrEqual(t, held, 2*used)
+	})
+}
+
+// A record that says itself where it goes may be the only one of what the templates
+// make of it: the slot of that destination stays empty.
+func TestRestoredRecordsLeaveSlotsEmpty(t *testing.T) {
+	run(t, "restore_meta=on topic=$n max_destinations=16 max_retries=0", func(t *testing.T, b *bench) {
+		var c []byte
+		for n := range 2000 {
+			if n%3 < 2 {
+				c = append(c, replicated(t, n, fmt.Sprint("topic", n%7), "x")...)
+			} else {
+				c = append(c, eventNamed(time.Unix(1_700_000_000, int64(n)), fmt.Sprint(n*7919%40), 5)...)
+			}
+		}
+		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
+			if c.N%3 == 0 {
+				c.Fail(500, "InternalServerError", "")
+			}
+		})
+		require.Equal(t, Retry, b.flush(c))
+		remove()
+		require.Equal(t, OK, b.flush(c))
+		seen := map[uint32]bool{}
+		for _, l := range b.sls.Logs("pro", "logs") {
+			n := int(*l.TimeNs)
+			require.False(t, seen[*l.TimeNs], n)
+			seen[*l.TimeNs] = true
+			if n%3 < 2 {
+				require.Equal(t, fmt.Sprint("topic", n%7), l.Topic)
+			} else {
+				require.Equal(t, fmt.Sprint(n*7919%40), l.Topic)
+			}
+		}
+		require.Len(t, seen, 2000)
 	})
 }

@@ -26,9 +26,9 @@ type deadLetters struct {
 	size int64
 }
 
-// write appends lines and returns when they are on the disk. A crash in the
-// middle can leave a line without its end: the chunk comes back then, and its
-// records are written again.
+// write appends lines and returns when they are on the disk. A crash in the middle,
+// or a disk that is full, can leave a line without its end: the chunk comes back
+// then, and its records are written again, on lines of their own (see openLocked).
 func (d *deadLetters) write(lines []byte) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -46,25 +46,41 @@ func (d *deadLetters) write(lines []byte) error {
 		err = d.file.Sync()
 	}
 	if err != nil {
-		return fmt.Errorf("write dead_letter_file: %w", err)
+		return errors.Join(fmt.Errorf("write dead_letter_file: %w", err), d.closeLocked())
 	}
 	return nil
 }
 
+// openLocked opens the file unless it is open. What was cut off at its end becomes a
+// line of its own, or the next letter would be part of it and unreadable.
 func (d *deadLetters) openLocked() error {
 	if d.file != nil {
 		return nil
 	}
-	f, err := os.OpenFile(d.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(d.path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("open dead_letter_file: %w", err)
 	}
-	info, err := f.Stat()
+	size, err := endLine(f)
 	if err != nil {
 		return errors.Join(fmt.Errorf("open dead_letter_file: %w", err), f.Close())
 	}
-	d.file, d.size = f, info.Size()
+	d.file, d.size = f, size
 	return nil
+}
+
+// endLine ends the last line of f, if it has no end, and returns the size of f.
+func endLine(f *os.File) (size int64, err error) {
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return 0, err
+	}
+	var last [1]byte
+	if _, err := f.ReadAt(last[:], info.Size()-1); err != nil || last[0] == '\n' {
+		return info.Size(), err
+	}
+	n, err := f.WriteString("\n")
+	return info.Size() + int64(n), err
 }
 
 func (d *deadLetters) rotateLocked() error {

@@ -51,6 +51,10 @@ func TestDeadLetterHoldsTheWholeOriginalEvent(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(big, original))
 		require.EqualValues(t, 1, b.Stats().DeadLetters)
+		require.Zero(t, b.Stats().Dropped)
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "whole records are nobody else's to read")
 	})
 }
 
@@ -90,23 +94,29 @@ func TestDeadLetterIsWrittenWithTheAnswer(t *testing.T) {
 }
 
 func TestDeadLetterThatCannotBeWrittenIsNoAnswer(t *testing.T) {
-	run(t, "dead_letter_file="+filepath.Join(t.TempDir(), "missing", "dead"), func(t *testing.T, b *bench) {
-		require.Equal(t, Retry, b.flush(append(chunk(0, 5, 10), 0xc1)))
+	dir := filepath.Join(t.TempDir(), "missing")
+	run(t, "dead_letter_file="+filepath.Join(dir, "dead"), func(t *testing.T, b *bench) {
+		c := append(chunk(0, 5, 10), 0xc1)
+		require.Equal(t, Retry, b.flush(c))
 		require.Contains(t, b.log.String(), "dead_letter_file")
+		require.NoError(t, os.Mkdir(dir, 0o700))
+		require.Equal(t, OK, b.flush(c))
+		b.requireOnce(0, 5) // what was delivered is remembered
 	})
 }
 
 func TestDeadLetterFileIsRotated(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "dead")
 	d := &deadLetters{path: file, limit: 100}
+	line := func(i int) string { return strings.Repeat(string(rune('a'+i)), 59) + "\n" }
 	for i := range 20 {
-		require.NoError(t, d.write(bytes.Repeat([]byte{byte('a' + i)}, 60)))
+		require.NoError(t, d.write([]byte(line(i))))
 	}
 	require.NoError(t, d.close())
 	for i, name := range []string{file, file + ".1", file + ".2", file + ".3", file + ".4"} {
 		content, err := os.ReadFile(name)
 		require.NoError(t, err)
-		require.Equal(t, strings.Repeat(string(rune('a'+19-i)), 60), string(content))
+		require.Equal(t, line(19-i), string(content))
 	}
 	require.NoFileExists(t, file+".5")
 	// A new process appends to what is there.
@@ -145,4 +155,34 @@ func TestDeadLetterSize(t *testing.T) {
 		require.Equal(t, 10, kept)
 		require.NoFileExists(t, file+".3")
 	})
+}
+
+// A line that a crash or a full disk has cut off spoils no line behind it.
+func TestDeadLetterBehindALineCutOff(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "dead")
+	require.NoError(t, os.WriteFile(file, []byte(`{"time":"20`), 0o600))
+	run(t, "dead_letter_file="+file, func(t *testing.T, b *bench) {
+		require.Equal(t, OK, b.flush(append(chunk(0, 5, 10), 0xc1)))
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		cut, rest, _ := strings.Cut(string(content), "\n")
+		require.Equal(t, `{"time":"20`, cut)
+		require.True(t, json.Valid([]byte(rest)), rest)
+	})
+}
+
+// After a write that failed half way, as on a full disk, the file is opened anew.
+func TestDeadLetterAfterAFailedWrite(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "dead")
+	d := &deadLetters{path: file, limit: 1000}
+	require.NoError(t, d.write([]byte("one\n")))
+	_, err := d.file.WriteString("tw") // half of it
+	require.NoError(t, err)
+	require.NoError(t, d.file.Close()) // and then no more
+	require.ErrorContains(t, d.write([]byte("two\n")), "write dead_letter_file")
+	require.NoError(t, d.write([]byte("two\n")))
+	require.NoError(t, d.close())
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, "one\ntw\ntwo\n", string(content))
 }

@@ -124,7 +124,7 @@ func (l *lane) tidyLocked() {
 
 // run is one request's goroutine.
 func (p *Producer) run(r *request) {
-	p.deliver(r)
+	p.deliverContained(r)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r.queue.inFlight--

@@ -149,3 +149,24 @@ func TestMemoryIsBounded(t *testing.T) {
 	require.Len(t, m.entries, maxRemembered)
 	require.Equal(t, maxRemembered, m.byAge.Len())
 }
+
+// A flush that ends before it has cut its chunk leaves what is known of the segments
+// that it has not come to.
+func TestRememberedOverAFlushThatFoundNoRoom(t *testing.T) {
+	run(t, "batch_count=10 memory_limit=8M", func(t *testing.T, b *bench) {
+		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
+			if c.N == 1 {
+				c.Fail(401, "Unauthorized", "")
+			}
+		})
+		defer remove()
+		c := chunk(0, 40, 10)
+		require.Equal(t, Retry, b.flush(c))
+		require.Len(t, b.stored(), 30)
+		require.True(t, b.budget.TryAcquire(8<<20), "others hold it all")
+		require.Equal(t, Retry, b.flush(c))
+		b.budget.Release(8 << 20)
+		require.Equal(t, OK, b.flush(c))
+		b.requireOnce(0, 40)
+	})
+}

@@ -158,3 +158,23 @@ func TestGauges(t *testing.T) {
 		require.Equal(t, []float64{2, 2, 2}, allowed[5:], "one more for as many answers")
 	})
 }
+
+// A chunk that comes back is cut again; what was found out about its records is counted
+// once, with the answer that ends it.
+func TestReturnedChunkIsCountedOnce(t *testing.T) {
+	run(t, "log_key=missing max_retries=0", func(t *testing.T, b *bench) {
+		c := append(append(chunk(0, 5, 10), 0x07), chunk(5, 10, 10)...)
+		c = append(c, 0x92, 0xc1)
+		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) { c.Fail(500, "InternalServerError", "") })
+		for range 3 {
+			require.Equal(t, Retry, b.flush(c))
+		}
+		require.Zero(t, b.Stats().Dropped)
+		remove()
+		require.Equal(t, Error, b.flush(c))
+		got := b.values()
+		require.EqualValues(t, 1, got["dropped_records_total[ NotAnEvent]"])
+		require.EqualValues(t, 1, got["corrupt_chunks_total[]"])
+		require.EqualValues(t, 10, got["without_log_key_records_total[]"])
+	})
+}

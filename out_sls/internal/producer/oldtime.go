@@ -68,7 +68,7 @@ func (p *Producer) mendTimes(r *request, err error) bool {
 				left = append(left, one)
 				p.metrics.rewritten.With(r.queue.dest.Logstore).Add(1)
 			default:
-				p.refuse(r, one, err)
+				p.refuse(r, one, err, p.cfg.OldLogTime == oldTimeDrop)
 			}
 			mended = true
 		}

@@ -64,6 +64,22 @@ func TestOldLogIsDropped(t *testing.T) {
 	})
 }
 
+// What is to be dropped is no dead letter, and what SLS refuses besides still is one.
+func TestOldLogIsDroppedBesideADeadLetterFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "dead")
+	server := slsfake.Config{CheckLogTime: true, MaxLogSize: 1 << 20}
+	runWith(t, server, "old_log_time=drop dead_letter_file="+file, func(t *testing.T, b *bench) {
+		require.Equal(t, Error, b.flush(aged(30)), "not all of it is stored or kept")
+		require.NoFileExists(t, file)
+		require.EqualValues(t, 10, b.Stats().Dropped)
+		require.Equal(t, Error, b.flush(append(aged(30), eventAt(time.Now(), 30, 1<<20+1)...)))
+		require.Len(t, b.stored(), 20)
+		require.Len(t, letters(t, file), 1)
+		require.EqualValues(t, 20, b.Stats().Dropped)
+		require.Contains(t, b.log.String(), "it is dropped as old_log_time says")
+	})
+}
+
 func TestChunkOfOldLogsOnly(t *testing.T) {
 	for _, policy := range []string{oldTimeRewrite, oldTimeDrop} {
 		t.Run(policy, func(t *testing.T) {
@@ -124,7 +140,7 @@ func TestOldLogByTheServersClockOnly(t *testing.T) {
 		for i := range 20 {
 			at := time.Now()
 			if i == 7 {
-				at = at.Add(-7*24*time.Hour + 30*time.Second) // not old here
+				at = at.Add(-7*24*time.Hour + 3*time.Minute) // not old here
 			}
 			c = append(c, eventAt(at, i, 10)...)
 		}
@@ -132,6 +148,29 @@ func TestOldLogByTheServersClockOnly(t *testing.T) {
 		require.Equal(t, OK, b.flush(c))
 		b.requireOnce(0, 20)
 		require.EqualValues(t, 1, b.Stats().Rewritten)
+	})
+}
+
+// What is old is found by the server's clock, once it is known.
+func TestOldLogByTheServersClock(t *testing.T) {
+	runAged(t, "", func(t *testing.T, b *bench) {
+		wait(t, 20*365*24*time.Hour) // bubbles begin in the year 2000, which no server's clock shows
+		b.sls.SetClockOffset(time.Hour)
+		var c []byte
+		for i := range 100 {
+			at := time.Now()
+			switch i % 20 {
+			case 0:
+				at = at.Add(-7*24*time.Hour + 30*time.Minute) // old there only
+			case 10:
+				at = at.Add(2 * time.Hour) // SLS takes none of the future either
+			}
+			c = append(c, eventAt(at, i, 10)...)
+		}
+		require.Equal(t, OK, b.flush(c))
+		b.requireOnce(0, 100)
+		require.EqualValues(t, 10, b.Stats().Rewritten)
+		require.LessOrEqual(t, b.Stats().Requests, uint64(2), "found by their time, not by halving")
 	})
 }
 

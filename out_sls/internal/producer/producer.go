@@ -107,7 +107,11 @@ func (p *Producer) Flush(ctx context.Context, tag string, chunk []byte) Result {
 	case <-ctx.Done():
 		p.abandon(f)
 	}
-	return p.end(f, whole, tag, chunk)
+	result := p.end(f, whole, tag, chunk)
+	if result != Retry {
+		c.count()
+	}
+	return result
 }
 
 // begin admits a flush and returns what is remembered of its chunk. The chunk is
@@ -128,7 +132,7 @@ func (p *Producer) begin(tag string, chunk []byte) ([]*outcome, bool) {
 // end derives the answer. A chunk that is to come back leaves its outcomes.
 func (p *Producer) end(f *flight, whole bool, tag string, chunk []byte) Result {
 	p.mu.Lock()
-	failed, lost := f.failed, f.lost
+	failed, lost, dropped := f.failed, f.lost, f.dropped
 	p.mu.Unlock()
 	switch {
 	case failed:
@@ -143,6 +147,9 @@ func (p *Producer) end(f *flight, whole bool, tag string, chunk []byte) Result {
 		p.log.report(slog.LevelError, "dead letters", "cannot keep what SLS refuses, the chunk is handed back", "error", err)
 		p.remember(f, tag, chunk)
 		return Retry
+	}
+	if dropped {
+		return Error
 	}
 	return OK
 }
@@ -167,6 +174,9 @@ func (p *Producer) bury(f *flight, tag string, chunk []byte) error {
 	c := cutter{producer: p, tag: tag}
 	c.full = func(s *segment) bool {
 		for _, lost := range f.outcomes[number].lost {
+			if lost.dropped {
+				continue
+			}
 			at := s.places[lost.index]
 			add(letter{reason: lost.reason, tag: tag, dest: s.dest, offset: at.offset, bytes: chunk[at.offset : at.offset+at.size]})
 		}
@@ -178,6 +188,9 @@ func (p *Producer) bury(f *flight, tag string, chunk []byte) error {
 		add(letter{reason: reason, tag: tag, offset: offset, bytes: bytes})
 	}
 	c.cut(chunk)
+	if len(buried) == 0 {
+		return nil
+	}
 	if err := p.letters.write(lines); err != nil {
 		return err
 	}

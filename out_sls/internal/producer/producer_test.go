@@ -95,7 +95,7 @@ func TestWrongKeyNamesTheOptionAndKeepsTheData(t *testing.T) {
 	run(t, "secret=wrong", func(t *testing.T, b *bench) {
 		require.Equal(t, Retry, b.flush(chunk(0, 10, 10)))
 		require.Contains(t, b.log.String(), "access_key_secret")
-		require.Contains(t, b.log.String(), "the data is kept")
+		require.Contains(t, b.log.String(), "retry_limit")
 		require.NotContains(t, b.log.String(), "=wrong")
 	})
 }
@@ -187,6 +187,34 @@ func TestBudgetBoundsWhatIsBuffered(t *testing.T) {
 		require.False(t, b.budget.TryAcquire(1<<20), "the budget is taken")
 		wg.Wait()
 		require.Equal(t, 10*time.Second, time.Since(begin), "waiting for room ends at the deadline")
+	})
+}
+
+// What is charged is the buffer and not what is in it.
+func TestBudgetChargesCapacity(t *testing.T) {
+	run(t, "linger=1s", func(t *testing.T, b *bench) {
+		go b.flush(chunk(0, 100, 1000))
+		synctest.Wait()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, l := range b.lanes {
+			for _, q := range l.queues {
+				require.Len(t, q.waiting, 1)
+				s := q.waiting[0]
+				require.Greater(t, cap(s.buf), len(s.buf), "or this proves nothing")
+				require.EqualValues(t, cap(s.buf), b.used.Load())
+				return
+			}
+		}
+		require.Fail(t, "nothing waits")
+	})
+}
+
+// A record larger than the whole budget goes alone, and gets its answer.
+func TestRecordLargerThanTheBudget(t *testing.T) {
+	run(t, "memory_limit=8M", func(t *testing.T, b *bench) {
+		require.Equal(t, Error, b.flush(append(event(0, 9<<20), chunk(1, 10, 10)...)))
+		b.requireOnce(1, 10)
 	})
 }
 

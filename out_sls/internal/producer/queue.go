@@ -17,6 +17,7 @@ type queue struct {
 	lane     *lane
 	waiting  []*segment
 	bytes    int
+	logs     int
 	inFlight int
 	timer    *time.Timer // runs while what waits is held back by linger
 }
@@ -41,6 +42,7 @@ func (p *Producer) enqueue(f *flight, s *segment) {
 	s.since = time.Now()
 	q.waiting = append(q.waiting, s)
 	q.bytes += len(s.buf)
+	q.logs += s.logs
 	p.startLocked(l)
 }
 
@@ -69,7 +71,7 @@ func (p *Producer) readyLocked(q *queue) bool {
 		return false
 	case q.inFlight > 0 && (p.cfg.Ordered || q.bytes < worthARequest):
 		return false
-	case p.stopped || p.cfg.Linger == 0 || q.bytes >= int(p.cfg.BatchBytes):
+	case p.stopped || p.cfg.Linger == 0 || q.bytes >= int(p.cfg.BatchBytes) || q.logs >= p.cfg.BatchCount:
 		return true
 	}
 	left := p.cfg.Linger - time.Since(q.waiting[0].since)
@@ -105,6 +107,7 @@ func (q *queue) takeLocked(maxBytes, maxLogs int) []*segment {
 	taken := q.waiting[:n:n]
 	q.waiting = q.waiting[n:]
 	q.bytes -= bytes
+	q.logs -= logs
 	return taken
 }
 
@@ -117,6 +120,7 @@ func (p *Producer) dropLocked(q *queue, which func(*segment) bool) {
 			continue
 		}
 		q.bytes -= len(s.buf)
+		q.logs -= s.logs
 		p.failLocked(s)
 	}
 	q.waiting = kept

@@ -3,6 +3,7 @@ package producer
 import (
 	"errors"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -69,11 +70,16 @@ func (l *errorLog) due(key string) (suppressed int, due bool) {
 	return suppressed, true
 }
 
-// errorKey groups errors for the log: by SLS's code, or as those of the network.
+// errorKey groups errors for the log, and is the reason why a record is lost: SLS's
+// code, the status of an answer without one, as of a proxy, or the network.
 func errorKey(err error) string {
 	var e *sls.Error
-	if errors.As(err, &e) && e.Code != "" {
+	switch {
+	case !errors.As(err, &e) || e.Status == 0:
+		return "network"
+	case e.Code == "":
+		return "HTTP" + strconv.Itoa(e.Status)
+	default:
 		return e.Code
 	}
-	return "network"
 }

@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -80,8 +81,9 @@ type outcome struct {
 
 // lostLog is a log that SLS will never take: its place in the segment, and why.
 type lostLog struct {
-	index  int
-	reason string
+	index   int
+	reason  string
+	dropped bool // no dead letter is wanted of it
 }
 
 // flight is one Flush call. Producer.mu guards all but done.
@@ -89,6 +91,7 @@ type flight struct {
 	outcomes []*outcome // by segment number
 	open     int        // outcomes still pending, plus one while the chunk is being cut
 	lost     bool
+	dropped  bool // something that is lost becomes no dead letter
 	failed   bool
 	done     chan struct{} // closed when open reaches 0
 }
@@ -98,6 +101,7 @@ func newFlight() *flight { return &flight{open: 1, done: make(chan struct{})} }
 // settleLocked takes note of an outcome that is no longer pending.
 func (f *flight) settleLocked(o *outcome) {
 	f.lost = f.lost || len(o.lost) > 0
+	f.dropped = f.dropped || slices.ContainsFunc(o.lost, func(l lostLog) bool { return l.dropped })
 	f.failed = f.failed || o.state == stateFailed
 	f.closeLocked()
 }

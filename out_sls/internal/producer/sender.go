@@ -2,8 +2,10 @@ package producer
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -63,6 +65,29 @@ func (p *Producer) deliverPart(r *request, pc piece) {
 	p.deliver(part)
 }
 
+// deliverContained is deliver for a goroutine of our own, where a panic would end the
+// whole agent: it fails what r has not settled. As after an answer that is not clear,
+// some of that may be in SLS.
+func (p *Producer) deliverContained(r *request) {
+	pieces := r.pieces // those of r may become others
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		p.log.report(slog.LevelError, "panic", "panic in a request, which fails; please report it",
+			"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, pc := range pieces {
+			if s := pc.of.segment; s.outcome.state == statePending {
+				p.failLocked(s)
+			}
+		}
+	}()
+	p.deliver(r)
+}
+
 // deliver sends r until every piece has its answer.
 func (p *Producer) deliver(r *request) {
 	body := p.body(r)
@@ -81,8 +106,9 @@ func (p *Producer) deliver(r *request) {
 			if len(r.pieces) == 0 {
 				return
 			}
-			p.buffers.Put(body.Data)
+			refused := body.Data
 			body, attempt = p.body(r), -1
+			p.buffers.Put(refused) // not before: after a panic it would be put back twice
 			continue
 		}
 		if class == sls.ClassSplit {
@@ -114,11 +140,12 @@ func (p *Producer) retryable(class sls.Class, attempt int) bool {
 
 func (p *Producer) put(r *request, body sls.Body) error {
 	dest := &r.queue.dest
-	p.metrics.sending(dest.Logstore)
 	begin := time.Now()
-	err := p.client.Logstore(dest.Project, dest.Logstore).PutLogs(p.ctx, body, dest.HashKey)
+	var err error = &sls.Error{} // until there is an answer
+	defer func() { p.learn(r.queue.lane, begin, err) }()
+	p.metrics.sending(dest.Logstore)
+	err = p.client.Logstore(dest.Project, dest.Logstore).PutLogs(p.ctx, body, dest.HashKey)
 	p.metrics.answered(r, body, time.Since(begin), err)
-	p.learn(r.queue.lane, begin, err)
 	return err
 }
 
@@ -185,18 +212,26 @@ func (p *Producer) split(r *request, err error) {
 		p.deliverPart(r, second)
 		return
 	}
-	p.refuse(r, pc, err)
+	p.refuse(r, pc, err, false)
 	p.finish(r)
 }
 
-// refuse takes note that SLS will never take the one record of a piece.
-func (p *Producer) refuse(r *request, pc piece, err error) {
-	if p.letters == nil {
+// refuse takes note that SLS will never take the one record of a piece; drop says
+// that no dead letter is wanted of it.
+func (p *Producer) refuse(r *request, pc piece, err error, drop bool) {
+	msg := "SLS refuses a record for good, it goes to dead_letter_file"
+	switch {
+	case drop:
+		msg = "SLS refuses a record for its age, it is dropped as old_log_time says"
+	case p.letters == nil:
+		msg = "SLS refuses a record for good, it is dropped: set dead_letter_file to keep such records"
+	}
+	if drop || p.letters == nil {
 		p.metrics.dropped.With(r.queue.dest.Logstore, errorKey(err)).Add(1)
 	}
-	p.log.report(slog.LevelError, "refused", "SLS refuses a record for good",
+	p.log.report(slog.LevelError, "refused", msg,
 		"project", r.queue.dest.Project, "logstore", r.queue.dest.Logstore, "bytes", len(pc.body), "error", err)
-	pc.of.lost = append(pc.of.lost, lostLog{index: pc.first, reason: errorKey(err)})
+	pc.of.lost = append(pc.of.lost, lostLog{index: pc.first, reason: errorKey(err), dropped: drop})
 }
 
 // halve cuts a piece of at least two logs at a log boundary.
@@ -253,6 +288,6 @@ func (p *Producer) report(r *request, err error) {
 		level = slog.LevelWarn
 	default:
 	}
-	p.log.report(level, errorKey(err), "cannot write to SLS, the data is kept and sent again",
+	p.log.report(level, errorKey(err), "cannot write to SLS, it is tried again, by Fluent Bit as often as retry_limit allows",
 		"project", r.queue.dest.Project, "logstore", r.queue.dest.Logstore, "error", err)
 }

@@ -32,6 +32,16 @@ func TestRefusedRecordIsIsolated(t *testing.T) {
 }
 
 // One record in a thousand is found in about twice ten requests, not in a thousand.
+// A record that a proxy in between finds too large is lost for that reason, and for no
+// trouble of the network.
+func TestReasonOfAnAnswerWithoutACode(t *testing.T) {
+	run(t, "", func(t *testing.T, b *bench) {
+		b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) { c.Answer(413, nil, []byte("Request Entity Too Large")) })
+		require.Equal(t, Error, b.flush(chunk(0, 1, 10)))
+		require.EqualValues(t, 1, b.values()["dropped_records_total[logs HTTP413]"], b.values())
+	})
+}
+
 func TestRefusedRecordIsFoundByHalving(t *testing.T) {
 	for _, bad := range []int{0, 1, 500, 777, 999} {
 		run(t, "", func(t *testing.T, b *bench) {
