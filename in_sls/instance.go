@@ -126,7 +126,10 @@ type table struct {
 	mu     sync.Mutex // guards what follows
 	live   []*instance
 	single bool // this engine has no input contexts: one instance at most
-	paused bool
+	// paused are the threads, each of one input, that have been told to pause and not
+	// to resume. While there is one nothing is handed over: what an input that is
+	// still paused has been given stays in its ring buffer.
+	paused map[uintptr]bool
 }
 
 var running table
@@ -150,9 +153,9 @@ func (t *table) add(i *instance) error {
 		return fmt.Errorf("a second sls input in one process needs Fluent Bit 4.1 or newer: %w", err)
 	}
 	if len(t.live) == 0 {
-		t.paused = false
+		clear(t.paused)
 	}
-	if t.paused {
+	if len(t.paused) > 0 {
 		i.consumer.Pause()
 	}
 	t.live = append(t.live, i)
@@ -169,19 +172,24 @@ func (t *table) only() *instance {
 	return t.live[0]
 }
 
-func (t *table) pause() {
+func (t *table) pause(thread uintptr) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.paused = true
+	if t.paused == nil {
+		t.paused = map[uintptr]bool{}
+	}
+	t.paused[thread] = true
 	for _, i := range t.live {
 		i.consumer.Pause()
 	}
 }
 
-func (t *table) resume() {
+func (t *table) resume(thread uintptr) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.paused = false
+	if delete(t.paused, thread); len(t.paused) > 0 {
+		return
+	}
 	for _, i := range t.live {
 		i.consumer.Resume()
 	}

@@ -83,23 +83,23 @@ func FLBPluginInputCleanupCallback(data unsafe.Pointer) int {
 	return flb.OK
 }
 
-// FLBPluginInputPause is called when the engine can take no more of any instance:
-// it says neither which nor why.
+// FLBPluginInputPause is called when the engine can take no more of an instance, on
+// the thread of that one: it says neither which nor why.
 //
 //export FLBPluginInputPause
 func FLBPluginInputPause() {
 	var ret int
 	defer flb.Recover(nil, "FLBPluginInputPause", &ret, flb.Error)
-	running.pause()
+	running.pause(flb.Thread())
 }
 
-// FLBPluginInputResume ends a pause.
+// FLBPluginInputResume ends the pause of the same thread.
 //
 //export FLBPluginInputResume
 func FLBPluginInputResume() {
 	var ret int
 	defer flb.Recover(nil, "FLBPluginInputResume", &ret, flb.Error)
-	running.resume()
+	running.resume(flb.Thread())
 }
 
 // FLBPluginExit is called once per instance and does not say for which. The

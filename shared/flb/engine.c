@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stddef.h>
 
 #include "engine.h"
@@ -15,6 +16,11 @@ struct input_context {
     int coll_fd;
     void *remote_context;
 };
+
+uintptr_t sls_thread(void)
+{
+    return (uintptr_t) pthread_self();
+}
 
 void *sls_instance(void *plugin)
 {

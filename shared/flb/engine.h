@@ -28,6 +28,9 @@ struct sls_api {
     int (*output_log_check)(void *instance, int level);
 };
 
+/* Tells the thread that it is called on from others. */
+uintptr_t sls_thread(void);
+
 void *sls_instance(void *plugin);
 void *sls_api_of(void *plugin);
 

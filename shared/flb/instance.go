@@ -130,6 +130,10 @@ func Bound(ctx unsafe.Pointer) (value any) {
 	return cgo.Handle(uintptr(ctx)).Value()
 }
 
+// Thread tells the engine's thread that a callback runs on from others. It is all
+// there is to tell by which input is paused or resumed: each has a thread of its own.
+func Thread() uintptr { return uintptr(C.sls_thread()) }
+
 // Close forgets the bound value and stops logging; the caller has ended every
 // goroutine that logs. It is safe to call twice.
 func (i *Instance) Close() {

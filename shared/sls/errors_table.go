@@ -55,7 +55,7 @@ func (c Class) String() string {
 	case ClassConfiguration:
 		return "configuration"
 	case ClassLeaseLost:
-		return "lease lost"
+		return "lease_lost"
 	case ClassCursor:
 		return "cursor"
 	case ClassConflict:
@@ -201,11 +201,13 @@ func classify(status int, code string) (Class, string) {
 		// permanent, a policy someone can mend would cost data.
 		return ClassCredentials, mendAllKeys
 	case status == 413:
+		// A proxy's, too: a record alone that it never lets through is as lost as one
+		// that SLS never takes.
 		return ClassSplit, "batch_bytes"
 	case code == "" && status == 407:
 		return ClassConfiguration, "proxy"
 	case code == "":
-		// Not SLS speaking: nothing it says may cost data.
+		// Not SLS speaking: nothing else that it says may cost data.
 		return ClassConfiguration, "endpoint"
 	}
 	return ClassPermanent, ""

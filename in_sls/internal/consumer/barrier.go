@@ -62,7 +62,7 @@ type settling struct {
 	based  bool
 	base   int64
 	held   bool // a report since the base had chunks
-	proven int  // reports in a row made reportAge after the base
+	proven int  // reports made reportAge after the base, while none had chunks
 }
 
 // take looks at the next report.
@@ -83,7 +83,7 @@ func (s *settling) take(r Report) (delivered bool) {
 		return false
 	}
 	if r.Chunks > 0 {
-		s.held, s.proven = true, 0
+		s.held = true
 		return false
 	}
 	if fresh && r.Uptime >= s.base+reportAge {
@@ -146,7 +146,7 @@ func (b *barrier) ready(ctx context.Context) bool {
 		}
 		if time.Since(begin) >= startGrace && ctx.Err() == nil {
 			b.trouble.log(ctx, b.log, slog.LevelError,
-				"not started: checkpoint delivered needs the engine's monitoring, which does not answer", "err", err)
+				"not started: checkpoint delivered needs the engine's monitoring, which does not answer", "error", err)
 		}
 		if !wait(ctx, time.Second) {
 			return false
@@ -196,7 +196,7 @@ func (b *barrier) slow(ctx context.Context, begin time.Time, why string, err err
 	}
 	args := append([]any{"why", why, "for", time.Since(begin).Round(time.Second)}, more...)
 	if err != nil {
-		args = append(args, "err", err)
+		args = append(args, "error", err)
 	}
 	b.trouble.log(ctx, b.log, slog.LevelWarn, "checkpoint delivered waits, and nothing is handed over meanwhile", args...)
 }

@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"context"
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
@@ -77,6 +78,55 @@ func TestDeliveredWaitsForTheMonitoring(t *testing.T) {
 			sim.take(len(a.collect()))
 		}
 		require.Zero(t, requireAll(t, 3, a))
+	})
+}
+
+// idleEngine is an engine that never has anything: a filter still may.
+type idleEngine struct{ began time.Time }
+
+func (e idleEngine) Report(context.Context) (Report, error) {
+	return Report{Uptime: int64(time.Since(e.began).Seconds()), Records: 1 << 40}, nil
+}
+
+// A filter that holds records back for less than handoff_delay is waited for: what it
+// holds is in no report.
+func TestDeliveredWaitsForFilters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		r.put(0, 1)
+		cfg := testConfig(t, "a", "checkpoint", "delivered", "checkpoint_interval", "1s", "handoff_delay", "40s")
+		cfg.Monitor = idleEngine{began: time.Now()}
+		a := r.start(&agent{t: t, log: &logBuffer{}}, cfg)
+		collectFor(3, a)
+		require.Len(t, a.got, 1)
+		handed := time.Now()
+		for r.committed(0) < 1 && time.Since(handed) < 2*time.Minute {
+			advance(time.Second)
+		}
+		require.GreaterOrEqual(t, time.Since(handed), 38*time.Second, "it was handed over in the last three seconds")
+		require.Less(t, time.Since(handed), time.Minute)
+	})
+}
+
+// A pause that came and went between two reports makes the barrier begin again: what
+// they said of the ring buffer is not so any more.
+func TestShortPausesDuringABarrier(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		r.put(0, 1)
+		cfg := testConfig(t, "a", "checkpoint", "delivered", "checkpoint_interval", "1s", "handoff_delay", "300ms")
+		cfg.Monitor = idleEngine{began: time.Now()}
+		a := r.start(&agent{t: t, log: &logBuffer{}}, cfg)
+		advance(1100 * time.Millisecond)
+		require.Len(t, a.collect(), 1)
+		for range 60 { // one between any two reports, and longer ago than handoff_delay
+			a.Pause()
+			a.Resume()
+			advance(pollReport)
+			require.Equal(t, 0, r.committed(0))
+		}
+		advance(30 * time.Second)
+		require.Equal(t, 1, r.committed(0))
 	})
 }
 
@@ -207,6 +257,9 @@ func TestSettling(t *testing.T) {
 		},
 		"a processor dropped some: the loop has run": {
 			[]Report{{10, 4, 1}, {11, 4, 1}, {12, 4, 1}, {13, 4, 1}, {14, 4, 0}}, 4,
+		},
+		"two looks do not show that the ring has been emptied": {
+			[]Report{{10, 4, 0}, {11, 4, 0}, {12, 4, 1}, {13, 4, 0}}, -1,
 		},
 		"an engine that began anew is another one": {
 			[]Report{{10, 5, 0}, {11, 5, 1}, {2, 0, 0}, {3, 0, 0}, {4, 0, 0}}, -1,

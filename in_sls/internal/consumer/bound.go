@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -79,6 +80,47 @@ func (b *bound) reached(cursor string) bool {
 	return b.cursor != "" && !before(cursor, b.cursor)
 }
 
+// atBound says what the end at the bound is. With checkpoint off the group has to be
+// told where a read-only shard ends, or it hands out no children, which may have data
+// from before stop_position.
+func (r *shardReader) atBound(ctx context.Context) (readEnd, error) {
+	if r.cfg.Checkpoint != checkpointOff || !r.cfg.Grouped() {
+		return readReached, nil
+	}
+	shards, err := r.shards.get(ctx, r.bound.at)
+	if err != nil || !readOnly(shards, r.shard) {
+		return readReached, err
+	}
+	end, err := r.logs.GetCursor(ctx, r.shard, "end")
+	if err != nil || before(r.cursor, end) {
+		return readReached, err
+	}
+	return readFinished, nil
+}
+
+// exhausted says what an empty answer that leads nowhere means; readStopped: that
+// there is nothing yet. It is not taken as the word that all has been read: a server
+// that has trouble may give it.
+func (r *shardReader) exhausted(ctx context.Context) (readEnd, error) {
+	if r.bound.cursor == "" && !r.readOnly {
+		// The shard is over only if it was read-only before the answer was asked
+		// for: so the next one decides.
+		r.readOnly = r.becameReadOnly(ctx)
+		return readStopped, nil
+	}
+	end, err := r.logs.GetCursor(ctx, r.shard, "end")
+	switch {
+	case err != nil:
+		return readStopped, err
+	case number(r.cursor) >= 0 && number(r.cursor) < number(end):
+		r.trouble.log(ctx, r.log, slog.LevelWarn, "the answer is empty, but the shard does not end here; asking again", "cursor", r.cursor, "end", end)
+		return readStopped, nil
+	case r.bound.cursor != "":
+		return r.atBound(ctx)
+	}
+	return readFinished, nil
+}
+
 // before reports whether cursor a of a shard is known to lie before b. Cursors
 // are opaque by the service's word; those that do not decode are compared for
 // being the same only.
@@ -105,14 +147,14 @@ func (r *shardReader) leadsOn(res sls.PullResult) error {
 	return nil
 }
 
-// errLate is the outcome of a pull whose answer came when stop_position had
+// errLate is the outcome of a pull whose answer came when stop_position may have
 // come: it may hold data from after it, and is asked for again with a bound.
 var errLate = errors.New("answered after stop_position")
 
 // late reports whether an answer that has just come may hold data from after a bound
 // that was not known when it was asked for.
 func (r *shardReader) late() bool {
-	return r.bound.cursor == "" && r.bound.set() && !time.Now().Before(r.bound.at)
+	return r.bound.cursor == "" && r.bound.set() && !r.bound.open(time.Now())
 }
 
 // limit waits until it is known how far the next pull may go.

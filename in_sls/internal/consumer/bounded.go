@@ -14,14 +14,16 @@ func (g *group) allRead(ctx context.Context) bool {
 		return false
 	}
 	if g.cfg.Checkpoint == checkpointOff {
-		return len(g.held()) > 0 // nobody knows of the others
+		// Nobody knows of the others; the group has been told of what is read, and has
+		// handed out no children.
+		return g.idled && len(g.held()) > 0
 	}
 	// The next heartbeat must not wait for this.
 	ctx, cancel := context.WithDeadline(ctx, g.sent.Add(g.interval()))
 	defer cancel()
 	all, err := g.checkAllRead(ctx, now)
 	if err != nil && ctx.Err() == nil {
-		g.trouble.log(ctx, g.log, level(err), "cannot find out whether everything has been read", "err", err)
+		g.trouble.log(ctx, g.log, level(err), "cannot find out whether everything has been read", "error", err)
 	}
 	return all && err == nil
 }

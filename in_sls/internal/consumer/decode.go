@@ -108,5 +108,5 @@ func (h *handoff) holds(q *queue) bool {
 func (r *shardReader) unreadable(ctx context.Context, group int, err error, consequence string) {
 	r.queue.meter.corrupt(err)
 	r.corrupt.log(ctx, r.log, slog.LevelError, "corrupt log group: "+consequence,
-		"cursor", r.cursor, "group", group, "err", err)
+		"cursor", r.cursor, "group", group, "error", err)
 }

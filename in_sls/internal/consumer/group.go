@@ -53,6 +53,7 @@ type group struct {
 	absent  time.Time      // see startRule
 	sent    time.Time      // last heartbeat, good or not
 	ends    map[int]string // cursors of stop_position by shard
+	idled   bool           // all was read when the last heartbeat, a good one, was sent
 	without bool           // no shard is held, and the log has said so
 	epoch   uint64
 	retry   backoff
@@ -151,6 +152,8 @@ func (g *group) tryBeat(hard, reading context.Context) time.Duration {
 	ctx, cancel := context.WithDeadline(reading, limit)
 	defer cancel()
 	g.sent = now
+	idle := g.idle()
+	g.idled = false
 	assigned, err := g.logs.Heartbeat(ctx, g.member, held)
 	if reading.Err() != nil {
 		return 0
@@ -159,6 +162,7 @@ func (g *group) tryBeat(hard, reading context.Context) time.Duration {
 		return g.beatFailed(reading, err)
 	}
 	g.retry.reset()
+	g.idled = idle
 	g.heartbeats.Add(1)
 	g.clock.renew(now, g.timeout)
 	g.assign(hard, reading, assigned)
@@ -171,9 +175,9 @@ func (g *group) interval() time.Duration { return g.timeout / 3 }
 // beatFailed decides what a failed heartbeat means, and when to try again.
 func (g *group) beatFailed(ctx context.Context, err error) time.Duration {
 	switch {
-	case sls.IsCode(err, codeNotHolding):
+	case sls.ClassOf(err) == sls.ClassLeaseLost && len(g.held()) > 0:
 		// The group has forgotten this member, and so may have given its
-		// shards away. Empty-handed it is welcome again.
+		// shards away. Empty-handed it is welcome again; if not, as after any error.
 		g.loseAll("the group has forgotten this consumer")
 		return 0
 	case isGroupGone(err):
@@ -181,7 +185,7 @@ func (g *group) beatFailed(ctx context.Context, err error) time.Duration {
 		g.timeout = 0
 		return g.retry.pause(0)
 	}
-	g.trouble.log(ctx, g.log, level(err), "heartbeat failed", "err", err)
+	g.trouble.log(ctx, g.log, level(err), "heartbeat failed", "error", err)
 	pause := min(g.retry.pause(retryAfter(err)), g.interval())
 	if until := g.clock.deadline(); len(g.held()) > 0 {
 		pause = min(pause, time.Until(until))

@@ -20,7 +20,7 @@ type handoff struct {
 	// copies in memory only, and no other mutex is taken under it.
 	mu     sync.Mutex
 	paused bool
-	closed bool
+	closed bool      // paused for good
 	held   bool      // by the barrier
 	moved  time.Time // of the last hand-over or resume: the engine may be busy with it
 	queues []*queue
@@ -72,7 +72,7 @@ func (h *handoff) push(q *queue, b batch) bool {
 func (h *handoff) safe(q *queue) (cursor string, settled bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.paused && !h.closed {
+	if !h.paused {
 		q.track.advance(time.Now())
 	}
 	return q.track.safe, q.track.settled() && len(q.batches) == 0
@@ -103,10 +103,17 @@ func (h *handoff) remove(q *queue) {
 func (h *handoff) pause() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.paused || h.closed {
+	h.pauseLocked()
+}
+
+func (h *handoff) pauseLocked() {
+	if h.paused {
 		return
 	}
-	h.advanceLocked()
+	now := time.Now()
+	for _, q := range h.queues {
+		q.track.advance(now)
+	}
 	h.paused = true
 }
 
@@ -130,9 +137,9 @@ func (h *handoff) resume() {
 // It returns how many records are queued, and on how many shards something was
 // handed over that is not safe: both are read again by the next owner.
 func (h *handoff) close() (queued, unsafe int) {
-	h.pause()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.pauseLocked()
 	h.closed = true
 	for _, q := range h.queues {
 		for _, b := range q.batches {
@@ -143,13 +150,6 @@ func (h *handoff) close() (queued, unsafe int) {
 		}
 	}
 	return queued, unsafe
-}
-
-func (h *handoff) advanceLocked() {
-	now := time.Now()
-	for _, q := range h.queues {
-		q.track.advance(now)
-	}
 }
 
 // hold stops the hand-over until letGo. It returns whether something has been
@@ -194,7 +194,7 @@ func (h *handoff) collect(dst []byte) []byte {
 	var got taken
 	start := len(dst)
 	h.mu.Lock()
-	if !h.paused && !h.closed && !h.held {
+	if !h.paused && !h.held {
 		dst = h.collectLocked(dst, &got)
 	}
 	if len(dst) > start {

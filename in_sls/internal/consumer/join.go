@@ -11,7 +11,6 @@ import (
 
 // Codes this package has to tell apart within a class.
 const (
-	codeNotHolding    = "NotExistConsumerWithBody"
 	codeShardNotExist = "ShardNotExist"
 	codeGroupNotExist = "GroupNotExist"
 	codeConsumerGroup = "ConsumerGroupNotExist"
@@ -95,7 +94,7 @@ func (g *group) joined(found sls.ConsumerGroup) {
 
 func (g *group) joinFailed(ctx context.Context, err error) time.Duration {
 	if ctx.Err() == nil {
-		g.trouble.log(ctx, g.log, level(err), "cannot join the consumer group", "group", g.cfg.ConsumerGroup, "err", err)
+		g.trouble.log(ctx, g.log, level(err), "cannot join the consumer group", "group", g.cfg.ConsumerGroup, "error", err)
 	}
 	return g.retry.pause(retryAfter(err))
 }

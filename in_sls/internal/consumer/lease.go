@@ -103,9 +103,9 @@ func (l *lease) run(ctx, reading context.Context) {
 	case holdStopped:
 		l.flush(ctx, time.Now().Add(stopBound))
 	case holdRefused:
-		l.log.Warn("shard dropped: its checkpoint is another consumer's to write", "epoch", l.epoch)
+		l.dropped("shard dropped: its checkpoint is another consumer's to write")
 	case holdGone:
-		l.log.Warn("shard dropped: it does not exist any more", "epoch", l.epoch)
+		l.dropped("shard dropped: it does not exist any more")
 	case holdLost: // logged with the other shards lost
 	case holdDone, holdExpired: // logged where they come from
 	}
@@ -113,6 +113,14 @@ func (l *lease) run(ctx, reading context.Context) {
 	l.ended(l)
 	if why == holdRevoked || l.alone {
 		l.moveOn()
+	}
+}
+
+// dropped says that the shard ends without a release.
+func (l *lease) dropped(why string) {
+	l.log.Warn(why, "epoch", l.epoch)
+	if !l.alone {
+		l.metrics.leasesLost.With(l.logs.Name).Add(1)
 	}
 }
 
@@ -229,10 +237,12 @@ func (l *lease) release(ctx, reading context.Context) {
 	l.log.Info("shard released", "epoch", l.epoch)
 }
 
-// flush commits what is safe, trying again until then or the end of ctx.
+// flush commits what is safe, at once and again until then or the end of ctx: the
+// pause after an earlier failure may be longer than there is time.
 func (l *lease) flush(ctx context.Context, until time.Time) {
+	l.notBefore = time.Time{}
 	for l.commit(ctx) == commitLater && ctx.Err() == nil && time.Now().Before(until) {
-		wait(ctx, max(time.Until(l.notBefore), settlePoll))
+		wait(ctx, min(max(time.Until(l.notBefore), settlePoll), time.Until(until)))
 	}
 }
 
@@ -280,11 +290,11 @@ func (l *lease) commit(ctx context.Context) commitEnd {
 		return commitLater
 	case sls.ClassOf(err) == sls.ClassLeaseLost || isShardGone(err):
 		l.queue.meter.refused.Add(1)
-		l.log.Warn("checkpoint refused", "epoch", l.epoch, "err", err)
+		l.log.Warn("checkpoint refused", "epoch", l.epoch, "error", err)
 		return commitRefused
 	}
 	l.queue.meter.commitErrors.Add(1)
 	l.notBefore = now.Add(l.retry.pause(retryAfter(err)))
-	l.trouble.log(ctx, l.log, level(err), "checkpoint not written; it will be tried again", "err", err)
+	l.trouble.log(ctx, l.log, level(err), "checkpoint not written; it will be tried again", "error", err)
 	return commitLater
 }

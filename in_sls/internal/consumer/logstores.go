@@ -60,6 +60,8 @@ type logstores struct {
 
 	// Owned by run.
 	members map[string]*member
+	listed  time.Time // when the last good list was asked for
+	waiting bool      // it had more than are read at once
 	ending  sync.WaitGroup
 	retry   backoff
 	trouble complaint
@@ -108,31 +110,39 @@ func (l *logstores) run(hard, reading context.Context) {
 		}
 		return
 	}
-	for !l.complete(time.Now()) && wait(reading, l.discover(hard, reading)) {
+	for {
+		pause := l.discover(hard, reading)
+		if l.complete() || !wait(reading, pause) {
+			return
+		}
 	}
 }
 
 // complete reports whether what a pattern finds has been read to its bound: what
-// is created from now on has only data from after it.
-func (l *logstores) complete(now time.Time) bool {
-	if !l.stop.known(now) || len(l.members) == 0 {
-		return false
-	}
+// was not in a list made after it has only data from after it.
+func (l *logstores) complete() bool {
+	return l.stop.known(l.listed) && !l.waiting && len(l.members) > 0 && l.running() == 0
+}
+
+// running is how many logstores are being read.
+func (l *logstores) running() int {
+	n := 0
 	for _, m := range l.members {
 		if !m.ended() {
-			return false
+			n++
 		}
 	}
-	return true
+	return n
 }
 
 // discover lists the logstores and makes the sources what the list says. It
 // returns how long to wait until the next time.
 func (l *logstores) discover(hard, reading context.Context) time.Duration {
+	asked := time.Now()
 	names, err := l.client.ListLogstores(reading, l.cfg.Project)
 	if err != nil {
 		if reading.Err() == nil {
-			l.trouble.log(reading, l.log, level(err), "cannot list the logstores", "err", err)
+			l.trouble.log(reading, l.log, level(err), "cannot list the logstores", "error", err)
 		}
 		return l.retry.pause(retryAfter(err))
 	}
@@ -140,16 +150,22 @@ func (l *logstores) discover(hard, reading context.Context) time.Duration {
 	// One that left goes off the list once its source has ended: two in one name
 	// would take the shards from each other.
 	maps.DeleteFunc(l.members, func(_ string, m *member) bool { return m.left && m.ended() })
+	l.listed, l.waiting = asked, false
 	var come, gone []string
-	listed := map[string]bool{}
+	running, listed := l.running(), map[string]bool{}
 	for _, name := range names {
 		if !l.pattern.MatchString(name) {
 			continue
 		}
 		listed[name] = true
-		if l.members[name] == nil && len(l.members) < maxAtOnce {
+		switch {
+		case l.members[name] != nil:
+		case running >= maxAtOnce:
+			l.waiting = true
+		default:
 			l.join(hard, reading, name)
 			come = append(come, name)
+			running++
 		}
 	}
 	for name, m := range l.members {

@@ -222,3 +222,11 @@ func TestNamesOfMetrics(t *testing.T) {
 		require.True(t, strings.HasSuffix(f.Help, "."), f.Name)
 	}
 }
+
+// A value of a label with a space in it is a nuisance in every query.
+func TestResultsArePlainWords(t *testing.T) {
+	for class := sls.ClassRetry; class <= sls.ClassConflict; class++ {
+		require.Regexp(t, `^[a-z_]+$`, class.String())
+	}
+	require.Equal(t, "lease_lost", sls.ClassLeaseLost.String())
+}

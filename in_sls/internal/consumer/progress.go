@@ -84,9 +84,9 @@ func (h *handoff) views() []view {
 	return out
 }
 
-// sighted notes when SLS received what q was being read from, and the end of the
-// shard (-1 where not known), as asked for.
-func (h *handoff) sighted(q *queue, at time.Time, end int64) {
+// sighted notes when SLS received what is at a cursor of q, and the end of the shard, as
+// asked for; both are numbers, -1 where not known.
+func (h *handoff) sighted(q *queue, from int64, at time.Time, end int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p := &q.progress
@@ -95,8 +95,8 @@ func (h *handoff) sighted(q *queue, at time.Time, end int64) {
 	}
 	p.end = max(p.end, end)
 	for i := range q.batches {
-		if q.batches[i].since.IsZero() {
-			q.batches[i].since = at // read before anything was known
+		if b := &q.batches[i]; b.since.IsZero() && b.from >= from {
+			b.since = at // read before anything was known
 		}
 	}
 }

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -153,6 +154,39 @@ func TestLagIsNeverTooSmall(t *testing.T) {
 			}
 		}
 		require.Positive(t, a.shown()["buffer_bytes{app,0}"])
+	})
+}
+
+// What was read before a look that fails is not taken for as young as what is read at
+// the next.
+func TestLagAfterALookThatFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		written := time.Now()
+		for range 3 {
+			r.putSized(0, 20, 100_000)
+		}
+		advance(time.Hour)
+		for range 40 {
+			r.putSized(0, 20, 100_000)
+		}
+		r.srv.Hook(slsfake.OpGetCursorTime, slsfake.First(1, func(c *slsfake.Call) { c.FailHTML(http.StatusBadGateway) }))
+		r.srv.Hook(slsfake.OpPullLogs, func(c *slsfake.Call) { c.Delay(4 * time.Second) })
+		a := r.agent("a", "fetch_max_groups", "1")
+		a.Pause()
+		advance(40 * time.Second)
+		m := a.shown()
+		require.Positive(t, m["buffer_bytes{app,0}"])
+		if lag, known := m["lag_seconds{app,0}"]; known {
+			require.GreaterOrEqual(t, lag, time.Since(written).Seconds())
+		}
+		for range 20 {
+			advance(5 * time.Second)
+			a.Resume()
+			a.collect()
+			a.Pause()
+		}
+		require.Contains(t, a.shown(), "lag_seconds{app,0}")
 	})
 }
 

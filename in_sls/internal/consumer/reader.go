@@ -81,9 +81,13 @@ func (r *shardReader) run(ctx context.Context) readEnd {
 	if end, ok := r.open(ctx); !ok {
 		return end
 	}
-	// The clock is asked here too: this goroutine may be ahead of the one that
-	// ends the lease.
-	for !r.queue.clock.lost(time.Now()) {
+	for ctx.Err() == nil {
+		// The clock is asked here too: this goroutine may be ahead of the one that
+		// ends the lease, or of an answer in time that makes it go on.
+		if r.queue.clock.lost(time.Now()) {
+			wait(ctx, settlePoll)
+			continue
+		}
 		if end, over := r.step(ctx); over {
 			if end == readFinished || end == readReached {
 				r.handoff.finish(r.queue)
@@ -99,7 +103,9 @@ func (r *shardReader) step(ctx context.Context) (end readEnd, over bool) {
 	asked := r.size.count()
 	err := r.limit(ctx)
 	if err == nil && r.bound.reached(r.cursor) {
-		return readReached, true
+		if end, err = r.atBound(ctx); err == nil {
+			return end, true
+		}
 	}
 	var res sls.PullResult
 	if err == nil {
@@ -111,10 +117,8 @@ func (r *shardReader) step(ctx context.Context) (end readEnd, over bool) {
 	case err != nil && sls.ClassOf(err) == sls.ClassSplit && r.size.tooLarge(asked):
 		return 0, false
 	case err != nil:
-		if end := r.failed(ctx, err); end != readStopped {
-			return end, true
-		}
-		return readStopped, ctx.Err() != nil
+		end = r.failed(ctx, err)
+		return end, end != readStopped || ctx.Err() != nil
 	}
 	r.retry.reset()
 	r.astray = false
@@ -122,16 +126,11 @@ func (r *shardReader) step(ctx context.Context) (end readEnd, over bool) {
 	moved := res.NextCursor != r.cursor
 	r.cursor = res.NextCursor
 	if !moved && res.Groups == 0 {
-		if r.bound.cursor != "" {
-			return readReached, true
+		if end, err = r.exhausted(ctx); err != nil {
+			end = r.failed(ctx, err)
 		}
-		if r.readOnly {
-			return readFinished, true
-		}
-		// An empty answer ends the shard only if it was read-only before
-		// that answer was asked for: so ask again.
-		if r.readOnly = r.becameReadOnly(ctx); r.readOnly {
-			return 0, false
+		if end != readStopped {
+			return end, true
 		}
 	}
 	return readStopped, !wait(ctx, r.pace.after(groups, asked, size))
@@ -182,7 +181,7 @@ func (r *shardReader) becameReadOnly(ctx context.Context) bool {
 	shards, err := r.shards.get(ctx, time.Now().Add(-listAge))
 	if err != nil {
 		if ctx.Err() == nil {
-			r.trouble.log(ctx, r.log, level(err), "cannot list the shards", "err", err)
+			r.trouble.log(ctx, r.log, level(err), "cannot list the shards", "error", err)
 		}
 		return false
 	}
@@ -202,12 +201,12 @@ func (r *shardReader) failed(ctx context.Context, err error) readEnd {
 	switch {
 	case class == sls.ClassThrottle:
 		r.queue.meter.throttled.Add(1)
-		r.trouble.log(ctx, r.log, slog.LevelWarn, "reading is throttled; this shard slows down", "err", err)
+		r.trouble.log(ctx, r.log, slog.LevelWarn, "reading is throttled; this shard slows down", "error", err)
 		wait(ctx, max(r.pace.throttled(), retryAfter(err)))
 		return readStopped
 	case class == sls.ClassCursor && r.exact:
 		r.log.Error("this range cannot be read: its data has expired, or its cursors are not of this shard",
-			"begin", r.cursor, "end", r.bound.cursor, "err", err)
+			"begin", r.cursor, "end", r.bound.cursor, "error", err)
 		return readExpired
 	case class == sls.ClassCursor && r.cursor != "" && !r.astray:
 		err = r.fallBack(ctx, err)
@@ -216,7 +215,7 @@ func (r *shardReader) failed(ctx context.Context, err error) readEnd {
 		}
 	}
 	r.queue.meter.fetchErrors.Add(1)
-	r.trouble.log(ctx, r.log, level(err), "cannot read shard; trying again", "cursor", r.cursor, "err", err)
+	r.trouble.log(ctx, r.log, level(err), "cannot read shard; trying again", "cursor", r.cursor, "error", err)
 	wait(ctx, r.retry.pause(retryAfter(err)))
 	r.astray = false
 	return readStopped
@@ -231,7 +230,7 @@ func (r *shardReader) fallBack(ctx context.Context, cause error) error {
 	}
 	r.queue.meter.fallbacks.Add(1)
 	r.log.Error("the position of this shard has expired: going on from fallback_position; data between the two is skipped",
-		"expired", r.cursor, "fallback_position", r.cfg.FallbackPosition, "cursor", cursor, "err", cause)
+		"expired", r.cursor, "fallback_position", r.cfg.FallbackPosition, "cursor", cursor, "error", cause)
 	r.cursor, r.astray = cursor, true
 	return nil
 }

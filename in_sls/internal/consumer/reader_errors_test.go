@@ -165,7 +165,7 @@ func TestCorruptLogGroup(t *testing.T) {
 		require.Equal(t, []int{1, 2, 3, 5, 6}, ids(a.got))
 		require.Equal(t, int64(1), a.Stats().DecodeErrors)
 		require.Equal(t, 1, a.log.count("corrupt log group"))
-		require.Regexp(t, `corrupt log group.* cursor=`+slsfake.EncodeCursor(cursors.Begin)+` group=1 err="corrupt input at byte \d+`, a.log.String())
+		require.Regexp(t, `corrupt log group.* cursor=`+slsfake.EncodeCursor(cursors.Begin)+` group=1 error="corrupt input at byte \d+`, a.log.String())
 		require.Equal(t, 3, r.committed(0))
 	})
 }

@@ -155,7 +155,10 @@ func (r *rig) start(a *agent, cfg Config) *agent {
 	r.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		_ = a.Stop(ctx) // its own test looks at the error
+		if a.Stop(ctx) == nil { // its own test looks at the error
+			b := a.handoff.budget
+			require.True(r.t, b.sem.TryAcquire(b.limit) && b.debt == 0, "the whole budget is free again")
+		}
 		if r.t.Failed() {
 			r.t.Logf("log of %s:\n%s", cfg.Consumer, a.log)
 		}

@@ -70,5 +70,5 @@ func (r *shardReader) sight(ctx context.Context, from string) {
 	if err != nil {
 		end = ""
 	}
-	r.handoff.sighted(r.queue, at, number(end))
+	r.handoff.sighted(r.queue, number(from), at, number(end))
 }

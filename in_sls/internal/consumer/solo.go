@@ -73,7 +73,7 @@ func (s *solo) look(hard, reading context.Context) (pause time.Duration, all boo
 	shards, err := s.shards.get(reading, asked)
 	if err != nil {
 		if reading.Err() == nil {
-			s.trouble.log(reading, s.log, level(err), "cannot list the shards", "err", err)
+			s.trouble.log(reading, s.log, level(err), "cannot list the shards", "error", err)
 		}
 		return s.retry.pause(retryAfter(err)), false
 	}
@@ -85,7 +85,7 @@ func (s *solo) look(hard, reading context.Context) (pause time.Duration, all boo
 		}
 	}
 	over := s.ended()
-	all = s.stop.known(asked) || s.chosen != nil && !s.missing(shards)
+	all = len(shards) > 0 && (s.stop.known(asked) || s.chosen != nil && !s.missing(shards))
 	for _, sh := range shards {
 		if !s.reads(sh.ID) || s.started[sh.ID] {
 			all = all && (over[sh.ID] || !s.reads(sh.ID))

@@ -81,10 +81,10 @@ func TestStopIsBounded(t *testing.T) {
 func TestStopGivesUpOnAFailingServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 2)
-		a := r.agent("a")
 		r.srv.Hook(slsfake.OpUpdateCheckpoint, func(c *slsfake.Call) {
 			c.Fail(http.StatusInternalServerError, "InternalServerError", "")
 		})
+		a := r.agent("a")
 		advance(time.Second)
 		begin := time.Now()
 		require.NoError(t, a.Stop(t.Context()))

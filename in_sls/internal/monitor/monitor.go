@@ -85,16 +85,22 @@ func (e *Engine) report(ctx context.Context) (consumer.Report, error) {
 	if res.StatusCode != http.StatusOK {
 		return consumer.Report{}, fmt.Errorf("answered %s; is monitor_url the address of Fluent Bit's http_server?", res.Status)
 	}
-	return e.parse(io.LimitReader(res.Body, maxReport))
+	text := &io.LimitedReader{R: res.Body, N: maxReport}
+	r, err := e.parse(text)
+	if err == nil && text.N <= 0 {
+		return consumer.Report{}, fmt.Errorf("answered more than %d MiB, of which the rest may hold chunks", maxReport>>20)
+	}
+	return r, err
 }
 
-// parse adds up what the report is made of. An answer without the input's chunks
-// is an error: nothing may be taken for zero.
+// parse adds up what the report is made of. An answer without the chunks of the input
+// or of one of the others is an error: nothing may be taken for zero, and the engine
+// lists every input from its start.
 //
 //	NAME{name="INPUT",...} VALUE [TIMESTAMP]
 func (e *Engine) parse(text io.Reader) (consumer.Report, error) {
 	var r consumer.Report
-	var uptime, chunks bool
+	uptime, seen := false, map[string]bool{}
 	lines := bufio.NewScanner(text)
 	lines.Buffer(make([]byte, 0, 64<<10), 1<<20)
 	for lines.Scan() {
@@ -110,10 +116,11 @@ func (e *Engine) parse(text io.Reader) (consumer.Report, error) {
 				r.Records = int64(value)
 			}
 		case metricChunks:
-			if input == e.input {
-				chunks = true
+			named := input == e.input || slices.Contains(e.others, input)
+			if named {
+				seen[input] = true
 			}
-			if input == e.input || strings.HasPrefix(input, emitterPrefix) || slices.Contains(e.others, input) {
+			if named || strings.HasPrefix(input, emitterPrefix) {
 				r.Chunks += int(value)
 			}
 		}
@@ -123,8 +130,13 @@ func (e *Engine) parse(text io.Reader) (consumer.Report, error) {
 		return consumer.Report{}, lines.Err()
 	case !uptime:
 		return consumer.Report{}, errors.New("no fluentbit_uptime in the answer; is monitor_url the address of Fluent Bit's http_server?")
-	case !chunks:
+	case !seen[e.input]:
 		return consumer.Report{}, fmt.Errorf("no chunks of the input %q in the answer; set storage.metrics on in the service section of Fluent Bit", e.input)
+	}
+	for _, name := range e.others {
+		if !seen[name] {
+			return consumer.Report{}, fmt.Errorf("no chunks of the input %q in the answer; option monitor_inputs names what Fluent Bit does not have", name)
+		}
 	}
 	return r, nil
 }

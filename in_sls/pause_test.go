@@ -1,0 +1,73 @@
+package main
+
+import (
+	"log/slog"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	sdk "github.com/aliyun/aliyun-log-go-sdk"
+	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/in_sls/internal/consumer"
+	"fluent-bit-sls/shared/option"
+	"fluent-bit-sls/shared/sls"
+	"fluent-bit-sls/tests/slsfake"
+)
+
+// What an input that the engine still holds paused has been given stays in its ring
+// buffer, also when another input may go on. The engine says neither which it pauses
+// nor which it resumes; each has a thread of its own.
+func TestResumeOfOneInputDoesNotResumeAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := slsfake.New(slsfake.Config{})
+		t.Cleanup(srv.Close)
+		srv.CreateLogstore("demo", "app", 1)
+		srv.AddKey("id", "secret", "")
+		client, err := sls.New(sls.Config{
+			Endpoint:    "http://sls.test",
+			Credentials: sdk.NewStaticCredentialsProvider("id", "secret", ""),
+			Transport:   srv.Transport(),
+		})
+		require.NoError(t, err)
+		t.Cleanup(client.Close)
+		put := func() {
+			raw := []byte{0x0a, 0x0a, 0x08, 0x01, 0x12, 0x06, 0x0a, 0x01, 'k', 0x12, 0x01, 'v'} // a log group of one log
+			body := sls.Body{Data: sls.Compress(sls.LZ4, nil, raw), RawSize: len(raw), Codec: sls.LZ4}
+			require.NoError(t, client.Logstore("demo", "app").PutLogs(t.Context(), body, ""))
+			<-time.After(2 * time.Second)
+			synctest.Wait()
+		}
+		var all table
+		for i := range 2 {
+			cfg := consumer.Config{DefaultConsumer: strconv.Itoa(i)}
+			props := option.Map{"project": "demo", "logstore": "app", "consumer_group": "none"}
+			require.NoError(t, option.Parse(props, cfg.Options()))
+			c, err := consumer.New(cfg, client, slog.New(slog.DiscardHandler))
+			require.NoError(t, err)
+			c.Start()
+			t.Cleanup(func() { _ = c.Stop(t.Context()) })
+			all.live = append(all.live, &instance{consumer: c})
+		}
+		handsOver := func(want bool, why string) {
+			t.Helper()
+			put()
+			for _, i := range all.live {
+				require.Equal(t, want, len(i.collect()) > 0, why)
+			}
+		}
+		const first, second = 1, 2
+		handsOver(true, "none is paused")
+		all.pause(first)
+		all.pause(second)
+		all.pause(second) // for another reason
+		handsOver(false, "both are paused")
+		all.resume(first)
+		handsOver(false, "one is paused")
+		all.resume(second)
+		handsOver(true, "none is paused")
+		all.resume(second)
+		handsOver(true, "none is paused")
+	})
+}
