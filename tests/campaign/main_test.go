@@ -214,3 +214,10 @@ func TestMissingPluginIsNamed(t *testing.T) {
 	require.ErrorContains(t, err, "make build")
 	require.False(t, errors.Is(err, errFound))
 }
+
+// texts are the failures that were printed.
+func (f *failures) texts() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]string(nil), f.all...)
+}

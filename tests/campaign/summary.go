@@ -70,9 +70,3 @@ func (f *failures) count() int {
 	defer f.mu.Unlock()
 	return f.n
 }
-
-func (f *failures) texts() []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return append([]string(nil), f.all...)
-}

@@ -232,3 +232,18 @@ func stop(t *testing.T, end func(context.Context) error) {
 	defer cancel()
 	require.NoError(t, end(ctx))
 }
+
+// grep returns the lines of log that contain every one of words.
+func grep(log string, words ...string) []string {
+	var found []string
+next:
+	for line := range strings.Lines(log) {
+		for _, w := range words {
+			if !strings.Contains(line, w) {
+				continue next
+			}
+		}
+		found = append(found, strings.TrimSuffix(line, "\n"))
+	}
+	return found
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -164,13 +163,20 @@ func decodeEvents(buf []byte) ([]Event, error) {
 
 func decodeEvent(d *msgpack.Decoder) (Event, error) {
 	for range 2 { // the event and its header
-		if n, err := d.DecodeArrayLen(); err != nil || n != 2 {
-			return Event{}, fmt.Errorf("an array of 2: %d, %w", n, err)
+		n, err := d.DecodeArrayLen()
+		if err == nil && n != 2 {
+			err = fmt.Errorf("%d elements", n)
+		}
+		if err != nil {
+			return Event{}, fmt.Errorf("an array of 2: %w", err)
 		}
 	}
 	id, length, err := d.DecodeExtHeader()
-	if err != nil || id != 0 || length != 8 {
-		return Event{}, fmt.Errorf("an EventTime: type %d, %d bytes, %w", id, length, err)
+	if err == nil && (id != 0 || length != 8) {
+		err = fmt.Errorf("type %d, %d bytes", id, length)
+	}
+	if err != nil {
+		return Event{}, fmt.Errorf("an EventTime: %w", err)
 	}
 	var t [8]byte
 	if err := d.ReadFull(t[:]); err != nil {
@@ -190,19 +196,4 @@ func eventTime(b [8]byte) time.Time {
 	sec := int64(b[0])<<24 | int64(b[1])<<16 | int64(b[2])<<8 | int64(b[3])
 	nsec := int64(b[4])<<24 | int64(b[5])<<16 | int64(b[6])<<8 | int64(b[7])
 	return time.Unix(sec, nsec)
-}
-
-// grep returns the lines of log that contain every one of words.
-func grep(log string, words ...string) []string {
-	var found []string
-next:
-	for line := range strings.Lines(log) {
-		for _, w := range words {
-			if !strings.Contains(line, w) {
-				continue next
-			}
-		}
-		found = append(found, strings.TrimSuffix(line, "\n"))
-	}
-	return found
 }
