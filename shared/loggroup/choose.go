@@ -38,11 +38,10 @@ func (r *Reader) appendPairs(dst []byte, off, n int, s scope) ([]byte, int, erro
 
 func (r *Reader) flattens() bool { return r.opts.Content != nil && r.opts.Content.flatten }
 
-// appendPathStrings is appendStrings with the path before the key.
+// appendPathStrings is appendTwoStrings with the path before the key.
 func (r *Reader) appendPathStrings(dst []byte, off int) ([]byte, int) {
 	if len(r.path) == 0 {
-		out, next, done := appendStrings(dst, r.chunk, off, 1)
-		return out, next * done
+		return appendTwoStrings(dst, r.chunk, off)
 	}
 	key, off := shortString(r.chunk, off)
 	value, end := shortString(r.chunk, off)
@@ -102,7 +101,7 @@ func (r *Reader) appendPair(dst []byte, off int, s *scope) ([]byte, int, error) 
 		}
 	}
 	if len(r.path) == 0 && p.below == nil {
-		if out, next, done := appendStrings(dst, r.chunk, off, 1); done > 0 {
+		if out, next := appendTwoStrings(dst, r.chunk, off); next > 0 {
 			return out, next, nil
 		}
 	}

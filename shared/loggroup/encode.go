@@ -120,6 +120,15 @@ func appendStrings(dst, b []byte, off, n int) (out []byte, next, done int) {
 	return d[:p], off, done
 }
 
+// appendTwoStrings is appendStrings for one pair; 0 for any that it ends before.
+func appendTwoStrings(dst, b []byte, off int) ([]byte, int) {
+	out, next, done := appendStrings(dst, b, off, 1)
+	if done == 0 {
+		return dst, 0
+	}
+	return out, next
+}
+
 // putHeads writes at b[p:], which has room, what stands before a key: tag and size of
 // the content, tag and size of the key.
 func putHeads(b []byte, p, size, keyLen int) int {

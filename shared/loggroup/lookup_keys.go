@@ -4,8 +4,8 @@ import "bytes"
 
 // LookupKeys finds several keys, no two alike, of the map that record begins with, in
 // one walk. It appends to dst, for each key in turn, the value that Lookup finds, nil
-// for none: a window into record. It is false, and dst as it was, when record is no map
-// or cannot be read.
+// for none: a window into record, or the guess where that is right. It is false, and dst
+// as it was, when record is no map or cannot be read.
 //
 // guesses are values that the keys may well have, those of another record, or empty;
 // nil for none. One that is right is not walked.
@@ -34,8 +34,10 @@ func LookupKeys(dst [][]byte, record []byte, keys []string, guesses [][]byte) ([
 		// A value says itself where it ends: what begins with the bytes of one is that
 		// one.
 		if key >= 0 && key < len(guesses) && len(guesses[key]) > 0 && bytes.HasPrefix(record[value:], guesses[key]) {
-			off = value + len(guesses[key])
-		} else if off = skipShort(record, value); off == 0 {
+			found[key], off = guesses[key], value+len(guesses[key])
+			continue
+		}
+		if off = skipShort(record, value); off == 0 {
 			return dst, false
 		}
 		if key >= 0 {

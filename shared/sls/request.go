@@ -94,14 +94,13 @@ func (c *Client) once(ctx context.Context, r *request, cred credential, ep endpo
 	rctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	x := &exchange{client: c, request: r, endpoint: ep, caller: ctx, ctx: rctx, cred: cred}
-	defer x.body.release() // also when the transport panics
+	// The request's bytes are the caller's again, also when the transport panics.
+	defer x.body.release()
 	resp, err := c.transport.RoundTrip(x.build(rctx, header))
 	if err != nil {
 		return x.noAnswer(err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing to learn: the body has been read as far as it is wanted
-	// Runs before Close: the answer is here, the request's bytes are the caller's again.
-	defer x.body.release()
 	if resp.StatusCode != http.StatusOK {
 		return x.refusal(resp)
 	}

@@ -115,12 +115,7 @@ func TestBoundedReadingOfSplits(t *testing.T) {
 		t.Run(group, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, 1)
-				r.put(0, 2)
-				r.split(0)
-				r.put(1, 2)
-				r.put(2, 2)
-				advance(time.Hour)
-				r.split(1)
+				r.splitBeforeAndAfter(time.Hour)
 				r.put(4, 1)
 				a := r.agent("a", "stop_position", "30m", "consumer_group", group)
 				collectFor(120, a)

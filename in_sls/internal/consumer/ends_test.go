@@ -22,12 +22,7 @@ func TestBoundedReadingOfSplitsWithoutCheckpoints(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, 1)
-				r.put(0, 2)
-				r.split(0)
-				r.put(1, 2)
-				r.put(2, 2)
-				advance(time.Hour)
-				r.split(1)
+				r.splitBeforeAndAfter(time.Hour)
 				r.put(3, 1) // after stop_position
 				var told atomic.Bool
 				var failed atomic.Int32

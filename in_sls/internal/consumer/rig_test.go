@@ -97,6 +97,17 @@ func (r *rig) putKey(key string, n, size int) int {
 	return first
 }
 
+// splitBeforeAndAfter writes six logs to shard 0 and its children, 1 and 2, lets time
+// pass, and splits shard 1 into 3 and 4.
+func (r *rig) splitBeforeAndAfter(pause time.Duration) {
+	r.put(0, 2)
+	r.split(0)
+	r.put(1, 2)
+	r.put(2, 2)
+	advance(pause)
+	r.split(1)
+}
+
 // split splits a shard in the middle.
 func (r *rig) split(shard int) {
 	r.t.Helper()

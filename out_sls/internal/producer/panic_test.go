@@ -23,7 +23,7 @@ type panicky struct {
 
 func (p *panicky) RoundTrip(r *http.Request) (*http.Response, error) {
 	if p.calls++; p.at[p.calls] {
-		panic("at the disco")
+		panic("broken")
 	}
 	return p.to.RoundTrip(r)
 }
@@ -54,7 +54,7 @@ func TestPanicInARequestFailsItsChunk(t *testing.T) {
 		require.Zero(t, time.Since(begin))
 		require.Zero(t, b.values()["buffer_bytes[]"])
 		require.Zero(t, b.lanes[laneID{"pro", "logs"}].sending)
-		require.Contains(t, b.log.String(), "at the disco")
+		require.Contains(t, b.log.String(), "broken")
 		require.Contains(t, b.log.String(), "panic_test.go")
 		require.Equal(t, OK, b.flush(chunk(0, 10, 10)))
 		b.requireOnce(0, 10)

@@ -236,10 +236,7 @@ func (p *Producer) abandon(f *flight) {
 func (p *Producer) settleLocked(s *segment) {
 	p.budget.Release(s.weight)
 	p.used.Add(-s.weight)
-	if !s.fitted {
-		p.scratch.put(s.buf)
-	}
-	s.buf = nil
+	p.recycle(s)
 	o := s.outcome
 	for _, f := range o.waiters {
 		f.settleLocked(o)

@@ -31,12 +31,20 @@ func (p *Producer) submit(ctx context.Context, f *flight, known []*outcome, s *s
 	// A record larger than the whole budget goes alone rather than never.
 	s.weight = min(max(int64(cap(s.buf)), segmentOverhead), int64(p.cfg.MemoryLimit))
 	if p.budget.Acquire(ctx, s.weight) != nil {
-		p.scratch.put(s.buf)
+		p.recycle(s)
 		return false
 	}
 	p.used.Add(s.weight)
 	p.enqueue(f, s)
 	return true
+}
+
+// recycle takes the buffer of a segment that is over.
+func (p *Producer) recycle(s *segment) {
+	if !s.fitted {
+		p.scratch.put(s.buf)
+	}
+	s.buf = nil
 }
 
 // giveUp fails a flight whose chunk is not cut to its end. What is known of the

@@ -70,9 +70,10 @@ func (s *Session) begin(tag string) {
 	}
 }
 
-// Route returns where a record goes, a msgpack map that can be read to its end. The same destination is the same pointer until the
-// session has more than max_destinations. It is valid until End, what it points to
-// must not be changed; a copy of the Destination stays valid.
+// Route returns where a record goes, a msgpack map that can be read to its end. The
+// same destination is the same pointer until the session has more than
+// max_destinations. It is valid until End, what it points to must not be changed; a
+// copy of the Destination stays valid.
 func (s *Session) Route(record []byte) *Target {
 	s.records++
 	if s.fixed != nil {
@@ -128,7 +129,7 @@ func (s *Session) sameRoots(record []byte) bool {
 	s.in.roots, whole = loggroup.LookupKeys(s.in.roots[:0], record, s.router.roots, s.roots)
 	same := s.same && whole
 	for i, v := range s.in.roots {
-		same = same && bytes.Equal(v, s.roots[i])
+		same = same && bytes.Equal(v, s.roots[i]) // at once where the guess was right
 	}
 	if same {
 		return true
@@ -233,7 +234,8 @@ func (s *Session) end() {
 	}
 	clear(s.in.roots) // they are windows into the chunk
 	*s = Session{
-		router: r, in: input{roots: s.in.roots[:0]}, roots: s.roots, known: s.known, key: kept(s.key), values: kept(s.values), spare: kept(s.spare),
+		router: r, in: input{roots: s.in.roots[:0]}, roots: s.roots, known: s.known,
+		key: kept(s.key), values: kept(s.values), spare: kept(s.spare),
 		instead: kept(s.instead), refusal: kept(s.refusal),
 	}
 }

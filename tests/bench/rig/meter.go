@@ -24,28 +24,14 @@ func CPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// CPUPer reports what work, called n times, has cost the process each time, as
-// cpu-ns/chunk.
-func CPUPer(b *testing.B, n int, work func()) {
-	b.Helper()
-	for range 3 {
-		work() // fills the pools
-	}
-	begin := CPU()
-	for range n {
-		work()
-	}
-	b.ReportMetric(float64(CPU()-begin)/float64(n), "cpu-ns/chunk")
-}
-
-// Work is something whose CPU time is measured.
+// Work is something whose CPU time is measured; Name is "" where it is the only one.
 type Work struct {
 	Name string
 	Do   func()
 }
 
 // CPUEach reports what each work, called n times, has cost the process each time, as
-// NAME-cpu-ns/chunk. They take turns of ten calls, some 30 ms: a machine that others
+// NAME-cpu-ns/chunk; n is a multiple of ten. They take turns of ten calls, some 30 ms: a machine that others
 // slow down for a second does so for all of them.
 func CPUEach(b *testing.B, n int, works ...Work) {
 	b.Helper()
@@ -63,7 +49,8 @@ func CPUEach(b *testing.B, n int, works ...Work) {
 		}
 	}
 	for k, w := range works {
-		b.ReportMetric(float64(spent[k])/float64(n/turn*turn), w.Name+"-cpu-ns/chunk")
+		unit := strings.TrimPrefix(w.Name+"-cpu-ns/chunk", "-")
+		b.ReportMetric(float64(spent[k])/float64(n), unit)
 	}
 }
 

@@ -126,14 +126,14 @@ func BenchmarkDecode(b *testing.B) {
 		}
 		b.Run(set.Name+"/engine", func(b *testing.B) {
 			for b.Loop() {
-				rig.CPUPer(b, 60, func() { decode(us.run) })
+				rig.CPUEach(b, 60, rig.Work{Do: func() { decode(us.run) }})
 				allocs := testing.AllocsPerRun(10, func() { decode(us.run) })
 				b.ReportMetric(allocs/float64(set.Records), "allocs/log")
 			}
 		})
 		b.Run(set.Name+"/sdk", func(b *testing.B) {
 			for b.Loop() {
-				rig.CPUPer(b, 10, func() { decode(them.run) })
+				rig.CPUEach(b, 10, rig.Work{Do: func() { decode(them.run) }})
 			}
 			require.Equal(b, us.events, them.buf.Bytes(), "both make the same events")
 		})
