@@ -1,6 +1,7 @@
 # make build   build/out_sls.so and build/in_sls.so
 # make demo    ship a file through out_sls and read it back through in_sls
 # make test    everything, with the race detector
+# make setup   what some tests need from Debian's packages, to build/tools; part of make test (SETUP=off: not)
 # make campaign TIME=3m SEED=n   faults, kills and restarts: nothing may be lost (RACE=1: with the race detector)
 # make dist    tarballs for linux/amd64 and linux/arm64 with checksums, checked and tried, in build/dist
 # make bench   speed and memory beside their rivals and bars (ROUNDS=5)
@@ -26,7 +27,7 @@ LINT_VERSION := v2.6.2
 LINT         := build/tools/$(LINT_VERSION)/golangci-lint
 
 .DELETE_ON_ERROR:
-.PHONY: build demo test campaign dist bench lint fuzz docs fmt clean
+.PHONY: build demo setup test campaign dist bench lint fuzz docs fmt clean
 
 build: $(PLUGINS)
 
@@ -42,7 +43,10 @@ build/race/%.so: $(SOURCES)
 demo: build
 	@$(GO) run ./tests/demo/cmd/demo $(if $(LOG),--log '$(LOG)')
 
-test: build $(RACED)
+setup:
+	@sh tests/setup.sh
+
+test: $(if $(filter off,$(SETUP)),,setup) build $(RACED)
 	@$(GO) run ./tests/cmd/gotest
 
 # TIME is how long faults rain; SEED 0 takes a random one, which is printed.

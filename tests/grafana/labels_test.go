@@ -34,15 +34,16 @@ func union(a, b set) set {
 // engineMetrics are those of Fluent Bit itself that are shown, with their labels
 // (v5.1.1, src/flb_input.c, flb_output.c, flb_storage.c, flb_engine.c).
 var engineMetrics = map[string][]string{
-	"fluentbit_output_retries_total":         {"name"},
-	"fluentbit_output_retries_failed_total":  {"name"},
-	"fluentbit_output_errors_total":          {"name"},
-	"fluentbit_output_dropped_records_total": {"name"},
-	"fluentbit_input_ingestion_paused":       {"name"},
-	"fluentbit_storage_mem_chunks":           {},
-	"fluentbit_storage_fs_chunks":            {},
-	"fluentbit_uptime":                       {"hostname"},
-	"fluentbit_logger_logs_total":            {"message_type"},
+	"fluentbit_output_retries_total":                    {"name"},
+	"fluentbit_output_retries_failed_total":             {"name"},
+	"fluentbit_output_errors_total":                     {"name"},
+	"fluentbit_output_dropped_records_total":            {"name"},
+	"fluentbit_output_chunk_available_capacity_percent": {"name"},
+	"fluentbit_input_ingestion_paused":                  {"name"},
+	"fluentbit_storage_mem_chunks":                      {},
+	"fluentbit_storage_fs_chunks":                       {},
+	"fluentbit_uptime":                                  {"hostname"},
+	"fluentbit_logger_logs_total":                       {"message_type"},
 }
 
 var row = regexp.MustCompile(`(?m)^\| ([a-z_]+) \| (-|[a-z, ]+) \| .+ \|$`)
@@ -133,7 +134,7 @@ func (q *queries) binary(where string, n *parser.BinaryExpr) set {
 	left, right := q.labels(where, n.LHS), q.labels(where, n.RHS)
 	m := n.VectorMatching
 	switch {
-	case m == nil: // with a number on one side
+	case m == nil || n.Op == parser.LOR: // with a number on one side; one or the other
 		return union(left, right)
 	case m.On:
 		q.require(where, m.MatchingLabels, left)

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Brings into build/tools what some tests need beyond Go, gcc and make, where it is
+# missing and Debian's packages can be had. Nothing is installed and no service is
+# started. What cannot be had is left out: the last lines of the tests say so.
+set -u
+tools=build/tools
+
+# have tells whether a program is on the PATH or was brought before.
+have() {
+    command -v "${1##*/}" >/dev/null 2>&1 || [ -x "$tools/$1" ]
+}
+
+# unpack brings the files of a Debian package to build/tools/PACKAGE.
+unpack() {
+    for _ in 1 2; do # mirrors fail now and then
+        [ "$(id -u)" != 0 ] || apt-get --quiet --quiet update
+        rm -rf "$tools/$1" && mkdir -p "$tools/$1" &&
+            (cd "$tools/$1" && apt-get --quiet --quiet download "$1" && dpkg-deb --extract "$1"_*.deb . && rm "$1"_*.deb) &&
+            return 0
+    done
+    return 1
+}
+
+# bring NAME PACKAGE PROGRAM: what the program is for, and where it lies in the package.
+bring() {
+    if have "$2/$3"; then
+        return
+    fi
+    echo "setup: $2, for the tests of $1"
+    if ! command -v apt-get >/dev/null 2>&1; then
+        echo "setup: this is not Debian: put ${3##*/} on the PATH"
+    elif ! unpack "$2"; then
+        echo "setup: Debian's package $2 could not be had"
+    fi
+}
+
+bring "the alert rules" prometheus usr/bin/promtool
