@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 	"unsafe"
 )
 
@@ -43,14 +44,7 @@ func (h *handler) Enabled(_ context.Context, l slog.Level) bool {
 // Handle writes one line. The engine adds time and level.
 func (h *handler) Handle(_ context.Context, r slog.Record) error {
 	i := h.instance
-	var b strings.Builder
-	fmt.Fprintf(&b, "[%s:sls:%s] %s", i.dir, i.name, r.Message)
-	b.WriteString(h.attrs)
-	r.Attrs(func(a slog.Attr) bool {
-		appendAttr(&b, h.prefix, a)
-		return true
-	})
-	line := C.CString(oneLine(b.String()))
+	line := C.CString(h.line(r))
 	defer C.free(unsafe.Pointer(line))
 	i.mu.RLock()
 	defer i.mu.RUnlock()
@@ -58,6 +52,18 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 		C.sls_log_print(i.api, engineLevel(r.Level), line)
 	}
 	return nil
+}
+
+// line is what is written of r.
+func (h *handler) line(r slog.Record) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[%s:sls:%s] %s", h.instance.dir, h.instance.name, r.Message)
+	b.WriteString(h.attrs)
+	r.Attrs(func(a slog.Attr) bool {
+		appendAttr(&b, h.prefix, a)
+		return true
+	})
+	return printable(b.String())
 }
 
 // WithAttrs returns a handler that ends every line with attrs.
@@ -77,19 +83,38 @@ func (h *handler) WithGroup(name string) slog.Handler {
 
 func appendAttr(b *strings.Builder, prefix string, a slog.Attr) {
 	v := a.Value.Resolve().String()
-	if v == "" || strings.ContainsAny(v, " =\"\n") {
+	if v == "" || strings.ContainsAny(v, ` ="`) || printable(v) != v {
 		v = strconv.Quote(v)
 	}
 	fmt.Fprintf(b, " %s%s=%s", prefix, a.Key, v)
 }
 
-// oneLine keeps a message from looking like several, or like another's.
-func oneLine(s string) string {
-	if !strings.ContainsAny(s, "\n\r\x00") {
+// printable is s as one line without anything that a terminal obeys: tags, names and
+// messages from outside must not look like other lines, or hide any. What cannot be
+// printed is quoted as in Go, an ESC as \x1b; the line ends between joined errors
+// are "; ".
+func printable(s string) string {
+	if !strings.ContainsFunc(s, hidden) && utf8.ValidString(s) {
 		return s
 	}
-	return strings.NewReplacer("\r", "", "\n", "; ", "\x00", "").Replace(s)
+	s = strings.NewReplacer("\r\n", "; ", "\n", "; ").Replace(s)
+	b := make([]byte, 0, len(s)+16)
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if hidden(r) || r == utf8.RuneError && n == 1 {
+			quoted := strconv.Quote(s[:n])
+			b = append(b, quoted[1:len(quoted)-1]...)
+		} else {
+			b = append(b, s[:n]...)
+		}
+		s = s[n:]
+	}
+	return string(b)
 }
+
+// hidden tells whether r has no look of its own: control characters, and those that
+// turn the direction of a text or have no width.
+func hidden(r rune) bool { return !strconv.IsPrint(r) }
 
 func engineLevel(l slog.Level) C.int {
 	switch {

@@ -47,12 +47,15 @@ func TestTransportCannotReadOn(t *testing.T) {
 // A 200 before the request was read to its end accepts nothing, whoever says it; nor can
 // the logs be anywhere.
 func TestAcceptanceBeforeTheLogsIsNone(t *testing.T) {
+	over := make(chan struct{})
 	c := pipeClient(t, func(conn net.Conn) {
 		_, _ = conn.Read(make([]byte, 4096))
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+		<-over // or its closing may be seen before the answer
 	}, nil)
 	large := make([]byte, 64<<10)
 	err := c.Logstore("p", "l").PutLogs(t.Context(), Body{Data: large, RawSize: len(large), Codec: None}, "")
+	close(over)
 	e := requireError(t, err)
 	require.ErrorIs(t, err, ErrBadAnswer)
 	require.Equal(t, ClassRetry, e.Class)

@@ -39,8 +39,9 @@ type Config struct {
 	SignVersion string // SignAuto (default), SignV1 or SignV4
 	Region      string // what V4 signs for; "" = the region that the endpoint's name tells
 	UserAgent   string // default "fluent-bit-sls"
-	// MaxConns is how many idle connections are kept per host: as many requests as go
-	// there at once, or connections are closed and opened all the time. It limits
+	// MaxConns is how many idle connections are kept, over all hosts: as many requests
+	// as are under way at once, or connections are closed and opened all the time. Each
+	// project is a host of its own, and records may name any number of them. It limits
 	// nothing else: a heartbeat never queues behind pulls. Default 8.
 	MaxConns int
 	// RequestTimeout bounds each HTTP request from connecting to the last byte of
@@ -153,16 +154,25 @@ func (c *Client) now() time.Time {
 	return time.Now().Add(c.ClockOffset())
 }
 
-// correctClock remembers the server's clock. It reports false, and changes
-// nothing, when the server's time is missing or absurd: then sending again
-// would be of no use.
-func (c *Client) correctClock(server time.Time) bool {
-	if y := server.Year(); y < 2015 || y > 2200 {
-		return false
+// maxClockShift is how far a clock may be off. What is further is an error of this
+// host or of whoever answers, and signatures for other years are not given away.
+const maxClockShift = 24 * time.Hour
+
+// correctClock remembers the server's clock. The error says why it does not, which
+// leaves what was known: then sending again would be of no use.
+func (c *Client) correctClock(server time.Time) error {
+	if server.IsZero() {
+		return errNoServerTime
 	}
-	c.clockOffset.Store(int64(time.Until(server)))
-	return true
+	shift := time.Until(server)
+	if shift.Abs() > maxClockShift {
+		return fmt.Errorf("more than a day between the clock of this host and the server's, %s: not corrected", server.UTC().Format(time.DateTime))
+	}
+	c.clockOffset.Store(int64(shift))
+	return nil
 }
+
+var errNoServerTime = errors.New("the answer does not tell the server's time")
 
 // do carries out one call: one request, or two when the server refuses the
 // first for its time and tells the right one, or for its credentials and there
@@ -177,8 +187,10 @@ func (c *Client) do(ctx context.Context, r *request) error {
 		return c.credentialsError(ctx, r, err)
 	}
 	failure := c.send(ctx, r, cred)
-	if failure != nil && failure.Class == ClassClock && c.correctClock(failure.serverTime) {
-		failure = c.send(ctx, r, cred)
+	if failure != nil && failure.Class == ClassClock {
+		if failure.Err = c.correctClock(failure.serverTime); failure.Err == nil {
+			failure = c.send(ctx, r, cred)
+		}
 	}
 	if failure != nil && failure.Status == http.StatusUnauthorized {
 		if cred, ok := c.otherCredentials(ctx, cred); ok {

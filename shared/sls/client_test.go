@@ -3,7 +3,11 @@ package sls
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -87,7 +91,7 @@ func TestOwnTransport(t *testing.T) {
 func TestClockIsCorrected(t *testing.T) {
 	for _, code := range []string{"RequestTimeTooSkewed", "RequestTimeExpired", "requesttimetooskewed"} {
 		for _, version := range []string{SignV1, SignV4} {
-			ahead := 72 * time.Hour
+			ahead := 23 * time.Hour
 			rec := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
 				signed, err := time.Parse(http.TimeFormat, r.Header.Get("Date"))
 				if err != nil {
@@ -116,8 +120,8 @@ func TestClockIsCorrectedOnce(t *testing.T) {
 		header   map[string]string
 		requests int
 	}{
-		"a server that never agrees": {map[string]string{"Date": "Fri, 02 Jan 2026 03:04:05 GMT"}, 2},
-		"x-log-time":                 {map[string]string{"Date": "", "X-Log-Time": "1767323045"}, 2},
+		"a server that never agrees": {map[string]string{"Date": time.Now().Add(-2 * time.Hour).UTC().Format(http.TimeFormat)}, 2},
+		"x-log-time":                 {map[string]string{"Date": "", "X-Log-Time": strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10)}, 2},
 		"no date":                    {map[string]string{"Date": ""}, 1},
 		"no date at all":             {map[string]string{"Date": "yesterday"}, 1},
 		"the beginning of time":      {map[string]string{"Date": "Thu, 01 Jan 1970 00:00:00 GMT"}, 1},
@@ -141,6 +145,73 @@ func TestClockIsCorrectedOnce(t *testing.T) {
 			require.Equal(t, tc.requests == 2, c.ClockOffset() != 0)
 		})
 	}
+}
+
+// A shift beyond a day is an error of one of the two clocks: it is said and not
+// followed, and what was learnt before stays.
+func TestClockIsNotMovedByMoreThanADay(t *testing.T) {
+	for date, told := range map[time.Duration]string{
+		time.Until(time.Date(2190, 1, 1, 0, 0, 0, 0, time.UTC)): "2190-01-01 00:00:", 25 * time.Hour: "", -25 * time.Hour: "",
+	} {
+		var shift atomic.Int64
+		shift.Store(int64(time.Hour))
+		rec := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
+			server := time.Now().Add(time.Duration(shift.Load()))
+			w.Header().Set("Date", server.UTC().Format(http.TimeFormat))
+			signed, err := time.Parse(http.TimeFormat, r.Header.Get("Date"))
+			if err != nil || server.Sub(signed).Abs() > time.Minute {
+				answerWith(400, `{"errorCode":"RequestTimeTooSkewed","errorMessage":"too far"}`)(w, r)
+			}
+		})
+		c := newClient(t, rec.URL, nil)
+		require.NoError(t, put(t, c))
+		shift.Store(int64(date))
+		e := requireError(t, put(t, c))
+		require.Equal(t, ClassClock, e.Class)
+		require.Contains(t, e.Error(), "too far: more than a day between the clock of this host")
+		require.Contains(t, e.Error(), "the server's, "+told)
+		require.Contains(t, e.Error(), "(check the clock of this host)")
+		require.Len(t, rec.requests(), 3, "not sent with such a time")
+		require.InDelta(t, time.Hour.Seconds(), c.ClockOffset().Seconds(), 5)
+	}
+}
+
+// Project names that records make up do not keep a connection each: as many stay
+// open, over all of them, as requests are under way at once.
+func TestIdleConnectionsAreBoundedOverAllHosts(t *testing.T) {
+	const projects, most = 200, 16
+	rec := newRecorder(t, ok)
+	c := newClient(t, "http://sls.test", func(cfg *Config) {
+		cfg.MaxConns, cfg.Proxy = most, func(*http.Request) (*url.URL, error) { return nil, nil }
+	})
+	var open, opened atomic.Int32
+	c.transport.(*http.Transport).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", rec.Listener.Addr().String())
+		open.Add(1)
+		opened.Add(1)
+		return &countedConn{Conn: conn, open: &open}, err
+	}
+	for i := range projects {
+		require.NoError(t, c.Logstore(fmt.Sprint("made-up-", i), "store").PutLogs(t.Context(), oneByte, ""))
+	}
+	require.EqualValues(t, projects, opened.Load())
+	require.EqualValues(t, most, open.Load())
+	for i := range most {
+		require.NoError(t, c.Logstore(fmt.Sprint("made-up-", projects-1-i), "store").PutLogs(t.Context(), oneByte, ""))
+	}
+	require.EqualValues(t, projects, opened.Load(), "the ones used last are kept")
+}
+
+// countedConn counts itself out when it is closed.
+type countedConn struct {
+	net.Conn
+	open *atomic.Int32
+	once sync.Once
+}
+
+func (c *countedConn) Close() error {
+	c.once.Do(func() { c.open.Add(-1) })
+	return c.Conn.Close()
 }
 
 // provider is a scripted credential provider.

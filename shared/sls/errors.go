@@ -42,7 +42,7 @@ type Error struct {
 	// clear no. A request handed over may still sit in a local buffer when the
 	// connection breaks: that counts as ambiguous too.
 	Ambiguous  bool
-	RetryAfter time.Duration // the server's Retry-After; 0 = none
+	RetryAfter time.Duration // the server's Retry-After, a minute at most; 0 = none
 	Mend       string        // option(s) to look at, comma-separated; may be empty
 	Err        error         // the cause below: network or context error, or a sentinel of this package
 

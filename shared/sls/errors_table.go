@@ -70,13 +70,14 @@ type CodeInfo struct {
 	HTTP    int    // the usual status; the class follows from the code alone
 	Class   Class
 	Meaning string // one line for a user
-	Mend    string // option(s) to look at, comma-separated; may be empty
+	Mend    string // option(s) to look at, comma-separated, or what else; may be empty
 }
 
 const (
 	mendKeys     = "access_key_id, access_key_secret"
 	mendAllKeys  = "access_key_id, access_key_secret, security_token"
 	mendLogstore = "project, logstore"
+	mendClock    = "the clock of this host"
 )
 
 // codeTable covers every code of the SDK's error_code.go, the literals its
@@ -100,9 +101,9 @@ var codeTable = []CodeInfo{
 	{"InvalidSignatureMethod", 400, ClassPermanent, "the signature method is not supported", "sign_version"},
 	{"SignatureNotMatch", 401, ClassCredentials, "the signature does not match: the secret is wrong", mendKeys},
 
-	{"RequestTimeTooSkewed", 400, ClassClock, "the clock of this host is too far from the server's", ""},
-	{"RequestTimeExpired", 400, ClassClock, "the request took too long to arrive, or the clock is wrong", ""},
-	{"InvalidRequestTime", 400, ClassClock, "the server does not accept the request's time", ""},
+	{"RequestTimeTooSkewed", 400, ClassClock, "the clock of this host is too far from the server's", mendClock},
+	{"RequestTimeExpired", 400, ClassClock, "the request took too long to arrive, or the clock is wrong", mendClock},
+	{"InvalidRequestTime", 400, ClassClock, "the server does not accept the request's time", mendClock},
 
 	{"ProjectNotExist", 404, ClassConfiguration, "the project does not exist at this endpoint", "project, endpoint"},
 	{"ProjectForbidden", 403, ClassConfiguration, "the project is disabled (arrears or blocked)", "project"},

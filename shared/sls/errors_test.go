@@ -184,10 +184,10 @@ func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for value, want := range map[string]time.Duration{
 		"": 0, "7": 7 * time.Second, " 7 ": 7 * time.Second, "-3": 0, "1e3": 0, "soon": 0,
-		"99999999": time.Hour, "99999999999999999999": 0,
+		"60": time.Minute, "61": time.Minute, "1000000000": time.Minute, "99999999999999999999": 0,
 		"Fri, 02 Jan 2026 03:04:35 GMT": 30 * time.Second,
 		"Fri, 02 Jan 2026 03:04:00 GMT": 0,
-		"Fri, 02 Jan 2099 03:04:00 GMT": time.Hour,
+		"Fri, 02 Jan 2099 03:04:00 GMT": time.Minute,
 	} {
 		require.Equal(t, want, parseRetryAfter(value, now), value)
 	}

@@ -202,9 +202,9 @@ func indexFold(text, tag string) int {
 }
 
 // parseRetryAfter reads Retry-After, seconds or an HTTP date, as a wait of at
-// most an hour: a longer one is a mistake, or worth asking again.
+// most a minute: a longer one is a mistake or a malice, or worth asking again.
 func parseRetryAfter(value string, now time.Time) time.Duration {
-	const most = time.Hour
+	const most = time.Minute
 	value = strings.TrimSpace(value)
 	if value == "" {
 		return 0

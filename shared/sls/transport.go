@@ -24,7 +24,7 @@ const (
 // wire is what a transport is made from.
 type wire struct {
 	endpoints []endpoint
-	maxConns  int            // idle connections kept per host
+	maxConns  int            // idle connections kept, over all hosts
 	timeout   time.Duration  // of a whole request; 0 = not known
 	proxy     proxyFunc      // nil = the environment's
 	roots     *x509.CertPool // nil = the system's
@@ -44,6 +44,7 @@ func (w wire) transport() *http.Transport {
 		}).DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: w.roots},
 		TLSHandshakeTimeout:    tlsHandshakeTimeout,
+		MaxIdleConns:           w.maxConns,
 		MaxIdleConnsPerHost:    w.maxConns,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxResponseHeader,
