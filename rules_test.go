@@ -3,6 +3,7 @@
 package rules_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -70,9 +71,10 @@ func TestDataFlowsOneWay(t *testing.T) {
 		"shared/option":             nil,
 		"shared/buffer":             nil,
 		"shared/metric":             nil,
+		"shared/panics":             nil,
 		"shared/loggroup":           nil,
-		"shared/flb":                {"shared/metric"},
-		"shared/credentials":        {"shared/option"},
+		"shared/flb":                {"shared/metric", "shared/panics"},
+		"shared/credentials":        {"shared/option", "shared/panics"},
 		"shared/sls":                {"shared/credentials", "shared/option"},
 		"out_sls/internal/route":    {"shared/option", "shared/loggroup"},
 		"out_sls/internal/producer": {"out_sls/internal/route", "shared/"},
@@ -130,6 +132,61 @@ func TestEveryPackageSaysWhatItOwns(t *testing.T) {
 	for dir, ok := range documented {
 		require.True(t, ok, "package %s has no package comment", dir)
 	}
+}
+
+// A panic in a goroutine that nobody recovers ends the whole agent.
+func TestGoroutinesSurviveAPanic(t *testing.T) {
+	started := 0
+	for _, name := range files(t, ".go") {
+		if strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "tests/") || strings.HasPrefix(name, "shared/panics/") {
+			continue
+		}
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, name, nil, 0)
+		require.NoError(t, err)
+		ast.Inspect(f, func(n ast.Node) bool {
+			if _, raw := n.(*ast.GoStmt); raw {
+				t.Errorf("%s: a go statement; start it with Go of shared/panics", fset.Position(n.Pos()))
+			}
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			if sel, ok := call.Fun.(*ast.SelectorExpr); ok && slices.Contains([]string{"Go", "TryGo", "AfterFunc", "DoChan"}, sel.Sel.Name) {
+				started++
+				if !survives(sel, call.Args[len(call.Args)-1]) {
+					t.Errorf("%s: %s starts a goroutine that a panic ends with the agent; see shared/panics", fset.Position(n.Pos()), sel.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+	require.Greater(t, started, 15, "this test finds where goroutines are started")
+}
+
+// survives reports whether a goroutine that is started by a call of a method or
+// function start cannot end the agent: a guard starts it, it recovers, or it is no code of ours.
+func survives(start *ast.SelectorExpr, run ast.Expr) bool {
+	if calls(start.X, "panics") {
+		return true
+	}
+	literal, ok := run.(*ast.FuncLit)
+	if !ok { // context.AfterFunc with the function that ends a context
+		x, ok := start.X.(*ast.Ident)
+		return ok && x.Name == "context"
+	}
+	return calls(literal, "recover") || calls(literal, "Catch")
+}
+
+// calls reports whether a name is used in n.
+func calls(n ast.Node, name string) (found bool) {
+	ast.Inspect(n, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok && id.Name == name {
+			found = true
+		}
+		return !found
+	})
+	return found
 }
 
 func hasPrefix(p string, prefixes []string) bool {

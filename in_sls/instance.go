@@ -14,6 +14,7 @@ import (
 	"fluent-bit-sls/in_sls/internal/monitor"
 	"fluent-bit-sls/shared/flb"
 	"fluent-bit-sls/shared/option"
+	"fluent-bit-sls/shared/panics"
 	"fluent-bit-sls/shared/sls"
 	"fluent-bit-sls/shared/startup"
 )
@@ -204,7 +205,7 @@ func (t *table) stop() {
 	t.mu.Unlock()
 	var wg sync.WaitGroup
 	for _, i := range live {
-		wg.Go(i.stop)
+		panics.New(i.log, nil).Go(&wg, "stop", i.stop)
 	}
 	wg.Wait()
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	sdk "github.com/aliyun/aliyun-log-go-sdk"
+
+	"fluent-bit-sls/shared/panics"
 )
 
 type credential = sdk.Credentials
@@ -25,8 +27,10 @@ type Provider struct {
 	mend   string
 	source source
 	log    *slog.Logger // nil = silent
+	panics *panics.Guard
 
-	held atomic.Pointer[held] // nil = nothing yet
+	fetching sync.WaitGroup
+	held     atomic.Pointer[held] // nil = nothing yet
 
 	mu        sync.Mutex // guards what follows; never held during a fetch
 	flight    *flight    // the fetch under way; nil = none
@@ -65,7 +69,7 @@ func New(c Config, proxy string, log *slog.Logger) *Provider {
 }
 
 func newProvider(kind Kind, s source, log *slog.Logger) *Provider {
-	return &Provider{kind: kind, mend: mends(kind), source: s, log: log}
+	return &Provider{kind: kind, mend: mends(kind), source: s, log: log, panics: panics.New(log, nil)}
 }
 
 // GetCredentials is the SDK's interface. It waits as long as a fetch takes.
@@ -175,33 +179,48 @@ func (p *Provider) join(have *held, refused bool) (*flight, error) {
 	}
 	f := &flight{done: make(chan struct{}), fresh: refused || have == nil}
 	p.flight = f
-	go p.fetch(f, have)
+	p.panics.Go(&p.fetching, "the fetch of credentials", func() { p.fetch(f, have) })
 	return f, nil
 }
 
-// fetch is the goroutine of one fetch.
+// fetch is the goroutine of one fetch. f ends with it, whatever happens.
 func (p *Provider) fetch(f *flight, have *held) {
+	f.err = errors.New("the fetch was cut short by a panic")
+	defer close(f.done)
+	defer p.leave(f)
 	got, renewed, err := p.obtain(f.fresh, have, time.Now())
 	now := time.Now()
-	failed := err
+	f.err = p.keep(have, got, renewed, err, now)
+	f.cred = got.credential
+	p.report(have, got, now, err)
+}
+
+// leave takes a flight that is over off its place, if it is still there.
+func (p *Provider) leave(f *flight) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.flight == f {
+		p.flight = nil
+	}
+}
+
+// keep takes what a fetch brought. The error is what those who wait for it get.
+func (p *Provider) keep(have *held, got fetched, renewed bool, err error, now time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.flight = nil
 	if got.AccessKeyID != "" {
-		failed = nil
 		p.failures, p.lastErr = 0, nil
 		p.held.Store(have.next(got.credential, now, renewed))
-	} else {
-		p.failures++
-		p.lastErr = failed
-		p.retryAt = now.Add(backoff(p.failures))
-		if have != nil {
-			p.held.Store(have.failed(now, p.retryAt))
-		}
+		return nil
 	}
-	p.flight = nil
-	p.mu.Unlock()
-	p.report(have, got, now, err)
-	f.cred, f.err = got.credential, failed
-	close(f.done)
+	p.failures++
+	p.lastErr = err
+	p.retryAt = now.Add(backoff(p.failures))
+	if have != nil {
+		p.held.Store(have.failed(now, p.retryAt))
+	}
+	return err
 }
 
 // obtain asks the source: for fresh credentials, or for what it has, and when

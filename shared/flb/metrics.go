@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"fluent-bit-sls/shared/metric"
+	"fluent-bit-sls/shared/panics"
 )
 
 const (
@@ -64,6 +65,9 @@ type publisher struct {
 	quit chan struct{}
 	done chan struct{}
 
+	panics  *panics.Guard
+	running sync.WaitGroup
+
 	// mu is held while the sink is written to, which never blocks, so that
 	// nothing is written any more when stop returns, even if it has not waited
 	// for a snapshot that was stuck in a computed family. It guards stopped.
@@ -72,19 +76,17 @@ type publisher struct {
 }
 
 func publish(set *metric.Set, to sink, log *slog.Logger) (stop func()) {
-	p := &publisher{set: set, to: to, log: log, quit: make(chan struct{}), done: make(chan struct{})}
+	p := &publisher{set: set, to: to, log: log, panics: panics.New(log, nil), quit: make(chan struct{}), done: make(chan struct{})}
 	if to.interval() == metricsInterval {
 		p.snapshot() // while the engine waits for the init to return
 	}
-	go p.run()
+	p.panics.Go(&p.running, "metrics", p.run)
 	return sync.OnceFunc(p.stop)
 }
 
 func (p *publisher) run() {
 	defer close(p.done)
 	defer p.to.free()
-	var ret int
-	defer Recover(p.log, "metrics", &ret, Error)
 	tick := time.NewTicker(p.to.interval())
 	defer tick.Stop()
 	for {
@@ -98,11 +100,14 @@ func (p *publisher) run() {
 	}
 }
 
+// snapshot publishes the values of now. What panics today may not tomorrow.
 func (p *publisher) snapshot() {
-	p.set.Each(p.write)
-	if p.live() {
-		p.to.flush()
-	}
+	_ = p.panics.Catch("metrics", func() { // reported, and the next one is due in a second
+		p.set.Each(p.write)
+		if p.live() {
+			p.to.flush()
+		}
+	})
 }
 
 func (p *publisher) write(f *metric.Family, s *metric.Sample) {

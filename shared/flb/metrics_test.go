@@ -136,19 +136,24 @@ func TestStopDoesNotWaitForAStuckFamily(t *testing.T) {
 	})
 }
 
-func TestPanicOfAComputedFamilyEndsPublishing(t *testing.T) {
+func TestPanicOfAComputedFamilyDoesNotEndPublishing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set, to, log := metric.NewSet(), newFakeSink(), &lines{}
 		snapshots := 0
-		set.GaugeFunc("broken", "Broken.", func(metric.Emit) {
-			if snapshots++; snapshots > 1 {
+		set.GaugeFunc("broken", "Broken.", func(emit metric.Emit) {
+			if snapshots++; snapshots > 1 && snapshots < 4 {
 				panic("broken")
 			}
+			emit(float64(snapshots))
 		})
 		stop := publish(set, to, slog.New(log))
 		advance(5 * metricsInterval)
 		stop()
-		require.Equal(t, []string{"ERROR panic in metrics, please report it panic=broken"}, log.take())
+		told := log.take()
+		require.Len(t, told, 1)
+		require.Contains(t, told[0], "ERROR panic in metrics, please report it")
+		require.Contains(t, told[0], "metrics_test.go")
+		require.InDelta(t, 7, to.values["broken{}"], 0)
 		require.True(t, to.freed)
 	})
 }

@@ -51,7 +51,7 @@ func (c *Client) credentialsNow(ctx context.Context) (credential, error) {
 		// singleflight would crash the process on a panic of the provider.
 		defer func() {
 			if p := recover(); p != nil {
-				err = fmt.Errorf("credential provider panicked: %v", p)
+				err = fmt.Errorf("credential provider panicked: %T", p) // a value may hold a key
 			}
 		}()
 		return c.credentials.GetCredentials()

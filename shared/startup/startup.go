@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"fluent-bit-sls/shared/option"
+	"fluent-bit-sls/shared/panics"
 	"fluent-bit-sls/shared/sls"
 )
 
@@ -108,7 +109,7 @@ func (c *Check) Watch() (stop func()) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	var wg sync.WaitGroup
-	wg.Go(func() {
+	panics.New(c.Log, nil).Go(&wg, "startup_check", func() {
 		defer cancel()
 		for _, finding := range c.run(ctx) {
 			c.Log.Warn("startup_check: " + finding)
@@ -123,11 +124,14 @@ func (c *Check) Watch() (stop func()) {
 // run makes the calls and returns what is wrong. What is right is logged.
 func (c *Check) run(ctx context.Context) []string {
 	answers := make([]error, len(c.Targets))
+	guard := panics.New(c.Log, nil)
 	var calls errgroup.Group
 	calls.SetLimit(maxCalls)
 	for i := range c.Targets {
 		calls.Go(func() error {
-			answers[i] = c.Targets[i].Call(ctx)
+			if err := guard.Catch("startup_check", func() { answers[i] = c.Targets[i].Call(ctx) }); err != nil {
+				answers[i] = err
+			}
 			return nil
 		})
 	}

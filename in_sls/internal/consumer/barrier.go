@@ -126,12 +126,16 @@ func (b *barrier) run(ctx context.Context) {
 		case <-b.wake:
 			timer.Stop()
 		}
-		begin := time.Now()
-		delivered := b.handoff.hold() && b.await(ctx)
-		b.handoff.letGo(delivered)
-		if delivered {
-			b.metrics.settled(time.Since(begin))
-		}
+		b.settle(ctx)
+	}
+}
+
+// settle makes one barrier. However it ends, the hand-over goes on.
+func (b *barrier) settle(ctx context.Context) {
+	begin, delivered := time.Now(), false
+	defer func() { b.handoff.letGo(delivered) }()
+	if delivered = b.handoff.hold() && b.await(ctx); delivered {
+		b.metrics.settled(time.Since(begin))
 	}
 }
 

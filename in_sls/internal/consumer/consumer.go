@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fluent-bit-sls/shared/buffer"
+	"fluent-bit-sls/shared/panics"
 	"fluent-bit-sls/shared/sls"
 )
 
@@ -19,6 +20,8 @@ type Consumer struct {
 	handoff *handoff
 	log     *slog.Logger
 	metrics *metrics
+	panics  *panics.Guard
+	running sync.WaitGroup
 
 	reading     context.Context // ends when Stop begins
 	stopReading context.CancelFunc
@@ -60,6 +63,7 @@ func New(cfg Config, client *sls.Client, log *slog.Logger) (*Consumer, error) {
 		budget: s.budget, buffers: s.buffers,
 	}
 	s.metrics = newMetrics(s.handoff)
+	s.panics = panics.New(log, func() { s.metrics.panics.Add(1) })
 	if cfg.Checkpoint == checkpointDelivered {
 		if cfg.Monitor == nil {
 			return nil, errors.New("option checkpoint: delivered has no monitor to go by")
@@ -71,7 +75,7 @@ func New(cfg Config, client *sls.Client, log *slog.Logger) (*Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Consumer{sources: sources, handoff: s.handoff, log: log, metrics: s.metrics, done: make(chan struct{})}
+	c := &Consumer{sources: sources, handoff: s.handoff, log: log, metrics: s.metrics, panics: s.panics, done: make(chan struct{})}
 	c.hard, c.abandon = context.WithCancel(context.Background())
 	c.reading, c.stopReading = context.WithCancel(c.hard)
 	return c, nil
@@ -86,24 +90,26 @@ func (c *Consumer) Start() {
 		return
 	}
 	c.started = true
-	go func() {
+	c.panics.Go(&c.running, "the input", func() {
 		defer close(c.done)
 		c.run()
 		if c.reading.Err() == nil {
 			c.log.Info("all there was to read has been read: nothing more will come")
 		}
-	}()
+	})
 }
 
 // run ends when the sources have.
 func (c *Consumer) run() {
 	if b := c.sources.barrier; b != nil {
-		if !b.ready(c.reading) {
+		ready := false
+		c.panics.Keep(c.reading, "the barrier", func() { ready = b.ready(c.reading) })
+		if !ready {
 			return
 		}
 		ctx, cancel := context.WithCancel(c.reading)
 		var ending sync.WaitGroup
-		ending.Go(func() { b.run(ctx) })
+		c.panics.Go(&ending, "the barrier", func() { c.panics.Keep(ctx, "the barrier", func() { b.run(ctx) }) })
 		defer ending.Wait()
 		defer cancel()
 	}

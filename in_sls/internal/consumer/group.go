@@ -99,12 +99,11 @@ func (g *group) run(hard, reading context.Context) {
 	defer stop()
 	for reading.Err() == nil {
 		var pause time.Duration
-		if g.timeout == 0 {
-			pause = g.tryJoin(reading)
-		} else {
-			pause = g.tryBeat(hard, reading)
+		var all bool
+		if g.panics.Catch("the consumer group's membership", func() { pause, all = g.turn(hard, reading) }) != nil {
+			pause, all = g.retry.pause(0), false
 		}
-		if g.allRead(reading) {
+		if all {
 			g.log.Info("every shard has been read up to stop_position: the reading has ended")
 			return
 		}
@@ -112,6 +111,17 @@ func (g *group) run(hard, reading context.Context) {
 			return
 		}
 	}
+}
+
+// turn joins the group or sends a heartbeat. It returns how long to wait before the
+// next, and whether there is nothing left to read.
+func (g *group) turn(hard, reading context.Context) (pause time.Duration, all bool) {
+	if g.timeout == 0 {
+		pause = g.tryJoin(reading)
+	} else {
+		pause = g.tryBeat(hard, reading)
+	}
+	return pause, g.allRead(reading)
 }
 
 // sleep waits for the next heartbeat or for something that asks for one.
@@ -209,8 +219,23 @@ func (g *group) assign(hard, reading context.Context, assigned []int) {
 			"assigned", len(assigned), "read", maxAtOnce)
 		assigned = assigned[:maxAtOnce] // those with the lowest ids: parents come first
 	}
-	var gone, come []int
+	gone, come := g.compare(assigned)
+	for _, id := range come {
+		g.grant(hard, reading, id)
+	}
+	if len(gone)+len(come) > 0 {
+		g.rebalances.Add(1)
+		slices.Sort(gone)
+		g.log.Info("shards assigned", "granted", come, "revoked", gone, "held", g.held())
+	}
+	g.tellWithout(len(assigned) == 0)
+}
+
+// compare revokes the leases that are not assigned any more, and returns which these
+// are and which have come.
+func (g *group) compare(assigned []int) (gone, come []int) {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	for id, l := range g.leases {
 		if !l.isRevoked() && !slices.Contains(assigned, id) {
 			close(l.revoked)
@@ -222,16 +247,7 @@ func (g *group) assign(hard, reading context.Context, assigned []int) {
 			come = append(come, id)
 		}
 	}
-	g.mu.Unlock()
-	for _, id := range come {
-		g.grant(hard, reading, id)
-	}
-	if len(gone)+len(come) > 0 {
-		g.rebalances.Add(1)
-		slices.Sort(gone)
-		g.log.Info("shards assigned", "granted", come, "revoked", gone, "held", g.held())
-	}
-	g.tellWithout(len(assigned) == 0)
+	return gone, come
 }
 
 // tellWithout says once why nothing is read: after a restart under another name the
@@ -262,7 +278,7 @@ func (g *group) grant(hard, reading context.Context, shard int) {
 	g.mu.Lock()
 	g.leases[shard] = l
 	g.mu.Unlock()
-	g.ending.Go(func() { l.run(ctx, reading) })
+	g.panics.Go(&g.ending, "a shard", func() { l.run(ctx, reading) })
 }
 
 // loseAll ends every lease at once: what is queued of the shards and what is

@@ -192,17 +192,22 @@ func (h *handoff) handedOver() int64 {
 // collect appends at most limit bytes of whole events to dst.
 func (h *handoff) collect(dst []byte) []byte {
 	var got taken
-	start := len(dst)
+	dst = h.hand(dst, &got)
+	h.free(got.done)
+	return dst
+}
+
+func (h *handoff) hand(dst []byte, got *taken) []byte {
 	h.mu.Lock()
+	defer h.mu.Unlock() // also after a panic: the next collect is to work
+	start := len(dst)
 	if !h.paused && !h.held {
-		dst = h.collectLocked(dst, &got)
+		dst = h.collectLocked(dst, got)
 	}
 	if len(dst) > start {
 		h.moved = time.Now()
 	}
 	h.handed += int64(got.records)
-	h.mu.Unlock()
-	h.free(got.done)
 	return dst
 }
 

@@ -50,7 +50,8 @@ type lease struct {
 	// Owned by run.
 	committed string    // what the group has
 	noted     string    // what is safe, where nothing is written
-	atEnd     bool      // the shard is read-only and read to its end
+	readUp    bool      // the shard is read to its end or to its bound
+	atEnd     bool      // to its end, and it is read-only
 	notBefore time.Time // of the next try, after a failed one
 	retry     backoff
 	trouble   complaint
@@ -92,11 +93,22 @@ func (l *lease) run(ctx, reading context.Context) {
 	defer context.AfterFunc(reading, stopReading)()
 	var reader sync.WaitGroup
 	ended := make(chan readEnd, 1)
-	reader.Go(func() { ended <- l.reader.run(readCtx) })
+	l.panics.Go(&reader, "the reader of a shard", func() { ended <- l.reader.run(readCtx) })
 
-	why := l.hold(ctx, reading, ended)
+	why := holdStopped
+	l.panics.Keep(reading, "the holding of a shard", func() { why = l.hold(ctx, reading, ended) })
 	stopReading()
 	reader.Wait()
+	_ = l.panics.Catch("the end of a shard", func() { l.leave(ctx, reading, why) }) // reported, and it ends all the same
+	l.lose()
+	l.ended(l)
+	if why == holdRevoked || l.alone {
+		l.moveOn()
+	}
+}
+
+// leave commits what may still be, or says why that is not for this member to do.
+func (l *lease) leave(ctx, reading context.Context, why holdEnd) {
 	switch why {
 	case holdRevoked:
 		l.release(ctx, reading)
@@ -108,11 +120,6 @@ func (l *lease) run(ctx, reading context.Context) {
 		l.dropped("shard dropped: it does not exist any more")
 	case holdLost: // logged with the other shards lost
 	case holdDone, holdExpired: // logged where they come from
-	}
-	l.lose()
-	l.ended(l)
-	if why == holdRevoked || l.alone {
-		l.moveOn()
 	}
 }
 
@@ -130,9 +137,13 @@ func (l *lease) dropped(why string) {
 func (l *lease) hold(ctx, reading context.Context, ended <-chan readEnd) holdEnd {
 	tick := time.NewTicker(l.commitInterval())
 	defer tick.Stop()
-	var finishing <-chan time.Time
-	reached := false
+	settle := time.NewTicker(settlePoll)
+	defer settle.Stop()
 	for {
+		var finishing <-chan time.Time
+		if l.readUp && !l.complete.Load() {
+			finishing = settle.C
+		}
 		select {
 		case <-ctx.Done():
 			return holdLost
@@ -148,12 +159,7 @@ func (l *lease) hold(ctx, reading context.Context, ended <-chan readEnd) holdEnd
 			case readExpired:
 				return holdExpired
 			case readFinished, readReached:
-				if reached = end == readReached; !reached {
-					l.atEnd = true
-				}
-				settle := time.NewTicker(settlePoll)
-				defer settle.Stop() // once: a reader ends once
-				finishing = settle.C
+				l.readUp, l.atEnd = true, end == readFinished
 			}
 			continue
 		case l.committed = <-l.reader.opened:
@@ -168,8 +174,7 @@ func (l *lease) hold(ctx, reading context.Context, ended <-chan readEnd) holdEnd
 			return holdRefused
 		case commitDone:
 			if finishing != nil && l.finished() {
-				finishing = nil
-				l.completed(reached)
+				l.completed()
 				if l.alone {
 					return holdDone
 				}
@@ -182,10 +187,10 @@ func (l *lease) hold(ctx, reading context.Context, ended <-chan readEnd) holdEnd
 
 // completed says in the log and to the group that the shard needs no reading
 // any more.
-func (l *lease) completed(reached bool) {
+func (l *lease) completed() {
 	l.complete.Store(true)
 	switch {
-	case reached:
+	case !l.atEnd:
 		l.log.Info("shard read up to stop_position", "epoch", l.epoch, "cursor", cmp.Or(l.noted, l.committed))
 	case l.alone:
 		l.log.Info("shard finished: it is read-only and has been handed over to its end")

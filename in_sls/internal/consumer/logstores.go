@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fluent-bit-sls/shared/buffer"
+	"fluent-bit-sls/shared/panics"
 	"fluent-bit-sls/shared/sls"
 )
 
@@ -28,6 +29,7 @@ type shared struct {
 	budget   *budget
 	buffers  *buffer.Pool
 	fetches  slots
+	panics   *panics.Guard
 	barrier  *barrier // nil unless checkpoint is delivered
 }
 
@@ -37,6 +39,7 @@ func (s *shared) of(client *sls.Client, logstore string) *shared {
 	one := *s
 	one.logs = client.Logstore(s.cfg.Project, logstore)
 	one.log = s.log.With("logstore", logstore)
+	one.panics = s.panics.Into(one.log)
 	return &one
 }
 
@@ -111,7 +114,10 @@ func (l *logstores) run(hard, reading context.Context) {
 		return
 	}
 	for {
-		pause := l.discover(hard, reading)
+		var pause time.Duration
+		if l.panics.Catch("the discovery of logstores", func() { pause = l.discover(hard, reading) }) != nil {
+			pause = l.retry.pause(0)
+		}
 		if l.complete() || !wait(reading, pause) {
 			return
 		}
@@ -189,7 +195,7 @@ func (l *logstores) join(hard, reading context.Context, name string) {
 	reading, stop := context.WithCancel(reading)
 	m := &member{src: l.source(name), stop: stop, done: make(chan struct{})}
 	l.members[name] = m
-	l.ending.Go(func() {
+	l.panics.Go(&l.ending, "the reading of a logstore", func() {
 		defer close(m.done)
 		defer stop()
 		m.src.run(hard, reading)

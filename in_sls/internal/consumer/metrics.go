@@ -37,6 +37,7 @@ type metrics struct {
 	committed, commitErrors, refused metric.Counters // by logstore and shard
 	heartbeats, rebalances, leasesLost metric.Counters // by logstore
 	barrier                            metric.Histogram
+	panics                             metric.Counter
 
 	mu    sync.Mutex // guards known; taken alone
 	known map[series]bool
@@ -77,6 +78,7 @@ func newMetrics(h *handoff) *metrics {
 		leasesLost:   s.Counter("leases_lost_total", "Shards that ended without a release.", "logstore"),
 		barrier: s.Histogram("barrier_duration_seconds", "Time without a hand-over until checkpoint delivered found everything delivered.",
 			[]float64{1, 2.5, 5, 7.5, 10, 15, 30, 60, 120, 300, 600}).With(),
+		panics: s.Counter("panics_total", "Panics in the plugin's own goroutines, which it survived. Please report them.").With(),
 	}
 }
 

@@ -30,6 +30,7 @@ type shardReader struct {
 	opened chan string
 
 	granted  time.Time // lists from before are too old to open by
+	begun    bool      // it is known where to begin
 	cursor   string
 	bound    bound
 	exact    bool // a range of cursors: nothing else will do
@@ -38,6 +39,7 @@ type shardReader struct {
 	size     pullSize
 	pace     pace
 	retry    backoff
+	stumble  backoff // after a panic
 	trouble  complaint
 	corrupt  complaint
 	list     loggroup.ListReader
@@ -67,10 +69,16 @@ func newShardReader(s *shared, o opener, shards *fresh[[]sls.Shard], q *queue, l
 		size:    newPullSize(s.cfg.FetchMaxGroups, s.budget.limit),
 		pace:    pace{least: s.cfg.FetchInterval},
 		retry:   backoff{least: 200 * time.Millisecond, most: 30 * time.Second},
-		decoder: s.decoder(q.shard),
+		stumble: backoff{least: time.Second, most: time.Minute},
 	}
-	r.decoder.Most = partSize * int(r.size.target)
+	r.decoder = r.newDecoder()
 	return r
+}
+
+func (r *shardReader) newDecoder() loggroup.Decoder {
+	d := r.shared.decoder(r.shard)
+	d.Most = partSize * int(r.size.target)
+	return d
 }
 
 // run reads until ctx ends or the shard does.
@@ -78,24 +86,48 @@ func (r *shardReader) run(ctx context.Context) readEnd {
 	ctx, cancel := context.WithCancel(ctx)
 	defer r.sights.Wait()
 	defer cancel()
-	if end, ok := r.open(ctx); !ok {
-		return end
-	}
 	for ctx.Err() == nil {
-		// The clock is asked here too: this goroutine may be ahead of the one that
-		// ends the lease, or of an answer in time that makes it go on.
-		if r.queue.clock.lost(time.Now()) {
-			wait(ctx, settlePoll)
+		var end readEnd
+		var over bool
+		err := r.panics.Catch("the reader of a shard", func() { end, over = r.turn(ctx) }, "shard", r.shard, "cursor", r.cursor)
+		if err != nil {
+			r.panicked(ctx, err)
 			continue
 		}
-		if end, over := r.step(ctx); over {
-			if end == readFinished || end == readReached {
-				r.handoff.finish(r.queue)
-			}
+		r.stumble.reset()
+		if over {
 			return end
 		}
 	}
 	return readStopped
+}
+
+// turn opens the shard, or makes the next pull.
+func (r *shardReader) turn(ctx context.Context) (end readEnd, over bool) {
+	if !r.begun {
+		end, opened := r.open(ctx)
+		return end, !opened
+	}
+	// The clock is asked here too: this goroutine may be ahead of the one that
+	// ends the lease, or of an answer in time that makes it go on.
+	if r.queue.clock.lost(time.Now()) {
+		wait(ctx, settlePoll)
+		return readStopped, false
+	}
+	if end, over = r.step(ctx); over && (end == readFinished || end == readReached) {
+		r.handoff.finish(r.queue)
+	}
+	return end, over
+}
+
+// panicked waits before what panicked is tried again, from the same cursor: nothing
+// of an answer that panicked is safe. Data that panics every time holds up its shard
+// and no other, and tries grow rare.
+func (r *shardReader) panicked(ctx context.Context, err error) {
+	r.decoder, r.list = r.newDecoder(), loggroup.ListReader{} // in whatever state they are
+	r.queue.meter.fetchErrors.Add(1)
+	r.trouble.log(ctx, r.log, slog.LevelError, "this shard stands still: reading it panics, and is tried again", "cursor", r.cursor, "error", err)
+	wait(ctx, r.stumble.pause(0))
 }
 
 // step makes one pull, and waits for as long as its outcome asks for.
@@ -161,6 +193,7 @@ func (r *shardReader) open(ctx context.Context) (readEnd, bool) {
 				r.bound = bound{cursor: begun.until}
 			}
 			r.handoff.begin(r.queue, r.cursor)
+			r.begun = true
 			r.opened <- begun.checkpoint
 			r.log.Info("reading shard", "from", begun.from, "cursor", r.cursor)
 			r.retry.reset()
@@ -247,6 +280,7 @@ func (r *shardReader) pull(ctx context.Context, count int) (sls.PullResult, erro
 	if err != nil {
 		return sls.PullResult{}, err
 	}
+	defer func() { r.budget.give(cost) }() // 0 once the queue has it: a panic must not keep it
 	raw, asked := r.buffers.Get(expected), time.Now()
 	res, err := r.logs.PullLogs(ctx, sls.Pull{
 		Shard: r.shard, Cursor: r.cursor, EndCursor: r.bound.cursor,
@@ -264,7 +298,6 @@ func (r *shardReader) pull(ctx context.Context, count int) (sls.PullResult, erro
 	}
 	if err != nil {
 		r.buffers.Put(raw)
-		r.budget.give(cost)
 		return res, err
 	}
 	b := batch{cursor: res.NextCursor, told: r.tell(res, count, asked)}
@@ -275,7 +308,6 @@ func (r *shardReader) pull(ctx context.Context, count int) (sls.PullResult, erro
 		b.events, b.records = r.decode(ctx, r.buffers.Get(needed), res.Data)
 		if err := ctx.Err(); err != nil {
 			r.buffers.Put(res.Buf)
-			r.budget.give(cost)
 			return res, err
 		}
 		r.size.learn(res.Groups, len(res.Data), len(b.events))
@@ -287,6 +319,7 @@ func (r *shardReader) pull(ctx context.Context, count int) (sls.PullResult, erro
 		b.events = nil
 	}
 	b.cost = r.settle(cost, int64(cap(b.events)))
+	cost = 0
 	if !r.handoff.push(r.queue, b) {
 		r.handoff.free([]batch{b})
 	}

@@ -76,7 +76,7 @@ func (r *replay) run(hard, reading context.Context) {
 	r.clock.renew(time.Now(), forever)
 	var ending sync.WaitGroup
 	for _, spans := range r.spans {
-		ending.Go(func() { r.runShard(hard, reading, spans) })
+		r.panics.Go(&ending, "replay", func() { r.runShard(hard, reading, spans) })
 	}
 	ending.Wait()
 	if reading.Err() == nil {

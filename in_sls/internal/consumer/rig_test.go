@@ -162,6 +162,12 @@ func (r *rig) agent(name string, props ...string) *agent {
 func (r *rig) start(a *agent, cfg Config) *agent {
 	r.t.Helper()
 	r.make(a, cfg)
+	return r.run(a, cfg.Consumer)
+}
+
+// run starts a, until the end of the test.
+func (r *rig) run(a *agent, name string) *agent {
+	r.t.Helper()
 	a.Start()
 	r.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -171,7 +177,7 @@ func (r *rig) start(a *agent, cfg Config) *agent {
 			require.True(r.t, b.sem.TryAcquire(b.limit) && b.debt == 0, "the whole budget is free again")
 		}
 		if r.t.Failed() {
-			r.t.Logf("log of %s:\n%s", cfg.Consumer, a.log)
+			r.t.Logf("log of %s:\n%s", name, a.log)
 		}
 	})
 	return a

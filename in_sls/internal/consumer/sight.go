@@ -54,7 +54,7 @@ func (r *shardReader) look(ctx context.Context, a answered, found bool) {
 	}
 	r.sighted = now
 	from := r.cursor
-	r.sights.Go(func() { r.sight(ctx, from) })
+	r.panics.Go(&r.sights, "the look for the lag", func() { r.sight(ctx, from) })
 }
 
 // sight asks when SLS received the data at a cursor, and where the shard ends. That

@@ -49,7 +49,11 @@ func (s *solo) run(hard, reading context.Context) {
 	defer s.ending.Wait()
 	s.clock.renew(time.Now(), forever)
 	for {
-		pause, all := s.look(hard, reading)
+		var pause time.Duration
+		var all bool
+		if s.panics.Catch("the look at the shards", func() { pause, all = s.look(hard, reading) }) != nil {
+			pause, all = s.retry.pause(0), false
+		}
 		if all {
 			s.log.Info("every shard has been read to its end or to stop_position: the reading has ended")
 			return
@@ -144,7 +148,7 @@ func (s *solo) launch(hard, reading context.Context, sh sls.Shard, from position
 	ctx, cancel := context.WithCancel(hard)
 	l := newLoneLease(s.shared, o, s.shards, &s.clock, sh.ID)
 	l.epoch, l.cancel, l.ended, l.moveOn = s.epoch, cancel, s.end, s.poke
-	s.ending.Go(func() { l.run(ctx, reading) })
+	s.panics.Go(&s.ending, "a shard", func() { l.run(ctx, reading) })
 }
 
 // newLoneLease makes a lease that no group has given; cancel, ended and moveOn

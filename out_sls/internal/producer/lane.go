@@ -103,7 +103,7 @@ func (p *Producer) startLocked(l *lane) {
 		l.inFlight++
 		p.inFlight++
 		r := p.newRequestLocked(q, q.takeLocked(int(p.cfg.BatchBytes), p.cfg.BatchCount))
-		p.wg.Go(func() { p.run(r) })
+		p.panics.Go(&p.wg, "a request", func() { p.run(r) })
 	}
 	l.tidyLocked()
 }

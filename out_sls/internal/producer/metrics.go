@@ -39,6 +39,7 @@ type metrics struct {
 	rewritten   metric.Counters
 	corrupt     metric.Counter
 	noLogKey    metric.Counter
+	panics      metric.Counter
 	duration    metric.Histograms
 
 	mu    sync.Mutex // guards known; taken alone
@@ -62,6 +63,7 @@ func newMetrics(p *Producer) *metrics {
 		rewritten:   s.Counter("rewritten_times_total", "Logs sent with the current time, because SLS refused theirs.", "logstore"),
 		noLogKey:    s.Counter("without_log_key_records_total", "Records sent whole, because they do not have log_key.").With(),
 		corrupt:     s.Counter("corrupt_chunks_total", "Chunks that could not be read to their end.").With(),
+		panics:      s.Counter("panics_total", "Panics in the plugin's own goroutines, which it survived. Please report them.").With(),
 		duration: s.Histogram("request_duration_seconds", "Time from sending a request to its answer.",
 			[]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}, "logstore"),
 	}

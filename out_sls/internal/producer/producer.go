@@ -13,6 +13,7 @@ import (
 	"fluent-bit-sls/out_sls/internal/route"
 	"fluent-bit-sls/shared/buffer"
 	"fluent-bit-sls/shared/loggroup"
+	"fluent-bit-sls/shared/panics"
 	"fluent-bit-sls/shared/sls"
 )
 
@@ -34,6 +35,7 @@ type Producer struct {
 	encode  loggroup.EncodeOptions
 	log     *errorLog
 	metrics *metrics
+	panics  *panics.Guard
 
 	budget  *semaphore.Weighted
 	used    atomic.Int64 // what is taken of it
@@ -79,6 +81,7 @@ func New(cfg Config, router *route.Router, client *sls.Client, log *slog.Logger)
 		p.letters = &deadLetters{path: cfg.DeadLetterFile, limit: int64(cfg.DeadLetterSize)}
 	}
 	p.metrics = newMetrics(p)
+	p.panics = panics.New(log, func() { p.metrics.panics.Add(1) })
 	return p, nil
 }
 
@@ -257,17 +260,9 @@ func (p *Producer) Stop(ctx context.Context) {
 		}
 	}
 	p.mu.Unlock()
-	idle := make(chan struct{})
-	go func() {
-		p.wg.Wait()
-		close(idle)
-	}()
-	select {
-	case <-idle:
-	case <-ctx.Done():
-	}
+	defer context.AfterFunc(ctx, p.cancel)()
+	p.wg.Wait()
 	p.cancel()
-	<-idle
 	if p.letters != nil {
 		if err := p.letters.close(); err != nil {
 			p.log.report(slog.LevelError, "dead letters", "cannot close the dead-letter file", "error", err)

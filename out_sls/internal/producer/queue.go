@@ -79,7 +79,7 @@ func (p *Producer) readyLocked(q *queue) bool {
 		return true
 	}
 	if q.timer == nil {
-		q.timer = time.AfterFunc(left, func() { p.lingered(q) })
+		q.timer = p.panics.AfterFunc(left, "linger", func() { p.lingered(q) })
 	}
 	return false
 }

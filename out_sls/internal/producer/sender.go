@@ -2,10 +2,8 @@ package producer
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -70,22 +68,16 @@ func (p *Producer) deliverPart(r *request, pc piece) {
 // some of that may be in SLS.
 func (p *Producer) deliverContained(r *request) {
 	pieces := r.pieces // those of r may become others
-	defer func() {
-		v := recover()
-		if v == nil {
-			return
+	if p.panics.Catch("a request, which fails", func() { p.deliver(r) }, "project", r.queue.dest.Project, "logstore", r.queue.dest.Logstore) == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, pc := range pieces {
+		if s := pc.of.segment; s.outcome.state == statePending {
+			p.failLocked(s)
 		}
-		p.log.report(slog.LevelError, "panic", "panic in a request, which fails; please report it",
-			"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		for _, pc := range pieces {
-			if s := pc.of.segment; s.outcome.state == statePending {
-				p.failLocked(s)
-			}
-		}
-	}()
-	p.deliver(r)
+	}
 }
 
 // deliver sends r until every piece has its answer.
