@@ -15,13 +15,13 @@ func (s *Server) Append(projectName, logstoreName, hashKey string, data []byte) 
 }
 
 func (s *Server) appendGroup(projectName, logstoreName, hashKey string, data []byte) (int, int64, *apiError) {
-	key, ok := parseKey(hashKey)
-	if !ok && hashKey != "" {
-		return 0, 0, fail(codeInvalidKey, "shard hash key must be 32 hex digits")
-	}
+	key, _ := parseKey(hashKey)
 	facts, err := verifyGroup(data, groupLimits{maxLogs: s.cfg.MaxLogs, maxLogSize: s.cfg.MaxLogSize})
 	if err != nil {
 		return 0, 0, err
+	}
+	if facts.noValue > 0 {
+		data = completeGroup(data)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -29,7 +29,6 @@ func TestAppend(t *testing.T) {
 	require.Zero(t, s.Stats().Ops[OpPutLogs].Requests)
 
 	for name, tc := range map[string]struct{ store, key, want string }{
-		"key":      {"store", "xyz", "InvalidKey"},
 		"logstore": {"none", "", "LogStoreNotExist"},
 	} {
 		_, _, err := s.Append("proj", tc.store, tc.key, logGroup("e"))

@@ -12,7 +12,8 @@ import (
 
 // Signature V1: base64(HMAC-SHA1(secret, METHOD \n Content-MD5 \n Content-Type
 // \n Date \n CanonicalizedHeaders \n CanonicalizedResource)), all taken from
-// the request as it arrived.
+// the request as it arrived. x-log-date is none of the signed headers: the
+// Python SDK adds it to the request once it has signed, as a copy of Date.
 
 func signatureV1(secret string, r *http.Request) string {
 	mac := hmac.New(sha1.New, []byte(secret))
@@ -29,6 +30,9 @@ func stringToSignV1(r *http.Request) string {
 		b.WriteByte('\n')
 	}
 	for _, h := range serviceHeaders(r.Header) {
+		if h.name == "x-log-date" {
+			continue
+		}
 		b.WriteString(h.name + ":" + h.value + "\n")
 	}
 	b.WriteString(r.URL.EscapedPath())

@@ -1,7 +1,10 @@
 package slsfake
 
 import (
+	"bytes"
+	"compress/zlib"
 	"errors"
+	"io"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -9,7 +12,7 @@ import (
 )
 
 // codecs compress and decompress bodies: "lz4" is one raw block without frame
-// or size, "zstd" standard frames.
+// or size, "zstd" standard frames, "deflate" (the Java SDK's GZIP) a zlib stream.
 type codecs struct {
 	maxRaw int
 	lz4    sync.Pool // *lz4.Compressor
@@ -59,6 +62,8 @@ func (c *codecs) close() {
 	}
 }
 
+func isCodec(name string) bool { return name == "lz4" || name == "zstd" || name == "deflate" }
+
 var errLength = errors.New("its length differs from x-log-bodyrawsize")
 
 // decompress returns a new slice of exactly rawSize bytes.
@@ -87,8 +92,25 @@ func (c *codecs) decompress(codec string, src []byte, rawSize int) ([]byte, erro
 			return nil, errLength
 		}
 		return out, nil
+	case "deflate":
+		return inflate(src, dst)
 	}
 	return nil, errors.New("unknown compression " + codec)
+}
+
+// inflate fills dst with what src holds, which is exactly that.
+func inflate(src, dst []byte) ([]byte, error) {
+	r, err := zlib.NewReader(bytes.NewReader(src))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.ReadFull(r, dst); err != nil {
+		return nil, errors.Join(errLength, err)
+	}
+	if n, err := r.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+		return nil, errors.Join(errLength, err)
+	}
+	return dst, nil
 }
 
 // compress returns src compressed into a new slice.
@@ -109,6 +131,12 @@ func (c *codecs) compress(codec string, src []byte) ([]byte, error) {
 			return nil, err
 		}
 		return p.enc.EncodeAll(src, nil), nil
+	case "deflate":
+		var b bytes.Buffer
+		w := zlib.NewWriter(&b)
+		_, err := w.Write(src)
+		err = errors.Join(err, w.Close())
+		return b.Bytes(), err
 	}
 	return nil, errors.New("unknown compression " + codec)
 }

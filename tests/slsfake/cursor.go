@@ -3,6 +3,7 @@ package slsfake
 import (
 	"encoding/base64"
 	"strconv"
+	"strings"
 )
 
 // A cursor is the base64 of a decimal number. Each group of a shard has a
@@ -26,13 +27,23 @@ func decodeCursor(cursor string) (int64, bool) {
 	return n, true
 }
 
-// position reads a cursor of sh: malformed, trimmed and future ones are
-// InvalidCursor.
+// requestCursor reads the cursor of a request, which may end with a newline: the
+// Python SDK's get_previous_cursor_time sends it so. What is no cursor of any
+// shard is ParameterInvalid, as the Java SDK's tests saw it.
+func requestCursor(cursor string) (int64, *apiError) {
+	n, ok := decodeCursor(strings.TrimSuffix(cursor, "\n"))
+	if !ok {
+		return 0, fail(codeParameterInvalid, "Invalid cursor : %s", cursor)
+	}
+	return n, nil
+}
+
+// position reads a cursor of sh: trimmed and future ones are InvalidCursor.
 func (sh *shard) position(cursor string) (int64, *apiError) {
-	n, ok := decodeCursor(cursor)
+	n, err := requestCursor(cursor)
 	switch {
-	case !ok:
-		return 0, fail(codeInvalidCursor, "Invalid cursor : %s", cursor)
+	case err != nil:
+		return 0, err
 	case n < sh.base:
 		return 0, fail(codeInvalidCursor, "cursor %s has expired", cursor)
 	case n > sh.endNumber():

@@ -28,7 +28,7 @@
 // serve.go takes each request through: read the body, find the operation
 // (route.go), authenticate (auth.go, auth_v1.go, auth_v4.go), show it to the
 // hooks (hooks.go), carry it out (a file per operation), answer. The error
-// codes are in errors.go, the state in store.go and consumer_group.go, the
+// codes are in errors.go, search statements in query.go, the state in store.go and consumer_group.go, the
 // sharing out of shards in assignment.go.
 //
 // # Time
@@ -40,10 +40,10 @@
 // # Limits of the emulation
 //
 // Each operation's file says what it does not implement. In general: one
-// region, one account and no permissions beyond keys; no project operations
-// over HTTP but GetProject; no indexes, queries, processors, metric stores or
-// web tracking; no time to live (TrimShard and ExpireBefore do its work on
-// request); no automatic split; deflate bodies are refused. Where no source at
+// region, one account and no permissions beyond keys; no analytic statements
+// (but the little SQL of GetProjectLogs), scans, processors, metric stores or web
+// tracking; one log group in a write, without sequence number; no time to live
+// (TrimShard and ExpireBefore do its work on request); no automatic split. Where no source at
 // hand says what the service does, the code says so beside its choice. All data
 // is kept in memory until Close's caller lets go of the Server.
 package slsfake

@@ -21,6 +21,7 @@ func FuzzVerifyGroup(f *testing.F) {
 	f.Add(append(field(3, []byte("topic")), pair(6, "k", "\xff")...))
 	f.Add([]byte{0x0a, 0x80, 0x80, 0x80, 0x80, 0x80})
 	f.Add([]byte{0x0b, 0x0c})
+	f.Add(append(field(6, field(1, []byte("k"))), field(1, varint(1, 1), field(2, field(1, []byte("k"))), varint(9, 1))...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		orig := bytes.Clone(b)
 		facts, refusal := verifyGroup(b, groupLimits{})
@@ -30,6 +31,11 @@ func FuzzVerifyGroup(f *testing.F) {
 		if refusal != nil {
 			require.NotEmpty(t, refusal.code)
 			return
+		}
+		if facts.noValue > 0 {
+			b = completeGroup(b)
+			g.Reset()
+			err = proto.Unmarshal(b, &g)
 		}
 		require.NoError(t, err, "accepted, but the reference refuses it")
 		require.Len(t, g.Logs, facts.logs)
@@ -123,7 +129,7 @@ func FuzzRoute(f *testing.F) {
 		if err != nil {
 			return
 		}
-		rt, ok := parseRoute(method, path, q)
+		rt, ok := parseRoute(method, projectOf(host), path, q)
 		require.Equal(t, ok, rt.run != nil)
 		require.Equal(t, ok, rt.op != "")
 		require.NotContains(t, projectOf(host), ".")
@@ -136,6 +142,9 @@ func FuzzJSONBodies(f *testing.F) {
 	f.Add([]byte(`{"consumerGroup":"g1","timeout":3,"order":true}`))
 	f.Add([]byte(`{"shard":0,"checkpoint":"MQ=="}`))
 	f.Add([]byte(`{"logstoreName":"ab","ttl":1,"shardCount":1}`))
+	f.Add([]byte(`{"projectName":"abc","description":"d"}`))
+	f.Add([]byte(`{"line":{"token":[","]},"keys":{"k":{"type":"long"}}}`))
+	f.Add([]byte(`{"from":1,"to":2,"query":"a","line":null,"reverse":true}`))
 	f.Add([]byte(`[0,1,-1,99999999999]`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -150,6 +159,8 @@ func FuzzJSONBodies(f *testing.F) {
 		for _, op := range []func(*Server, *request) (answer, *apiError){
 			(*Server).createConsumerGroup, (*Server).updateConsumerGroup, (*Server).heartbeat,
 			(*Server).updateCheckpoint, (*Server).createLogstore, (*Server).updateLogstore,
+			(*Server).createProject, (*Server).updateProject, (*Server).createIndex, (*Server).updateIndex,
+			(*Server).getLogsV3,
 		} {
 			a, err := op(s, r)
 			if err != nil {
@@ -166,18 +177,14 @@ func FuzzJSONBodies(f *testing.F) {
 func FuzzDecompress(f *testing.F) {
 	c := newCodecs(1 << 20)
 	defer c.close()
-	for _, codec := range []string{"lz4", "zstd"} {
+	for _, codec := range []string{"lz4", "zstd", "deflate"} {
 		b, err := c.compress(codec, logGroup("a"))
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(b, uint16(len(logGroup("a"))), codec == "zstd")
+		f.Add(b, uint16(len(logGroup("a"))), codec)
 	}
-	f.Fuzz(func(t *testing.T, b []byte, size uint16, zstd bool) {
-		codec := "lz4"
-		if zstd {
-			codec = "zstd"
-		}
+	f.Fuzz(func(t *testing.T, b []byte, size uint16, codec string) {
 		if out, err := c.decompress(codec, b, int(size)); err == nil {
 			require.Len(t, out, int(size))
 		}

@@ -2,6 +2,7 @@ package slsfake
 
 import (
 	"bytes"
+	"compress/zlib"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -166,6 +167,16 @@ func putReq(uri string, raw []byte, codec string) req {
 			panic(err)
 		}
 		body = enc.EncodeAll(raw, nil)
+	case "deflate":
+		var b bytes.Buffer
+		w := zlib.NewWriter(&b)
+		if _, err := w.Write(raw); err != nil {
+			panic(err)
+		}
+		if err := w.Close(); err != nil {
+			panic(err)
+		}
+		body = b.Bytes()
 	}
 	if codec != "" {
 		h["x-log-compresstype"] = codec
@@ -238,6 +249,12 @@ func (c *client) values(res result) []string {
 		require.NoError(c.t, err)
 		defer dec.Close()
 		raw, err = dec.DecodeAll(res.body, raw[:0])
+		require.NoError(c.t, err)
+		require.Len(c.t, raw, size)
+	case "deflate":
+		z, err := zlib.NewReader(bytes.NewReader(res.body))
+		require.NoError(c.t, err)
+		raw, err = io.ReadAll(z)
 		require.NoError(c.t, err)
 		require.Len(c.t, raw, size)
 	default:

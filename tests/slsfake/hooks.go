@@ -19,12 +19,23 @@ const (
 	OpListShards          Op = "ListShards"
 	OpSplitShard          Op = "SplitShard"
 	OpMergeShards         Op = "MergeShards"
+	OpCreateProject       Op = "CreateProject"
+	OpUpdateProject       Op = "UpdateProject"
 	OpGetProject          Op = "GetProject"
+	OpListProjects        Op = "ListProjects"
+	OpDeleteProject       Op = "DeleteProject"
 	OpCreateLogstore      Op = "CreateLogstore"
 	OpUpdateLogstore      Op = "UpdateLogstore"
 	OpGetLogstore         Op = "GetLogstore"
 	OpListLogstores       Op = "ListLogstores"
 	OpDeleteLogstore      Op = "DeleteLogstore"
+	OpCreateIndex         Op = "CreateIndex"
+	OpUpdateIndex         Op = "UpdateIndex"
+	OpGetIndex            Op = "GetIndex"
+	OpDeleteIndex         Op = "DeleteIndex"
+	OpGetLogs             Op = "GetLogs"
+	OpGetHistograms       Op = "GetHistograms"
+	OpGetProjectLogs      Op = "GetProjectLogs"
 	OpCreateConsumerGroup Op = "CreateConsumerGroup"
 	OpUpdateConsumerGroup Op = "UpdateConsumerGroup"
 	OpDeleteConsumerGroup Op = "DeleteConsumerGroup"
@@ -40,7 +51,7 @@ const (
 // hooks ask for adds up; of two that set the same thing the later wins.
 type Call struct {
 	Op          Op
-	Project     string
+	Project     string // of the host; of CreateProject the one to be
 	Logstore    string // "" where the path names none
 	Group       string // consumer group; "" where the path names none
 	Consumer    string // of Heartbeat and UpdateCheckpoint

@@ -1,12 +1,17 @@
 package slsfake
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
-// ListCheckpoints (the SDK's GetCheckpoint): GET /logstores/L/consumergroups/G
+// ListCheckpoints (the SDK's GetCheckpoint): GET /logstores/L/consumergroups/G[?shard=S]
 //
 // Answers every shard that has a checkpoint or an owner, by id; without a
 // checkpoint it is "" and updateTime 0, and consumer is the owner. updateTime
-// is in microseconds.
+// is in microseconds. With shard, which the Java and Python consumers send and
+// whose answer's first element they take, it answers that shard alone; the list
+// is empty when it has neither, or does not exist.
 func (s *Server) listCheckpoints(r *request) (answer, *apiError) {
 	type checkpointJSON struct {
 		Shard      int    `json:"shard"`
@@ -14,12 +19,19 @@ func (s *Server) listCheckpoints(r *request) (answer, *apiError) {
 		UpdateTime int64  `json:"updateTime"`
 		Consumer   string `json:"consumer"`
 	}
+	only, err := intParam(r, "shard", -1, 0, math.MaxInt32)
+	if err != nil {
+		return answer{}, err
+	}
 	list := []checkpointJSON{}
 	s.mu.Lock()
 	ls, g, err := s.groupLocked(r)
 	if err == nil {
 		g.expire(time.Now())
 		for id := range ls.shards {
+			if only >= 0 && id != only {
+				continue
+			}
 			if cp := g.checkpoints[id]; cp != nil {
 				list = append(list, checkpointJSON{id, cp.Cursor, cp.UpdateTime.UnixMicro(), cp.Consumer})
 			} else if l := g.leases[id]; l != nil {

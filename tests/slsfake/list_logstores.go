@@ -58,7 +58,11 @@ func (i *logstoreInfo) matches(q url.Values) bool {
 
 // intParam reads an optional integer of the query.
 func intParam(r *request, name string, def, lo, hi int) (int, *apiError) {
-	v := r.query.Get(name)
+	return intOf(r.query, name, def, lo, hi)
+}
+
+func intOf(q url.Values, name string, def, lo, hi int) (int, *apiError) {
+	v := q.Get(name)
 	if v == "" {
 		return def, nil
 	}

@@ -71,14 +71,18 @@ type groupLimits struct {
 // groupFacts are what verifyGroup learns on the way.
 type groupFacts struct {
 	logs             int
+	noValue          int // contents and tags without a Value
 	minTime, maxTime uint32
 }
 
-// verifyGroup checks one encoded LogGroup: well formed, every required field
-// there, UTF-8 in every string, within the limits. It does not allocate unless
-// it fails.
+// verifyGroup checks one encoded LogGroup: not empty, well formed, every required
+// field but Value there, UTF-8 in every string, within the limits. It does not
+// allocate unless it fails.
 func verifyGroup(b []byte, lim groupLimits) (groupFacts, *apiError) {
 	var f groupFacts
+	if len(b) == 0 {
+		return f, fail(codePostBodyInvalid, "log group is empty")
+	}
 	for len(b) > 0 {
 		tag, val, rest, ok := nextField(b)
 		if !ok {
@@ -94,7 +98,8 @@ func verifyGroup(b []byte, lim groupLimits) (groupFacts, *apiError) {
 			if lim.maxLogSize > 0 && len(val) > lim.maxLogSize {
 				return f, fail(codePostBodyTooLarge, "log %d has %d bytes, more than %d", f.logs-1, len(val), lim.maxLogSize)
 			}
-			t, err := verifyLog(val)
+			t, noValue, err := verifyLog(val)
+			f.noValue += noValue
 			if err != nil {
 				err.message = fmt.Sprintf("log %d: %s", f.logs-1, err.message)
 				return f, err
@@ -108,8 +113,12 @@ func verifyGroup(b []byte, lim groupLimits) (groupFacts, *apiError) {
 				return f, fail(codeInvalidEncoding, "log group: field %d is not UTF-8", tag>>3)
 			}
 		case tagBytes6:
-			if err := verifyPair(val, "tag"); err != nil {
+			hasValue, err := verifyPair(val, "tag")
+			if err != nil {
 				return f, err
+			}
+			if !hasValue {
+				f.noValue++
 			}
 		default:
 			if num := tag >> 3; num <= 6 {
@@ -117,74 +126,125 @@ func verifyGroup(b []byte, lim groupLimits) (groupFacts, *apiError) {
 			}
 		}
 	}
-	if f.logs == 0 {
-		return f, fail(codePostBodyInvalid, "log group holds no log")
-	}
 	return f, nil
 }
 
-// verifyLog checks one encoded Log and returns its time.
-func verifyLog(b []byte) (t uint32, err *apiError) {
+// verifyLog checks one encoded Log and returns its time and how many of its
+// contents have no Value.
+func verifyLog(b []byte) (t uint32, noValue int, err *apiError) {
 	hasTime := false
 	for len(b) > 0 {
 		tag, val, rest, ok := nextField(b)
 		if !ok {
-			return 0, fail(codePostBodyInvalid, "malformed field")
+			return 0, 0, fail(codePostBodyInvalid, "malformed field")
 		}
 		b = rest
 		switch tag {
 		case tagVarint1:
 			v, n := protowire.ConsumeVarint(val)
 			if n < 0 || v>>32 != 0 {
-				return 0, fail(codePostBodyInvalid, "time %d is no uint32", v)
+				return 0, 0, fail(codePostBodyInvalid, "time %d is no uint32", v)
 			}
 			t, hasTime = uint32(v), true
 		case tagBytes2:
-			if err := verifyPair(val, "content"); err != nil {
-				return 0, err
+			hasValue, err := verifyPair(val, "content")
+			if err != nil {
+				return 0, 0, err
+			}
+			if !hasValue {
+				noValue++
 			}
 		case tagFixed32:
 			if v, _ := protowire.ConsumeFixed32(val); v > maxNanosec {
-				return 0, fail(codeInvalidTimestamp, "nanoseconds %d are more than a second", v)
+				return 0, 0, fail(codeInvalidTimestamp, "nanoseconds %d are more than a second", v)
 			}
 		default:
 			if num := tag >> 3; num == 1 || num == 2 || num == 4 {
-				return 0, fail(codePostBodyInvalid, "field %d has wire type %d", num, tag&7)
+				return 0, 0, fail(codePostBodyInvalid, "field %d has wire type %d", num, tag&7)
 			}
 		}
 	}
 	if !hasTime {
-		return 0, fail(codePostBodyInvalid, "required field Time is missing")
+		return 0, 0, fail(codePostBodyInvalid, "required field Time is missing")
 	}
-	return t, nil
+	return t, noValue, nil
 }
 
-// verifyPair checks one encoded LogContent or LogTag.
-func verifyPair(b []byte, what string) *apiError {
-	var hasKey, hasValue bool
+// verifyPair checks one encoded LogContent or LogTag. Its Value may be left out.
+func verifyPair(b []byte, what string) (hasValue bool, err *apiError) {
+	hasKey := false
 	for len(b) > 0 {
 		tag, val, rest, ok := nextField(b)
 		if !ok {
-			return fail(codePostBodyInvalid, "%s: malformed field", what)
+			return false, fail(codePostBodyInvalid, "%s: malformed field", what)
 		}
 		b = rest
 		switch tag {
 		case tagBytes1, tagBytes2:
 			if !utf8.Valid(val) {
-				return fail(codeInvalidEncoding, "%s: %q is not UTF-8", what, clip(val))
+				return false, fail(codeInvalidEncoding, "%s: %q is not UTF-8", what, clip(val))
 			}
 			hasKey = hasKey || tag == tagBytes1
 			hasValue = hasValue || tag == tagBytes2
 		default:
 			if num := tag >> 3; num <= 2 {
-				return fail(codePostBodyInvalid, "%s: field %d has wire type %d", what, num, tag&7)
+				return false, fail(codePostBodyInvalid, "%s: field %d has wire type %d", what, num, tag&7)
 			}
 		}
 	}
-	if !hasKey || !hasValue {
-		return fail(codePostBodyInvalid, "%s: a required field (Key, Value) is missing", what)
+	if !hasKey {
+		return false, fail(codePostBodyInvalid, "%s: required field Key is missing", what)
 	}
-	return nil
+	return hasValue, nil
+}
+
+// completeGroup is a verified group in which each pair without a Value has an
+// empty one. All else is as it was, in the same order.
+func completeGroup(b []byte) []byte {
+	return mapFields(b, func(tag uint64, val []byte) []byte {
+		switch tag {
+		case tagBytes1:
+			return mapFields(val, func(tag uint64, val []byte) []byte {
+				if tag == tagBytes2 {
+					return completePair(val)
+				}
+				return val
+			})
+		case tagBytes6:
+			return completePair(val)
+		}
+		return val
+	})
+}
+
+// mapFields puts fn's result in the place of each length-delimited field's payload.
+func mapFields(b []byte, fn func(tag uint64, val []byte) []byte) []byte {
+	out := make([]byte, 0, len(b)+64)
+	for len(b) > 0 {
+		tag, val, rest, ok := nextField(b)
+		if !ok {
+			return append(out, b...)
+		}
+		out = protowire.AppendVarint(out, tag)
+		if tag&7 == wireTypeLen {
+			out = protowire.AppendBytes(out, fn(tag, val))
+		} else {
+			out = append(out, val...)
+		}
+		b = rest
+	}
+	return out
+}
+
+func completePair(b []byte) []byte {
+	for rest := b; len(rest) > 0; {
+		tag, _, next, ok := nextField(rest)
+		if !ok || tag == tagBytes2 {
+			return b
+		}
+		rest = next
+	}
+	return append(b[:len(b):len(b)], tagBytes2, 0)
 }
 
 // clip keeps error messages short.

@@ -40,8 +40,6 @@ func TestWhereAHashKeyMayBe(t *testing.T) {
 		{"route", "/logstores/store/shards/route?key=" + high, "", ""},
 		{"header", "/logstores/store/shards/lb", strings.ToUpper(high), ""},
 		{"header, short path", "/logstores/store", high, ""},
-		{"header is no key", "/logstores/store/shards/lb", "f0", "InvalidKey"},
-		{"header, but no key in the query", "/logstores/store/shards/route", high, "InvalidKey"},
 		{"query of lb", "/logstores/store/shards/lb?key=" + high, "", "NotSupported"},
 		{"query of the short path", "/logstores/store?key=" + high, "", "NotSupported"},
 	}

@@ -32,7 +32,7 @@ func TestPullLogs(t *testing.T) {
 	for i := range 5 {
 		c.put(fmt.Sprint(i, "a"), fmt.Sprint(i, "b"))
 	}
-	for _, codec := range []string{"lz4", "zstd", "gzip"} {
+	for _, codec := range []string{"lz4", "zstd", "deflate", "gzip"} {
 		res = c.pull(0, begin, "&count=2", codec)
 		require.Equal(t, []string{"0a", "0b", "1a", "1b"}, c.values(res), codec)
 		require.Equal(t, EncodeCursor(first+2), res.header.Get("X-Log-Cursor"))
@@ -98,18 +98,18 @@ func TestPullRefusals(t *testing.T) {
 		{"count 0", shardURI(0, "type=logs&count=0&cursor="+ok), "ParameterInvalid"},
 		{"count 1001", shardURI(0, "type=logs&count=1001&cursor="+ok), "ParameterInvalid"},
 		{"count is text", shardURI(0, "type=logs&count=all&cursor="+ok), "ParameterInvalid"},
-		{"no cursor", shardURI(0, "type=logs&count=1"), "InvalidCursor"},
-		{"not base64", shardURI(0, "type=logs&count=1&cursor=%21%21"), "InvalidCursor"},
-		{"not decimal", shardURI(0, "type=logs&count=1&cursor="+b64("begin")), "InvalidCursor"},
-		{"leading zero", shardURI(0, "type=logs&count=1&cursor="+b64("0"+fmt.Sprint(first+2))), "InvalidCursor"},
-		{"negative", shardURI(0, "type=logs&count=1&cursor="+b64("-1")), "InvalidCursor"},
-		{"decimal itself", shardURI(0, fmt.Sprintf("type=logs&count=1&cursor=%d", first+2)), "InvalidCursor"},
+		{"no cursor", shardURI(0, "type=logs&count=1"), "ParameterInvalid"},
+		{"not base64", shardURI(0, "type=logs&count=1&cursor=%21%21"), "ParameterInvalid"},
+		{"not decimal", shardURI(0, "type=logs&count=1&cursor="+b64("begin")), "ParameterInvalid"},
+		{"leading zero", shardURI(0, "type=logs&count=1&cursor="+b64("0"+fmt.Sprint(first+2))), "ParameterInvalid"},
+		{"negative", shardURI(0, "type=logs&count=1&cursor="+b64("-1")), "ParameterInvalid"},
+		{"decimal itself", shardURI(0, fmt.Sprintf("type=logs&count=1&cursor=%d", first+2)), "ParameterInvalid"},
 		{"expired", shardURI(0, "type=logs&count=1&cursor="+EncodeCursor(first+1)), "InvalidCursor"},
 		{"beyond the end", shardURI(0, "type=logs&count=1&cursor="+EncodeCursor(first+5)), "InvalidCursor"},
-		{"bad end_cursor", shardURI(0, "type=logs&count=1&end_cursor=x&cursor="+ok), "InvalidCursor"},
+		{"bad end_cursor", shardURI(0, "type=logs&count=1&end_cursor=x&cursor="+ok), "ParameterInvalid"},
 		{"no shard", shardURI(1, "type=logs&count=1&cursor="+ok), "ShardNotExist"},
 		{"query", shardURI(0, "type=logs&count=1&query=a&cursor="+ok), "NotSupported"},
-		{"cursor time malformed", shardURI(0, "type=cursor_time&cursor=x"), "InvalidCursor"},
+		{"cursor time malformed", shardURI(0, "type=cursor_time&cursor=x"), "ParameterInvalid"},
 		{"cursor time expired", shardURI(0, "type=cursor_time&cursor="+EncodeCursor(first)), "InvalidCursor"},
 		{"from nowhere", shardURI(0, "type=cursor"), "ParameterInvalid"},
 		{"from text", shardURI(0, "type=cursor&from=start"), "ParameterInvalid"},

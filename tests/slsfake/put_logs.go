@@ -8,29 +8,31 @@ import (
 // PutLogs: POST /logstores/L, POST /logstores/L/shards/lb and
 // POST /logstores/L/shards/route?key=K, each with &processor=P or without.
 //
-// The body is one LogGroup (application/x-protobuf), plain, as an lz4 block or
-// as zstd per x-log-compresstype; x-log-bodyrawsize is its uncompressed length
-// and must be exact. It is verified in full before anything is stored, then
-// stored as it came. Without a key the read-write shards take turns; with one
-// (32 hex digits, in the query of /shards/route or, as older clients send it, in
-// the header x-log-hashkey elsewhere) the shard whose range holds it is written.
-// A key= elsewhere is refused: it would be load-balanced. An ingest processor
-// is noted with the group and processes nothing: any name will do, as nothing
-// says what the service answers to one that does not exist, but not an empty one
-// or two.
+// The body is one LogGroup (application/x-protobuf), plain, as an lz4 block, as
+// zstd or as deflate per x-log-compresstype; x-log-bodyrawsize is its uncompressed
+// length and must be exact. It is verified in full before anything is stored, then
+// stored as it came. Two things that the messages do not allow are taken, because
+// official clients send them: a group without logs (the Java and Python SDKs) is
+// stored like any other, and a Value left out (the C++ output, where it is empty)
+// is an empty one, written into what is stored: clients that read it require it.
 //
-// Not implemented: deflate bodies, what processors do, the metric store URL.
+// Without a key, at /shards/route too, the read-write shards take turns; with one
+// (in the query of /shards/route or, as older clients send it, in the header
+// x-log-hashkey elsewhere) the shard whose range holds it is written (see placeOf
+// for keys that are not 32 hex digits). A key= elsewhere is refused: it would be
+// load-balanced. An ingest processor is noted with the group and processes
+// nothing: any name will do, as nothing says what the service answers to one that
+// does not exist, but not an empty one.
+//
+// Not implemented: what processors do, the metric store URL, several groups in one
+// request (x-log-mode: batch_group), seqid.
 func (s *Server) putLogs(r *request) (answer, *apiError) {
-	if !r.hashed && r.query.Has("key") {
-		return answer{}, unsupported("key outside /shards/route")
+	key, _ := parseKey(r.hashKey())
+	if r.query.Has("processor") && r.query.Get("processor") == "" {
+		return answer{}, fail(codeParameterInvalid, "processor has no name")
 	}
-	key, ok := parseKey(r.hashKey())
-	if !ok && (r.hashed || key != "") {
-		return answer{}, fail(codeInvalidKey, "shard hash key must be 32 hex digits")
-	}
-	processors := r.query["processor"]
-	if len(processors) > 1 || len(processors) == 1 && processors[0] == "" {
-		return answer{}, fail(codeParameterInvalid, "processor must be one name, it is %q", processors)
+	if mode := r.http.Header.Get("X-Log-Mode"); mode == "batch_group" {
+		return answer{}, unsupported("x-log-mode " + mode)
 	}
 	if err := s.logstoreExists(r); err != nil {
 		return answer{}, err
@@ -46,6 +48,9 @@ func (s *Server) putLogs(r *request) (answer, *apiError) {
 	if err := s.checkLogTime(facts); err != nil {
 		return answer{}, err
 	}
+	if facts.noValue > 0 {
+		data = completeGroup(data)
+	}
 	return answer{status: http.StatusOK}, s.store(r, data, facts, key)
 }
 
@@ -56,8 +61,8 @@ func (s *Server) locate(r *request) {
 	if r.op != OpPutLogs {
 		return
 	}
-	key, ok := parseKey(r.hashKey())
-	if !ok {
+	key := placeOf(r.hashKey())
+	if key == "" {
 		return
 	}
 	s.mu.Lock()
@@ -69,12 +74,6 @@ func (s *Server) locate(r *request) {
 			}
 		}
 	}
-}
-
-// unsupported is fail for a parameter the emulator does not know: better
-// refused than ignored.
-func unsupported(param string) *apiError {
-	return fail(codeNotSupported, "the emulator does not implement %s", param).withStatus(http.StatusBadRequest)
 }
 
 func (s *Server) logstoreExists(r *request) *apiError {
@@ -97,27 +96,27 @@ func (s *Server) writeBody(r *request) ([]byte, *apiError) {
 	if size > s.cfg.MaxRawSize {
 		return nil, fail(codePostBodyTooLarge, "Body size %d must little than %d", size, s.cfg.MaxRawSize)
 	}
-	switch codec := h.Get("X-Log-Compresstype"); codec {
-	case "":
+	codec := h.Get("X-Log-Compresstype")
+	if codec == "" {
 		if len(r.body) != size {
 			return nil, fail(codeInvalidBodyRawSize, "x-log-bodyrawsize is %d, the body has %d bytes", size, len(r.body))
 		}
 		return r.body, nil
-	case "lz4", "zstd":
-		raw, err := s.codecs.decompress(codec, r.body, size)
-		if err != nil {
-			return nil, fail(codePostBodyUncompress, "%s body cannot be uncompressed: %v", codec, err)
-		}
-		return raw, nil
-	default:
+	}
+	if !isCodec(codec) {
 		return nil, fail(codeInvalidCompressType, "x-log-compresstype %q is not supported", codec)
 	}
+	raw, err := s.codecs.decompress(codec, r.body, size)
+	if err != nil {
+		return nil, fail(codePostBodyUncompress, "%s body cannot be uncompressed: %v", codec, err)
+	}
+	return raw, nil
 }
 
 // checkLogTime holds the logs' times against the window -7 days .. +15
 // minutes, when configured.
 func (s *Server) checkLogTime(f groupFacts) *apiError {
-	if !s.cfg.CheckLogTime {
+	if !s.cfg.CheckLogTime || f.logs == 0 {
 		return nil
 	}
 	now := s.now()

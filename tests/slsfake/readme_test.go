@@ -81,11 +81,18 @@ func TestReadmeOperations(t *testing.T) {
 		found := paths.FindAllStringSubmatch(cells[2], -1)
 		require.NotEmpty(t, found, name)
 		for _, p := range found {
-			u, err := url.Parse(strings.NewReplacer("[", "", "]", "", "shards/S", "shards/0").Replace(p[2]))
+			u, err := url.Parse(strings.NewReplacer("[", "", "]", "", "?&", "?", "shards/S", "shards/0").Replace(p[2]))
 			require.NoError(t, err)
-			rt, ok := parseRoute(p[1], u.Path, u.Query())
+			project := "proj"
+			if strings.Contains(cells[2], p[0]+" on a host that names no project") {
+				project = ""
+			}
+			rt, ok := parseRoute(p[1], project, u.Path, u.Query())
 			require.True(t, ok, p[0])
 			require.Equal(t, Op(ops[name]), rt.op, p[0])
+			if project != "" {
+				require.ElementsMatch(t, rt.params, slices.Collect(maps.Keys(u.Query())), "parameters of %s", p[0])
+			}
 		}
 		for _, c := range code.FindAllStringSubmatch(cells[4], -1) {
 			require.Contains(t, codes, c[2], name)

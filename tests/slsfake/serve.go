@@ -52,6 +52,10 @@ func (r *request) call(n int) *Call {
 	if r.op == OpUpdateCheckpoint && decodeJSON(r.body, &body) == nil && body.Shard != nil {
 		c.Shard, c.Cursor = *body.Shard, body.Checkpoint
 	}
+	var made projectBody
+	if r.op == OpCreateProject && decodeJSON(r.body, &made) == nil {
+		c.Project = made.Name
+	}
 	return c
 }
 
@@ -180,7 +184,7 @@ func (s *Server) admit(r *request) *apiError {
 	}
 	r.query = q
 	r.project = projectOf(hr.Host)
-	rt, known := parseRoute(hr.Method, hr.URL.Path, q)
+	rt, known := parseRoute(hr.Method, r.project, hr.URL.Path, q)
 	if known {
 		r.route = rt
 	}
@@ -190,10 +194,10 @@ func (s *Server) admit(r *request) *apiError {
 	if !known {
 		return fail(codeNotSupported, "the emulator has no %s %s", hr.Method, hr.URL.RequestURI())
 	}
-	if r.project == "" {
+	if r.project == "" && !r.anyHost {
 		return fail(codeMissingHost, "host %q names no project", hr.Host)
 	}
-	return nil
+	return r.checkParams(q)
 }
 
 // wait sleeps for d; false when the connection ends first: the client goes

@@ -126,16 +126,19 @@ func TestLogstores(t *testing.T) {
 		code   string
 	}{
 		{`{"logstoreName":"new-one","ttl":7,"shardCount":3,"autoSplit":true,"maxSplitShard":9}`, 200, ""},
+		{`{"logstoreName":"most-shards","ttl":7,"shardCount":3,"autoSplit":true,"maxSplitShard":256}`, 200, ""},
+		{`{"logstoreName":"too-many","ttl":7,"shardCount":3,"autoSplit":true,"maxSplitShard":257}`, 400, "LogStoreInfoInvalid"},
+		{`{"logstoreName":"negative","ttl":7,"shardCount":3,"maxSplitShard":-1}`, 400, "LogStoreInfoInvalid"},
 		{`{"logstoreName":"new-one","ttl":7,"shardCount":3}`, 400, "LogStoreAlreadyExist"},
 		{`{"logstoreName":"defaults","ttl":30,"shardCount":2}`, 200, ""},
-		{`{"logstoreName":"ok","ttl":30}`, 400, "LogstoreInfoInvalid"},
-		{`{"logstoreName":"ok","shardCount":2}`, 400, "LogstoreInfoInvalid"},
-		{`{"logstoreName":"ok","ttl":30,"shardCount":2,"autoSplit":true}`, 400, "LogstoreInfoInvalid"},
-		{`{"logstoreName":"Upper","ttl":7,"shardCount":3}`, 400, "LogstoreInfoInvalid"},
-		{`{"logstoreName":"x","ttl":7,"shardCount":3}`, 400, "LogstoreInfoInvalid"},
-		{`{"logstoreName":"-ab","ttl":7,"shardCount":3}`, 400, "LogstoreInfoInvalid"},
-		{`{"logstoreName":"ok","ttl":0,"shardCount":3}`, 400, "LogstoreInfoInvalid"},
-		{`{"logstoreName":"ok","ttl":7,"shardCount":0}`, 400, "LogstoreInfoInvalid"},
+		{`{"logstoreName":"ok","ttl":30}`, 400, "LogStoreInfoInvalid"},
+		{`{"logstoreName":"ok","shardCount":2}`, 400, "LogStoreInfoInvalid"},
+		{`{"logstoreName":"ok","ttl":30,"shardCount":2,"autoSplit":true}`, 400, "LogStoreInfoInvalid"},
+		{`{"logstoreName":"Upper","ttl":7,"shardCount":3}`, 400, "LogStoreInfoInvalid"},
+		{`{"logstoreName":"x","ttl":7,"shardCount":3}`, 400, "LogStoreInfoInvalid"},
+		{`{"logstoreName":"-ab","ttl":7,"shardCount":3}`, 400, "LogStoreInfoInvalid"},
+		{`{"logstoreName":"ok","ttl":0,"shardCount":3}`, 400, "LogStoreInfoInvalid"},
+		{`{"logstoreName":"ok","ttl":7,"shardCount":0}`, 400, "LogStoreInfoInvalid"},
 		{`{"logstoreName":`, 400, "JsonInfoInvalid"},
 		{`{"logstoreName":"ok"} trailing`, 400, "JsonInfoInvalid"},
 		{`[]`, 400, "JsonInfoInvalid"},
@@ -159,15 +162,15 @@ func TestLogstores(t *testing.T) {
 	require.Equal(t, 200, c.sendJSON("PUT", "/logstores/new-one", map[string]any{"logstoreName": "new-one", "ttl": 30}).status)
 	c.get("/logstores/new-one", &info)
 	require.Equal(t, []any{30, 9}, []any{info.TTL, info.MaxSplitShard})
-	require.Equal(t, "LogstoreInfoInvalid", c.sendJSON("PUT", "/logstores/new-one", map[string]any{"logstoreName": "b2"}).code)
-	require.Equal(t, "LogstoreInfoInvalid", c.sendJSON("PUT", "/logstores/new-one", map[string]any{"ttl": -1}).code)
+	require.Equal(t, "LogStoreInfoInvalid", c.sendJSON("PUT", "/logstores/new-one", map[string]any{"logstoreName": "b2"}).code)
+	require.Equal(t, "LogStoreInfoInvalid", c.sendJSON("PUT", "/logstores/new-one", map[string]any{"ttl": -1}).code)
 	require.Equal(t, "LogStoreNotExist", c.sendJSON("PUT", "/logstores/none", map[string]any{"ttl": 1}).code)
 
 	require.Equal(t, 200, c.do(req{method: "DELETE", uri: "/logstores/new-one"}).status)
 	require.Equal(t, "LogStoreNotExist", c.get("/logstores/new-one", nil).code)
 	require.Equal(t, 404, c.get("/logstores/new-one/shards", nil).status)
 	require.Equal(t, "LogStoreNotExist", c.do(req{method: "DELETE", uri: "/logstores/new-one"}).code)
-	require.Equal(t, []string{"defaults", "store"}, s.Logstores("proj"))
+	require.Equal(t, []string{"defaults", "most-shards", "store"}, s.Logstores("proj"))
 	require.Nil(t, s.Logstores("none"))
 }
 
@@ -217,7 +220,7 @@ func TestGetProject(t *testing.T) {
 	require.Equal(t, "ProjectNotExist", res.code)
 	for _, host := range []string{"127.0.0.1:8089", "localhost", "[::1]:80"} {
 		c.host = host
-		require.Equal(t, "MissingHost", c.get("/", nil).code, host)
+		require.Equal(t, "MissingHost", c.get("/logstores", nil).code, host)
 	}
 	c.host = "empty.127.0.0.1:8089"
 	require.Equal(t, 200, c.get("/", nil).status)
@@ -226,7 +229,7 @@ func TestGetProject(t *testing.T) {
 func TestUnknownRoutes(t *testing.T) {
 	s, c := newServer(t, Config{})
 	for _, uri := range []string{
-		"/nothing", "/logstores/", "/logstores/store/index", "/logstores/store/shards/x", "/logstores/store/shards/-1",
+		"/nothing", "/logstores/", "/logstores/store/index/x", "/logstores/store/logs", "/logstores/store?type=topic", "/logstores/store/shards/x", "/logstores/store/shards/-1",
 		"/logstores/store/shards/0", "/logstores/store/shards/0?type=other", "/logstores/store/shards/0/1?type=logs",
 		"/logstores/store/consumergroups/", "/logstores/store/consumergroups/g/h", "/logstores/store/consumergroups/g?type=x",
 	} {
@@ -234,8 +237,8 @@ func TestUnknownRoutes(t *testing.T) {
 		require.Equal(t, 404, res.status, uri)
 		require.Equal(t, "NotSupported", res.code, uri)
 	}
+	require.Equal(t, 404, c.do(req{method: http.MethodPatch, uri: "/"}).status)
 	for _, method := range []string{http.MethodPatch, http.MethodDelete} {
-		require.Equal(t, 404, c.do(req{method: method, uri: "/"}).status)
 		require.Equal(t, 404, c.do(req{method: method, uri: "/logstores"}).status)
 	}
 	require.Equal(t, "ParameterInvalid", c.do(req{

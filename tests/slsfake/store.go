@@ -1,6 +1,8 @@
 package slsfake
 
 import (
+	"crypto/md5"
+	"encoding/hex"
 	"math/big"
 	"slices"
 	"strings"
@@ -9,14 +11,18 @@ import (
 
 // project is created by the first CreateLogstore or by CreateProject.
 type project struct {
-	name      string
-	created   time.Time
-	logstores map[string]*logstore
-	used      account
+	name        string
+	description string
+	redundancy  string // dataRedundancyType
+	created     time.Time
+	modified    time.Time
+	logstores   map[string]*logstore
+	used        account
 }
 
 type logstore struct {
 	info   logstoreInfo
+	index  *index   // nil = none; replaced, never changed in place
 	shards []*shard // index = id
 	groups map[string]*consumerGroup
 	next   int // round robin of load-balanced writes
@@ -93,6 +99,7 @@ func (ls *logstore) newShard(begin, end string, now time.Time) *shard {
 
 // writable returns the shard that takes a write: by key, or in turn.
 func (ls *logstore) writable(key string) *shard {
+	key = placeOf(key)
 	for range ls.shards {
 		ls.next = (ls.next + 1) % len(ls.shards)
 		sh := ls.shards[ls.next]
@@ -131,14 +138,30 @@ func keyNumber(key string) *big.Int {
 
 // parseKey reads a hash key of 32 hex digits, in lower case afterwards.
 func parseKey(key string) (string, bool) {
-	key = strings.ToLower(key)
-	return key, len(key) == 32 && strings.Trim(key, "0123456789abcdef") == ""
+	lower := strings.ToLower(key)
+	if len(key) != 32 || strings.Trim(lower, "0123456789abcdef") != "" {
+		return key, false
+	}
+	return lower, true
+}
+
+// placeOf is where in the hash space a write by key belongs; "" = no key. The
+// service documents keys of 32 hex digits, but official clients send others too,
+// and nothing says how it places those: here by their MD5, which is what the
+// producers make of a key themselves.
+func placeOf(key string) string {
+	if k, ok := parseKey(key); ok || key == "" {
+		return k
+	}
+	sum := md5.Sum([]byte(key))
+	return hex.EncodeToString(sum[:])
 }
 
 func (s *Server) projectLocked(name string) *project {
 	p := s.projects[name]
 	if p == nil {
-		p = &project{name: name, created: s.nowLocked(), logstores: map[string]*logstore{}}
+		now := s.nowLocked()
+		p = &project{name: name, redundancy: "LRS", created: now, modified: now, logstores: map[string]*logstore{}}
 		s.projects[name] = p
 	}
 	return p

@@ -1,9 +1,11 @@
 package slsfake
 
+import "net/http"
+
 // UpdateLogstore: PUT /logstores/L
 //
-// Replaces the settings that the body names. Name and shardCount cannot be
-// changed: another name is refused, shardCount is ignored.
+// Replaces the settings that the body names. Name, mode and shardCount cannot be
+// changed: another name or mode is refused, shardCount is ignored.
 func (s *Server) updateLogstore(r *request) (answer, *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -11,12 +13,16 @@ func (s *Server) updateLogstore(r *request) (answer, *apiError) {
 	if err != nil {
 		return answer{}, err
 	}
-	info := ls.info
+	info := ls.info.clone() // what is refused must leave nothing behind
 	if err := jsonBody(r, &info); err != nil {
 		return answer{}, err
 	}
 	if info.Name != r.logstore {
-		return answer{}, fail(codeLogstoreInfoInvalid, "logstoreName %q is not the logstore of the path", info.Name)
+		return answer{}, fail(codeLogStoreInfoInvalid, "logstore name %s is not the logstore of the path", info.Name)
+	}
+	if info.Mode != ls.info.Mode {
+		return answer{}, fail(codeNotSupported,
+			"The logstore mode or telemetryType is not supported for current metering mode.").withStatus(http.StatusBadRequest)
 	}
 	if err := info.check(); err != nil {
 		return answer{}, err

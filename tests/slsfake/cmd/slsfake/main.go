@@ -38,6 +38,7 @@ type settings struct {
 	listen    string
 	project   string
 	logstores names
+	indexed   names
 	shards    int
 	quota     onOff
 	stats     time.Duration
@@ -51,6 +52,7 @@ func parse(args []string, out io.Writer) (settings, error) {
 	fs.StringVar(&set.listen, "listen", "127.0.0.1:8089", "loopback address to listen on; port 0 picks one")
 	fs.StringVar(&set.project, "project", "demo", "project to create")
 	fs.Var(&set.logstores, "logstore", "logstore to create; repeat it or separate by commas (default app)")
+	fs.Var(&set.indexed, "index", "logstore of those to give a full-text index, without which it cannot be queried; as --logstore")
 	fs.IntVar(&set.shards, "shards", 2, "shards of each logstore")
 	fs.StringVar(&set.config.AccessKeyID, "access-key-id", "testkey", "access key to accept")
 	fs.StringVar(&set.config.AccessKeySecret, "access-key-secret", "testsecret", "its secret")
@@ -94,6 +96,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	defer s.Close()
 	for _, name := range set.logstores {
 		s.CreateLogstore(set.project, name, set.shards)
+	}
+	for _, name := range set.indexed {
+		if err := s.CreateIndex(set.project, name); err != nil {
+			return fmt.Errorf("--index: %w", err)
+		}
 	}
 	url, err := s.Listen(set.listen)
 	if err != nil {

@@ -45,6 +45,7 @@ func TestParse(t *testing.T) {
 	require.ErrorIs(t, err, flag.ErrHelp)
 	require.Contains(t, out.String(), "logstore to create")
 	require.Error(t, run(t.Context(), []string{"--listen", "0.0.0.0:0"}, &out))
+	require.ErrorContains(t, run(t.Context(), []string{"--listen", "127.0.0.1:0", "--index", "none"}, &out), "--index")
 }
 
 // banners hands over what run prints until it is stopped.
@@ -70,7 +71,7 @@ func TestServesUntilStopped(t *testing.T) {
 	out := &banners{ready: make(chan string, 1)}
 	ended := make(chan error, 1)
 	go func() {
-		ended <- run(ctx, []string{"--listen", "127.0.0.1:0", "--project", "p", "--logstore", "one,two", "--shards", "3"}, out)
+		ended <- run(ctx, []string{"--listen", "127.0.0.1:0", "--project", "p", "--logstore", "one,two", "--index", "two", "--shards", "3"}, out)
 	}()
 	printed := map[string]string{}
 	for line := range strings.Lines(<-out.ready) {
@@ -89,6 +90,12 @@ func TestServesUntilStopped(t *testing.T) {
 	names, err := c.ListLogStore("p")
 	require.NoError(t, err)
 	require.Equal(t, []string{"one", "two"}, names)
+	projects, err := c.ListProject() // emu.local may be a project, an address is none
+	require.ErrorContains(t, err, "ProjectNotExist", projects)
+	_, err = c.GetLogs("p", "two", "", 0, 1, "", 1, 0, false)
+	require.NoError(t, err)
+	_, err = c.GetLogs("p", "one", "", 0, 1, "", 1, 0, false)
+	require.ErrorContains(t, err, "IndexConfigNotExist")
 
 	stop()
 	require.NoError(t, <-ended)
