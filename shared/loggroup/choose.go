@@ -9,9 +9,11 @@ import (
 // below a long key would otherwise make many times its size of contents.
 const maxFlat = 64 << 10
 
-// begin starts a walk over pairs whose contents have prefix before their keys.
+// begin starts a walk over pairs whose contents have prefix before their keys. Those
+// without are of the record.
 func (r *Reader) begin(prefix string) {
 	r.path, r.flat = append(r.path[:0], prefix...), maxFlat
+	r.renames = prefix == "" && r.opts.RenameReserved && !r.inMetadata
 }
 
 // appendPairs is appendContents with the filter of s, with the path before each key,
@@ -41,7 +43,7 @@ func (r *Reader) flattens() bool { return r.opts.Content != nil && r.opts.Conten
 // appendPathStrings is appendTwoStrings with the path before the key.
 func (r *Reader) appendPathStrings(dst []byte, off int) ([]byte, int) {
 	if len(r.path) == 0 {
-		return appendTwoStrings(dst, r.chunk, off)
+		return r.appendTwoStrings(dst, off)
 	}
 	key, off := shortString(r.chunk, off)
 	value, end := shortString(r.chunk, off)
@@ -57,8 +59,12 @@ func (r *Reader) appendPathStrings(dst []byte, off int) ([]byte, int) {
 	p = putVarint(d, p+1, size)
 	d[p] = tagKey
 	p = putVarint(d, p+1, keyLen)
+	start := p
 	p += copy(d[p:], r.path)
 	p += copy(d[p:], key)
+	if r.renames && isReserved(d[start:p]) {
+		return dst, 0
+	}
 	d[p] = tagValue
 	p = putVarint(d, p+1, len(value))
 	p += copy(d[p:], value)
@@ -101,7 +107,7 @@ func (r *Reader) appendPair(dst []byte, off int, s *scope) ([]byte, int, error) 
 		}
 	}
 	if len(r.path) == 0 && p.below == nil {
-		if out, next := appendTwoStrings(dst, r.chunk, off); next > 0 {
+		if out, next := r.appendTwoStrings(dst, off); next > 0 {
 			return out, next, nil
 		}
 	}
@@ -145,6 +151,7 @@ func (r *Reader) appendPathContent(dst []byte, off, depth int, p pairRule) ([]by
 	if err != nil {
 		return dst, off, err
 	}
+	dst = r.renameKey(dst, key+1)
 	dst, _ = putLen(dst, key, 1)
 	dst = append(dst, tagValue)
 	value := len(dst)
@@ -159,7 +166,7 @@ func (r *Reader) appendPathContent(dst []byte, off, depth int, p pairRule) ([]by
 	case depth > 0 && isNestedAt(r.chunk, p.value):
 		dst, end, err = r.appendJSON(dst, p.value, jsonState{depth: depth})
 	default:
-		dst, end, err = r.appendText(dst, p.value)
+		dst, end, err = r.appendValueText(dst, off, p.value)
 	}
 	if err != nil {
 		return dst, end, err
@@ -211,7 +218,7 @@ func (r *Reader) appendChosenMember(dst []byte, off, start int, s *scope) ([]byt
 	}
 	dst = append(dst, ':')
 	if p.below == nil || !isMap {
-		return r.appendJSON(dst, p.value, js)
+		return r.appendMember(dst, off, p.value, js)
 	}
 	value := len(dst)
 	dst, end, err := r.appendChosenJSON(dst, p.value, s.depth, p)

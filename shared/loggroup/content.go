@@ -32,10 +32,23 @@ type ContentOptions struct {
 	Separator string
 	// Metadata adds the event's metadata.
 	Metadata bool
-	// RestoreMeta takes what IncludeMeta of a Decoder adds out of the record again:
-	// see Reader.Restored.
-	RestoreMeta bool
+	// RestoreMeta takes what IncludeMeta of a Decoder adds out of the event again: see
+	// Reader.Restored.
+	RestoreMeta Restore
 }
+
+// Restore says where RestoreMeta looks.
+type Restore int
+
+const (
+	// RestoreNothing leaves every event as it is.
+	RestoreNothing Restore = iota
+	// RestoreMetadata looks in the event's metadata, where a record cannot put anything.
+	RestoreMetadata
+	// RestoreRecord looks in the record, too, of events whose metadata has nothing:
+	// whoever makes the record says where it is from.
+	RestoreRecord
+)
 
 // Content is a compiled ContentOptions. It is never written to: any number of
 // Readers can share it.
@@ -52,7 +65,7 @@ type Content struct {
 	flatten   bool
 	separator string
 	metadata  bool
-	restore   bool
+	restore   Restore
 }
 
 // maxPath is the longest path: below maxDepth, so that no filter reaches into what
@@ -74,7 +87,7 @@ func NewContent(o ContentOptions) (*Content, error) {
 		c.timeField = appendStringField(nil, tagKey, o.TimeKey)
 	}
 	if len(c.logKey) == 0 && c.filter == nil && c.tagKey == "" && c.timeKey == "" &&
-		!c.flatten && !c.metadata && !c.restore {
+		!c.flatten && !c.metadata && c.restore == RestoreNothing {
 		return nil, nil //nolint:nilnil // no Content is what a Reader takes for nothing to choose
 	}
 	return c, nil
@@ -105,8 +118,8 @@ func (o *ContentOptions) check() error {
 // the pairs taken out of it and where the log key's value is.
 func (r *Reader) prepare(c *Content) {
 	r.forget()
-	if c.restore {
-		r.restore()
+	if c.restore != RestoreNothing {
+		r.restore(c.restore)
 	}
 	if len(c.logKey) > 0 {
 		if r.only = r.findPath(c.logKey); r.only.value == 0 {
@@ -119,6 +132,7 @@ func (r *Reader) prepare(c *Content) {
 func (r *Reader) forget() {
 	r.only, r.restored = selection{}, Restored{Tags: r.restored.Tags[:0]}
 	r.taken, r.takenMeta = r.taken[:0], r.takenMeta[:0]
+	r.inMetadata, r.noTimeNs = false, false
 }
 
 // selection is the value of the log key; its zero value is none.

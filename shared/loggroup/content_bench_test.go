@@ -57,10 +57,10 @@ func contentCases(tb testing.TB) (cases []contentCase) {
 		{"time_strftime", ContentOptions{TimeKey: "ts", TimeFormat: strftime}},
 		{"flatten", ContentOptions{Flatten: true, Separator: "."}},
 		{"metadata", ContentOptions{Metadata: true}},
-		{"restore_meta", ContentOptions{RestoreMeta: true}},
+		{"restore_meta", ContentOptions{RestoreMeta: RestoreRecord}},
 		{"all", ContentOptions{
 			LogKey: []string{"message"}, ExcludeKeys: many[:1], TagKey: "tag", TimeKey: "ts", TimeFormat: strftime,
-			Flatten: true, Separator: ".", Metadata: true, RestoreMeta: true,
+			Flatten: true, Separator: ".", Metadata: true, RestoreMeta: RestoreRecord,
 		}},
 	} {
 		content, err := NewContent(c.o)
@@ -76,10 +76,10 @@ func BenchmarkContent(b *testing.B) {
 		for _, set := range dataSets(b, chunkSize) {
 			b.Run(c.name+"/"+set.name, func(b *testing.B) {
 				var r Reader
-				out, err := readAll(&r, nil, set.chunk, EncodeOptions{TimeNs: true})
+				out, err := readAll(&r, nil, set.chunk, EncodeOptions{TimeNs: true, RenameReserved: true})
 				require.NoError(b, err)
 				b.SetBytes(int64(len(out)))
-				opts := EncodeOptions{TimeNs: true, Content: c.content, Tag: "kube.var.log.containers.checkout"}
+				opts := EncodeOptions{TimeNs: true, RenameReserved: true, Content: c.content, Tag: "kube.var.log.containers.checkout"}
 				b.ReportAllocs()
 				for b.Loop() {
 					out, _ = readAll(&r, out[:0], set.chunk, opts)

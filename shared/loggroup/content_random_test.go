@@ -12,7 +12,7 @@ import (
 // randomKeys are few, so that options and records often meet.
 var randomKeys = []string{
 	"a", "b", "log", "a.b", "", "k\xff", "__topic__", "__source__", "__time__", "__tag__:a", "__tag__:",
-	"__metadata__.a", strings.Repeat("long", 60), strings.Repeat("k", 128),
+	"__metadata__.a", "__record__.__topic__", "__time_ns_part__", "__", "topic__", "__tag__", "trace_id", "span_id", "schema", strings.Repeat("long", 60), strings.Repeat("k", 128),
 }
 
 func randomPath(rnd *rand.Rand) []string {
@@ -38,7 +38,7 @@ func randomPaths(rnd *rand.Rand) (paths [][]string) {
 func randomContent(seed int64) (EncodeOptions, ContentOptions) {
 	rnd := rand.New(rand.NewSource(seed))
 	half := func() bool { return rnd.Intn(2) == 0 }
-	o := ContentOptions{Flatten: half(), Separator: pick(rnd, ".", "_", "é::"), Metadata: half(), RestoreMeta: half()}
+	o := ContentOptions{Flatten: half(), Separator: pick(rnd, ".", "_", "é::", ":"), Metadata: half(), RestoreMeta: Restore(rnd.Intn(3))}
 	if half() {
 		o.LogKey = randomPath(rnd)
 	}
@@ -59,7 +59,7 @@ func randomContent(seed int64) (EncodeOptions, ContentOptions) {
 	}
 	o.TimeFormat, _ = ParseTimeFormat(oracleFormats[rnd.Intn(len(oracleFormats))].format)
 	tag := pick(rnd, "", "kube.var.log", "\xfftag", strings.Repeat("t", 200))
-	return EncodeOptions{TimeNs: half(), GroupAttributes: half(), Tag: tag}, o
+	return EncodeOptions{TimeNs: half(), GroupAttributes: half(), RenameReserved: half(), Tag: tag}, o
 }
 
 // randomChunk has metadata, groups, nested maps, and now and then a corrupt byte.
@@ -73,11 +73,15 @@ func randomChunk(tb testing.TB, seed int64) []byte {
 	for range 1 + rnd.Intn(4) {
 		w.buf.Write([]byte{0x92, 0x92})
 		sec := uint32(1_700_000_000)
-		if rnd.Intn(4) == 0 {
-			sec = 0xffffffff
+		if rnd.Intn(3) == 0 {
+			sec = 0xffffffff - uint32(rnd.Intn(2))
 		}
-		w.eventTime(sec, uint32(rnd.Intn(1e9)))
-		w.randomMap(rnd, 3, rnd.Intn(3))
+		w.eventTime(sec, uint32(rnd.Intn(1e9)*rnd.Intn(2)))
+		if rnd.Intn(4) == 0 {
+			w.strs("schema", "otlp")
+		} else {
+			w.randomMap(rnd, 3, rnd.Intn(3))
+		}
 		w.randomMap(rnd, 0, rnd.Intn(8))
 	}
 	chunk := w.buf.Bytes()
@@ -108,6 +112,8 @@ func (w *chunkWriter) randomValue(rnd *rand.Rand, depth int) {
 		w.randomMap(rnd, depth, rnd.Intn(4))
 	case n == 6 && depth < 3:
 		w.randomMap(rnd, 9, 300) // beyond what is flattened below a long key
+	case n == 7:
+		w.value([]any{[]byte("0123456789abcdef"), []byte("\xff1234567"), []byte("01234567")}[rnd.Intn(3)])
 	case n < 9:
 		w.value([]any{rnd.Intn(9), 1.5, nil, true, []byte("b\xff"), float32(-1), []any{1, map[string]any{"a": 1}}}[rnd.Intn(7)])
 	case n < 11:

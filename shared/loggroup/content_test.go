@@ -104,7 +104,7 @@ func TestContentOptions(t *testing.T) {
 		"metadata flattened":               {ContentOptions{Metadata: true, Flatten: true, Separator: "_", LogKey: []string{"n"}}, `n=7 __metadata__.m=1 __metadata__.nested_x=[1]`},
 		"all": {ContentOptions{
 			LogKey: []string{"kubernetes"}, ExcludeKeys: paths("x"), TagKey: "tag", TimeKey: "time", TimeFormat: format("epoch_ms"),
-			Flatten: true, Separator: ".", Metadata: true, RestoreMeta: true,
+			Flatten: true, Separator: ".", Metadata: true, RestoreMeta: RestoreRecord,
 		}, "labels.app=web __metadata__.m=1 __metadata__.nested.x=[1] tag=kube.app time=1700000000123"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -165,6 +165,7 @@ func (d *Decoder) appendEvent(dst, group []byte, off, end int) ([]byte, error) {
 type logTime struct {
 	sec, nsec uint32
 	ok        bool // there is a Time
+	hasNs     bool // and a TimeNs
 }
 
 // setUsual takes a Time of five bytes (any since 1978) or a TimeNs at off, where b
@@ -182,7 +183,7 @@ func (t *logTime) setUsual(b []byte, off int) int {
 		return off + 6
 	}
 	if len(b)-off >= 5 && b[off] == tagTimeNs {
-		t.nsec = binary.LittleEndian.Uint32(b[off+1:])
+		t.nsec, t.hasNs = binary.LittleEndian.Uint32(b[off+1:]), true
 		return off + 5
 	}
 	return 0
@@ -194,7 +195,7 @@ func (t *logTime) set(f field, off int) error {
 	case f.number == 1 && f.wire == wireVarint:
 		t.sec, t.ok = uint32(f.value), true
 	case f.number == 4 && f.wire == wireFixed32:
-		t.nsec = uint32(f.value)
+		t.nsec, t.hasNs = uint32(f.value), true
 	case f.number == 1 || f.number == 2 || f.number == 4:
 		return corrupt(off, reasonWireType)
 	}

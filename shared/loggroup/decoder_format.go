@@ -2,6 +2,7 @@ package loggroup
 
 import (
 	"encoding/base64"
+	"slices"
 	"strconv"
 )
 
@@ -111,10 +112,10 @@ func (d *Decoder) added() int {
 
 // appendRich is appendEvent with everything that is not the usual.
 func (d *Decoder) appendRich(dst, group []byte, off, end int) ([]byte, error) {
-	head := len(dst)
+	head, metaSize := len(dst), 0
 	dst = append(dst, noEvent[:eventHeadSize]...)
 	if d.InMetadata {
-		dst, _ = putMapHead(dst, len(dst)-1, 1, d.added())
+		dst, metaSize = putMapHead(dst, len(dst)-1, 1, d.added())
 		dst = d.appendAdded(dst)
 	}
 	mapAt := len(dst)
@@ -133,10 +134,18 @@ func (d *Decoder) appendRich(dst, group []byte, off, end int) ([]byte, error) {
 		pairs += d.added()
 	}
 	dst, d.mapSize = putMapHead(dst, mapAt, d.mapSize, pairs)
+	if d.InMetadata && d.IncludeMeta && t.hasNs && t.nsec == 0 {
+		// The contents come first in a Log, so that this is known last.
+		dst = slices.Insert(dst, mapAt, zeroTimeNs[:]...)
+		dst, _ = putMapHead(dst, head+eventHeadSize-1, metaSize, d.added()+1)
+	}
 	putEventHead(dst[head:], t.sec, t.nsec)
 	d.place.index++
 	return dst, nil
 }
+
+// zeroTimeNs is the pair of metaTimeNs and "0". It is never written to.
+var zeroTimeNs = [...]byte{0xb0, '_', '_', 't', 'i', 'm', 'e', '_', 'n', 's', '_', 'p', 'a', 'r', 't', '_', '_', 0xa1, '0'}
 
 // appendContents appends the contents of the Log whose fields lie from off to end,
 // by Format, and returns how many pairs they became.

@@ -105,7 +105,7 @@ func TestDecoderInMetadata(t *testing.T) {
 	}
 	got, _, err = (&Decoder{IncludeMeta: true, InMetadata: true}).AppendEvents(nil, many)
 	require.NoError(t, err)
-	require.Len(t, richEvents(t, got)[0].meta, 20)
+	require.Len(t, richEvents(t, got)[0].meta, 22)
 
 	got, _, err = (&Decoder{InMetadata: true}).AppendEvents(nil, group(log))
 	require.NoError(t, err)

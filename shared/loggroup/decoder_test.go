@@ -50,13 +50,7 @@ func oraclePairs(g *sls.LogGroup, log *sls.Log, meta bool) []string {
 	for _, t := range g.LogTags {
 		pairs = append(pairs, "__tag__:"+t.GetKey(), t.GetValue())
 	}
-	if g.Topic != nil {
-		pairs = append(pairs, "__topic__", g.GetTopic())
-	}
-	if g.Source != nil {
-		pairs = append(pairs, "__source__", g.GetSource())
-	}
-	return pairs
+	return append(pairs, "__topic__", g.GetTopic(), "__source__", g.GetSource())
 }
 
 // requireListOracle checks everything AppendList promises about a list's bytes.

@@ -23,8 +23,10 @@
 // (milliseconds taken for seconds, for one) becomes the last, both with 0 nanoseconds.
 // Nanoseconds of 1e9 and more become 999999999.
 //
-// Group markers: the seconds -1 (start) and -2 (end), as EventTime 4294967295 and
-// 4294967294. They give no Log. With GroupAttributes the pairs of the start's metadata
+// Group markers: the seconds -1 (start) and -2 (end), that is EventTime 4294967295 and
+// 4294967294, without nanoseconds. A start has the key "schema" in its metadata; an end
+// comes in a group and has no map in its metadata. They give no Log. Anything else of
+// these seconds is an event. With GroupAttributes the pairs of the start's metadata
 // and then of its record are added to each record up to the end, behind the record's
 // own, their keys behind "__group__." (of Fluent Bit's OpenTelemetry input: schema,
 // resource_id, scope_id; resource, scope). A second start replaces the first; a group
@@ -34,7 +36,9 @@
 // without contents. Keys become text by the same rules as values:
 //
 //	str      as it is
-//	bin      as it is: Fluent Bit's own JSON shows bin as text, too
+//	bin      as it is when it is UTF-8, as Fluent Bit's own JSON shows it, else base64;
+//	         of 16 bytes with the key trace_id and of 8 with span_id, both as str: hex,
+//	         as OTLP's JSON has these ids
 //	nil      null
 //	bool     true, false
 //	int      decimal
@@ -47,13 +51,13 @@
 //	         digits as needed, when the year has four digits and there are less than
 //	         1e9 nanoseconds; anything else: ext(TYPE):HEX
 //
-// Inside JSON, str and bin are strings in which the quote, the backslash and what is
+// Inside JSON, str and bin are strings of that text in which the quote, the backslash and what is
 // below 0x20 are escaped and nothing else is; ext, NaN and the infinities are strings
 // of the text above; keys that are no strings are strings of their text. Of arrays
 // and maps at most 64 are open at once: what is nested deeper is the string "...". So
 // is an array or map that is a key inside an array or map that is a key.
 //
-// Invalid UTF-8: every run of bytes that are part of no valid rune becomes one U+FFFD,
+// Invalid UTF-8 in a str: every run of bytes that are part of no valid rune becomes one U+FFFD,
 // as strings.ToValidUTF8 does. Surrogates and overlong forms are invalid.
 //
 // A value that is well-formed msgpack but no event is passed over and counted (see
@@ -62,17 +66,26 @@
 // *CorruptError. Lengths are checked against the bytes that are there before they are
 // believed.
 //
+// # Reserved names
+//
+// With RenameReserved a content of the record gets "__record__." before its key when that
+// would be taken for what SLS, a Decoder, or out_sls says of a log: isReserved has the
+// list. The prefix is on it, so that no two keys become one. Contents of an event whose
+// metadata has restored a group keep their names: they had them in SLS.
+//
 // # Chosen contents
 //
 // A Content chooses what of an event goes into its Log, in these steps:
 //
-//  1. RestoreMeta takes pairs out of the event's metadata and record: __topic__,
-//     __source__ and __tag__:KEY into Reader.Restored, __time__ into the event's time.
-//     Of several the last counts, one in the record more than one in the metadata; tags
-//     are all kept, in their order. A topic, source or tag must be a str of valid UTF-8
-//     within SLS's limits (128 bytes; a tag's value 1024, all tags together 16 KiB), a
-//     time a number of seconds that a Log can hold or a str of one, digits with up to
-//     nine behind a point. Any other is left where it is.
+//  1. RestoreMeta takes pairs out of the event's metadata: __topic__, __source__ and
+//     __tag__:KEY into Reader.Restored, __time__ into the event's time. Of several the
+//     last counts; tags are all kept, in their order. A topic, source or tag must be a
+//     str of valid UTF-8, a time a number of seconds that a Log can hold or a str of one,
+//     digits with up to nine behind a point. Any other is left where it is. Where that
+//     restores a topic, source or tag, a Log without nanoseconds has no TimeNs, unless
+//     the metadata has __time_ns_part__, too. Where it restores none, RestoreRecord looks
+//     for them in the record, within SLS's limits (128 bytes; a tag's value 1024, all tags
+//     together 16 KiB).
 //  2. LogKey: of the value at that path in the record, a map's pairs take the place of
 //     the record's, anything else is the only pair, its key the last of the path. A
 //     record without it stays whole, and is counted: a line that is no JSON is still
@@ -104,7 +117,9 @@
 // this is for what slipped in otherwise).
 //
 // With IncludeMeta the pairs __tag__:KEY for each tag, __topic__ and __source__ follow
-// the contents, each only when the group has the field, be it empty.
+// the contents; the last two are "" for a group without. InMetadata puts them into the
+// event's metadata, with __time_ns_part__ of "0" when the Log has a TimeNs of 0, which the
+// event's time does not tell from none.
 //
 // Fields may come in any order and unknown ones are skipped. Of a field that must not
 // repeat the last counts. A missing Time, Key or Value and a known field of another

@@ -37,6 +37,7 @@ func (r *Reader) appendLog(dst []byte) ([]byte, int, error) {
 	var end int
 	var err error
 	if r.opts.Content == nil {
+		r.renames = r.opts.RenameReserved
 		dst, end, err = r.appendContents(dst, r.head.first, r.head.pairs)
 		dst = append(dst, r.group...)
 	} else {
@@ -45,7 +46,7 @@ func (r *Reader) appendLog(dst []byte) ([]byte, int, error) {
 	if err != nil {
 		return dst, end, err
 	}
-	if r.opts.TimeNs {
+	if r.opts.TimeNs && !r.noTimeNs {
 		dst = append(dst, tagTimeNs)
 		dst = binary.LittleEndian.AppendUint32(dst, r.head.nsec)
 	}
@@ -61,7 +62,7 @@ func (r *Reader) appendContents(dst []byte, off, n int) ([]byte, int, error) {
 	var err error
 	for {
 		done := 0
-		if dst, off, done = appendStrings(dst, r.chunk, off, n); done == n {
+		if dst, off, done = appendStrings(dst, r.chunk, off, n, r.renames); done == n {
 			return dst, off, nil
 		}
 		if dst, off, err = r.appendContent(dst, off); err != nil {
@@ -74,8 +75,9 @@ func (r *Reader) appendContents(dst []byte, off, n int) ([]byte, int, error) {
 // appendStrings appends pairs of two strings of valid UTF-8, up to n, the first at off:
 // the steady path, written out in one piece because calls would take a fifth of its
 // time. It returns the offset behind the last and how many there were. It ends before
-// any other pair, and before one too near the chunk's end.
-func appendStrings(dst, b []byte, off, n int) (out []byte, next, done int) {
+// any other pair, before one too near the chunk's end, and with renames before one whose
+// key is reserved.
+func appendStrings(dst, b []byte, off, n int, renames bool) (out []byte, next, done int) {
 	p, d := len(dst), dst[:cap(dst)]
 	for ; done < n && uint(off) < uint(len(b)); done++ {
 		key, keyLen := off+1, int(b[off]^fixStr)
@@ -108,6 +110,9 @@ func appendStrings(dst, b []byte, off, n int) (out []byte, next, done int) {
 		if seen&highBits != 0 && !utf8.Valid(b[key:at]) {
 			break
 		}
+		if d[q] == '_' && renames && isReserved(b[key:at]) {
+			break
+		}
 		q += keyLen
 		d[q] = tagValue
 		q = putVarint(d, q+1, valueLen)
@@ -121,8 +126,8 @@ func appendStrings(dst, b []byte, off, n int) (out []byte, next, done int) {
 }
 
 // appendTwoStrings is appendStrings for one pair; 0 for any that it ends before.
-func appendTwoStrings(dst, b []byte, off int) ([]byte, int) {
-	out, next, done := appendStrings(dst, b, off, 1)
+func (r *Reader) appendTwoStrings(dst []byte, off int) ([]byte, int) {
+	out, next, done := appendStrings(dst, r.chunk, off, 1, r.renames)
 	if done == 0 {
 		return dst, 0
 	}
@@ -174,28 +179,22 @@ func (r *Reader) appendNewContent(dst []byte, off int) ([]byte, int, error) {
 	dst = append(dst, tagContents)
 	at := len(dst)
 	dst = append(dst, 0, tagKey)
-	dst, off, err := r.appendTextField(dst, off)
+	key := len(dst)
+	dst, value, err := r.appendText(append(dst, 0), off)
 	if err != nil {
 		return dst, off, err
 	}
+	dst = r.renameKey(dst, key+1)
+	dst, _ = putLen(dst, key, 1)
 	dst = append(dst, tagValue)
-	if dst, off, err = r.appendTextField(dst, off); err != nil {
-		return dst, off, err
-	}
-	dst, _ = putLen(dst, at, 1)
-	return dst, off, nil
-}
-
-// appendTextField appends length and text of the value at off.
-func (r *Reader) appendTextField(dst []byte, off int) ([]byte, int, error) {
-	at := len(dst)
-	dst = append(dst, 0)
-	dst, off, err := r.appendText(dst, off)
+	text := len(dst)
+	dst, end, err := r.appendValueText(append(dst, 0), off, value)
 	if err != nil {
 		return dst, off, err
 	}
+	dst, _ = putLen(dst, text, 1)
 	dst, _ = putLen(dst, at, 1)
-	return dst, off, nil
+	return dst, end, nil
 }
 
 // Tag is one of a LogGroup's tags.

@@ -26,13 +26,21 @@ func (e Event) Time() time.Time {
 	return time.Unix(int64(e.Sec), int64(e.Nsec)).UTC()
 }
 
-// Group markers carry one of these as their seconds; as EventTime's unsigned
-// seconds they are 0xffffffff and 0xfffffffe (Fluent Bit,
-// flb_log_event_encoder_group_init and _end).
+// marker tells a group's start and end from an event. Their EventTimes are the unsigned
+// seconds of -1 and -2, without nanoseconds (Fluent Bit, flb_log_event_encoder_group_init
+// and _end).
+type marker uint8
+
 const (
-	groupStart = -1
-	groupEnd   = -2
+	noMarker marker = iota
+	groupStart
+	groupEnd
 )
+
+// groupSchema is in the metadata of every group's start that Fluent Bit makes (its
+// OpenTelemetry input, processor opentelemetry_envelope), and in that of no event: a
+// record cannot put it there.
+const groupSchema = "schema"
 
 // maxSec is the latest time there is: the two seconds behind it are markers,
 // and an event that carried one would open or close a group when it is read
@@ -45,7 +53,8 @@ const maxNsec = 999_999_999
 
 // eventHead is what precedes an event's first pair.
 type eventHead struct {
-	sec     int64 // groupStart, groupEnd or 0..maxSec
+	marker  marker
+	sec     int64 // 0..maxSec
 	nsec    uint32
 	meta    int // offset of the metadata map, 0 = none
 	metaEnd int
@@ -85,9 +94,11 @@ func (h *eventHead) readHead(b []byte, off int) (notEvent string, err error) {
 		}
 	}
 	var ok bool
-	if h.sec, h.nsec, next, ok, err = readTimestamp(b, next); err != nil || !ok {
+	stamp := next
+	if h.sec, h.nsec, next, ok, err = readTimestamp(b, stamp); err != nil || !ok {
 		return notTimestamp, err
 	}
+	h.marker = markerAt(b, stamp)
 	if isNew {
 		if t, _, err = readToken(b, next); err != nil || t.kind != kindMap {
 			return notMetadata, err
@@ -103,7 +114,48 @@ func (h *eventHead) readHead(b []byte, off int) (notEvent string, err error) {
 		return notRecord, err
 	}
 	h.pairs, h.first = int(t.n), next
+	if h.marker != noMarker && !h.isMarker(b) {
+		h.marker = noMarker
+	}
 	return "", nil
+}
+
+// markerAt is what the timestamp at off, which was read, may make of an event.
+func markerAt(b []byte, off int) marker {
+	t, next, _ := readToken(b, off)
+	if t.kind != kindExt {
+		return noMarker
+	}
+	switch binary.BigEndian.Uint64(b[next:]) {
+	case math.MaxUint32 << 32:
+		return groupStart
+	case (math.MaxUint32 - 1) << 32:
+		return groupEnd
+	}
+	return noMarker
+}
+
+// isMarker tells the markers that Fluent Bit makes from events of those two seconds: a
+// start has a schema. The metadata of an end has no map, as that of each event from
+// OpenTelemetry has; it may have what a processor has put into all events.
+func (h *eventHead) isMarker(b []byte) bool {
+	if h.meta == 0 {
+		return false
+	}
+	// readHead has walked the metadata.
+	t, off, _ := readToken(b, h.meta)
+	if h.marker == groupStart {
+		_, value, _ := findPair(b, off, int(t.n), groupSchema)
+		return value > 0
+	}
+	for range t.n {
+		value := skipShort(b, off)
+		if isMapAt(b, value) {
+			return false
+		}
+		off = skipShort(b, value)
+	}
+	return true
 }
 
 // readUsual reads the head that nearly every event has, and leaves any other to
@@ -121,7 +173,7 @@ func (h *eventHead) readUsual(b []byte, off int) bool {
 		sec > maxSec || nsec > maxNsec {
 		return false
 	}
-	h.sec, h.nsec = int64(sec), nsec
+	h.marker, h.sec, h.nsec = noMarker, int64(sec), nsec
 	h.meta, h.metaEnd, h.record, h.first = off+12, off+13, off+13, off+14
 	h.pairs = int(u[13] & 0x0f)
 	return 2*h.pairs <= len(b)-h.first
@@ -161,30 +213,26 @@ func readTimestamp(b []byte, off int) (sec int64, nsec uint32, next int, ok bool
 	return sec, nsec, next, true, nil
 }
 
-// clampTime maps a time to groupStart, groupEnd or what a Log can hold.
+// clampTime maps a time to what a Log can hold.
 func clampTime(sec int64, nsec uint32) (int64, uint32) {
 	switch {
-	case sec >= 0 && sec <= maxSec:
-		return sec, min(nsec, maxNsec)
-	case sec == groupStart, sec == math.MaxUint32:
-		return groupStart, 0
-	case sec == groupEnd, sec == math.MaxUint32-1:
-		return groupEnd, 0
 	case sec < 0:
 		return 0, 0
-	default:
+	case sec > maxSec:
 		return maxSec, 0
+	default:
+		return sec, min(nsec, maxNsec)
 	}
 }
 
-// floatTime splits seconds as a float. Only whole numbers can be markers.
+// floatTime splits seconds as a float; what is later than maxSec comes to one more.
 func floatTime(f float64) (int64, uint32) {
 	whole, frac := math.Modf(f)
 	switch {
-	case math.IsNaN(f), f < 0 && f != groupStart && f != groupEnd:
+	case math.IsNaN(f), f < 0:
 		return 0, 0
-	case f > maxSec && frac != 0, f > math.MaxUint32:
-		return maxSec + 3, 0
+	case f > maxSec:
+		return maxSec + 1, 0
 	}
 	nsec := math.Round(frac * 1e9)
 	if nsec >= 1e9 {

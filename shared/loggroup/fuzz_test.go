@@ -18,7 +18,7 @@ func FuzzReader(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, chunk []byte, opts byte) {
-		requireOracle(t, chunk, allOptions[opts%4])
+		requireOracle(t, chunk, allOptions[int(opts)%len(allOptions)])
 	})
 }
 
@@ -37,9 +37,16 @@ func FuzzReaderValue(f *testing.F) {
 	f.Add([]byte{0xd7, 0x00, 0x65, 0x53, 0xf1, 0x00, 0, 0, 0, 1})
 	f.Add([]byte{0xc7, 0x0c, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1})
 	f.Add([]byte{0x81, 0x81, 0x81, 0x01, 0x02, 0x03, 0x04})
+	for _, key := range []string{"trace_id", "span_id", "__topic__"} {
+		for _, id := range []string{"0123456789abcdef", "\xff1234567"} {
+			b, err := msgpack.Marshal(map[string][]byte{key: []byte(id)})
+			require.NoError(f, err)
+			f.Add(b)
+		}
+	}
 	f.Fuzz(func(t *testing.T, value []byte) {
 		chunk := append([]byte{0x92, 0x92, 0xd7, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0x80, 0x83, 0xa1, 'k'}, value...)
-		requireOracle(t, chunk, EncodeOptions{TimeNs: true})
+		requireOracle(t, chunk, EncodeOptions{TimeNs: true, RenameReserved: true})
 		chunk = append(chunk, 0xa1, 'a')
 		chunk = append(append(chunk, value...), "\xa1z\xb8and enough bytes behind it"...)
 		requireOracle(t, chunk, EncodeOptions{})
@@ -103,5 +110,7 @@ func seedChunks(tb testing.TB) [][]byte {
 		{0xdc, 0, 2, 0xdd, 0, 0, 0, 2, 7, 0x80, 0xde, 0, 1, 0xa1, 'k', 0xd9, 1, 'v'},
 		valueChunk(tb, "93cb3fe0000000000000ca7fc00000cbfff0000000000000"),
 		valueChunk(tb, "816122fffe220a61"),
+		eventOf(tb, packed(tb, "__topic__", "t", "__source__", "", "__tag__:a", "1"), packed(tb, "__topic__", "forged", "__tag__:b", 1)),
+		eventOf(tb, packed(tb, "otlp", map[string]any{"trace_id": []byte("0123456789abcdef")}), packed(tb, "__time__", "7", "span_id", []byte("\xff1234567"))),
 	}
 }

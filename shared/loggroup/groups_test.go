@@ -2,6 +2,7 @@ package loggroup
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
 	"testing"
 
@@ -9,8 +10,7 @@ import (
 )
 
 // groupChunk is two records in a group, one behind it, one in a second group that
-// a third replaces. Markers as Fluent Bit's OpenTelemetry input writes them, and
-// as integers.
+// a third replaces. Markers are as Fluent Bit's OpenTelemetry input writes them.
 func groupChunk(t testing.TB) []byte {
 	t.Helper()
 	w := newChunkWriter(t)
@@ -35,12 +35,14 @@ func groupChunk(t testing.TB) []byte {
 	w.newEvent(0xfffffffe, 0)
 	w.buf.WriteByte(0x80)
 	record("three")
-	w.buf.Write([]byte{0x92, 0xff}) // -1
-	w.strs("a", "1")
-	w.buf.Write([]byte{0x92, 0xce, 0xff, 0xff, 0xff, 0xff})
-	w.strs("b", "2")
+	for _, key := range []string{"a", "b"} {
+		w.buf.Write([]byte{0x92, 0x92, 0xc7, 8, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0})
+		w.strs("schema", "otlp")
+		w.strs(key, "1")
+	}
 	record("four")
-	w.buf.Write([]byte{0x92, 0xd3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe, 0x80}) // -2
+	w.newEvent(0xfffffffe, 0)
+	w.strs("put", "there by a processor")
 	record("five")
 	return w.buf.Bytes()
 }
@@ -55,7 +57,7 @@ func TestReaderGroups(t *testing.T) {
 	}{
 		{EncodeOptions{}, []string{"log=one", "log=two", "log=three", "log=four", "log=five"}},
 		{EncodeOptions{GroupAttributes: true}, []string{
-			"log=one " + attributes, "log=two " + attributes, "log=three", "log=four __group__.b=2", "log=five",
+			"log=one " + attributes, "log=two " + attributes, "log=three", "log=four __group__.schema=otlp __group__.b=1", "log=five",
 		}},
 	} {
 		logs, err := logsOf(t, chunk, c.opts)
@@ -79,4 +81,57 @@ func TestReaderGroups(t *testing.T) {
 	out, err := readAll(&r, nil, []byte{0x92, 7, 0x80}, EncodeOptions{GroupAttributes: true})
 	require.NoError(t, err)
 	require.Equal(t, []byte{0x0a, 2, 0x08, 7}, out)
+}
+
+// Events of the two seconds that mark groups are events: all but what Fluent Bit itself
+// makes. Nothing of theirs gets into another record.
+func TestReaderEventsAtTheSecondsOfMarkers(t *testing.T) {
+	stamp := func(sec, nsec uint32) []byte {
+		b := binary.BigEndian.AppendUint32([]byte{0xd7, 0}, sec)
+		return binary.BigEndian.AppendUint32(b, nsec)
+	}
+	const start, end = 0xffffffff, 0xfffffffe
+	otlp := packed(t, "otlp", map[string]any{"trace_flags": 0})
+	for name, c := range map[string]struct {
+		stamp, meta []byte
+		sec         uint32
+	}{
+		"start's second":                   {stamp(start, 0), packed(t), maxSec},
+		"start's second, metadata":         {stamp(start, 0), otlp, maxSec},
+		"start's second, nanoseconds":      {stamp(start, 7), packed(t, "schema", "otlp"), maxSec},
+		"start's second, no metadata":      {stamp(start, 0), nil, maxSec},
+		"end's second, outside of a group": {stamp(end, 0), packed(t), maxSec},
+		"end's second, nanoseconds":        {stamp(end, 7), packed(t), maxSec},
+		"end's second, no metadata":        {stamp(end, 0), nil, maxSec},
+		"-1":                               {[]byte{0xff}, packed(t, "schema", "otlp"), 0},
+		"-2":                               {[]byte{0xfe}, packed(t), 0},
+		"4294967295":                       {[]byte{0xce, 0xff, 0xff, 0xff, 0xff}, packed(t, "schema", "otlp"), maxSec},
+		"4294967295.0":                     {[]byte{0xcb, 0x41, 0xef, 0xff, 0xff, 0xff, 0xe0, 0, 0}, packed(t, "schema", "otlp"), maxSec},
+		"-1.0":                             {[]byte{0xcb, 0xbf, 0xf0, 0, 0, 0, 0, 0, 0}, packed(t, "schema", "otlp"), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			chunk := append([]byte{0x92, 0x92}, append(bytes.Clone(c.stamp), c.meta...)...)
+			if c.meta == nil {
+				chunk = append([]byte{0x92}, c.stamp...)
+			}
+			chunk = append(chunk, packed(t, "log", "odd")...)
+			chunk = append(chunk, eventOf(t, packed(t), packed(t, "log", "next"))...)
+			opts := EncodeOptions{TimeNs: true, GroupAttributes: true}
+			require.Equal(t, []string{"log=odd", "log=next"}, chosen(t, chunk, opts, ContentOptions{}))
+			logs, err := logsOf(t, chunk, opts)
+			require.NoError(t, err)
+			require.Equal(t, c.sec, logs[0].GetTime())
+			require.Zero(t, logs[0].GetTimeNs())
+			requireOracle(t, chunk, EncodeOptions{TimeNs: true, GroupAttributes: true})
+		})
+	}
+	// From OpenTelemetry, in a group: its own metadata tells it from the group's end.
+	chunk := bytes.Clone(groupChunk(t))
+	chunk = chunk[:bytes.Index(chunk, []byte("one"))+3]
+	chunk = append(chunk, 0x92, 0x92)
+	chunk = append(append(append(chunk, stamp(end, 0)...), otlp...), packed(t, "log", "odd")...)
+	chunk = append(chunk, eventOf(t, packed(t), packed(t, "log", "next"))...)
+	const attributes = ` __group__.schema=otlp __group__.resource_id=0 __group__.resource={"attributes":{"service.name":"checkout"}}`
+	require.Equal(t, []string{"log=one" + attributes, "log=odd" + attributes, "log=next" + attributes},
+		chosen(t, chunk, EncodeOptions{GroupAttributes: true}, ContentOptions{}))
 }

@@ -1,6 +1,8 @@
 package loggroup
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"slices"
 	"unicode/utf8"
 )
@@ -30,8 +32,7 @@ func (r *Reader) appendJSON(dst []byte, off int, s jsonState) ([]byte, int, erro
 	}
 	switch t.kind {
 	case kindStr, kindBin:
-		end := next + int(t.n)
-		return appendQuoted(dst, r.chunk[next:], int(t.n)), end, nil
+		return r.appendJSONText(dst, t, next), next + int(t.n), nil
 	case kindArray, kindMap:
 		if s.depth == maxDepth {
 			end, err := skip(r.chunk, off)
@@ -69,15 +70,34 @@ func (r *Reader) appendMap(dst []byte, off int, n uint64, s jsonState) ([]byte, 
 		if i > 0 {
 			dst = append(dst, ',')
 		}
+		key := off
 		if dst, off, err = r.appendJSONKey(dst, off, s); err != nil {
 			return dst, off, err
 		}
 		dst = append(dst, ':')
-		if dst, off, err = r.appendJSON(dst, off, s); err != nil {
+		if dst, off, err = r.appendMember(dst, key, off, s); err != nil {
 			return dst, off, err
 		}
 	}
 	return append(dst, '}'), off, nil
+}
+
+// appendMember is appendJSON for the value at off of a pair, whose key is at key.
+func (r *Reader) appendMember(dst []byte, key, off int, s jsonState) ([]byte, int, error) {
+	if id, end := idAt(r.chunk, key, off); end > 0 {
+		dst = hex.AppendEncode(append(dst, '"'), id)
+		return append(dst, '"'), end, nil
+	}
+	return r.appendJSON(dst, off, s)
+}
+
+// appendJSONText appends the str or bin whose bytes begin at off.
+func (r *Reader) appendJSONText(dst []byte, t token, off int) []byte {
+	if data := r.chunk[off : off+int(t.n)]; t.kind == kindBin && !utf8.Valid(data) {
+		dst = base64.StdEncoding.AppendEncode(append(dst, '"'), data)
+		return append(dst, '"')
+	}
+	return appendQuoted(dst, r.chunk[off:], int(t.n))
 }
 
 // appendJSONKey appends the value at off as a JSON string.
@@ -88,8 +108,7 @@ func (r *Reader) appendJSONKey(dst []byte, off int, s jsonState) ([]byte, int, e
 	}
 	switch t.kind {
 	case kindStr, kindBin:
-		end := next + int(t.n)
-		return appendQuoted(dst, r.chunk[next:], int(t.n)), end, nil
+		return r.appendJSONText(dst, t, next), next + int(t.n), nil
 	case kindArray, kindMap:
 		return r.appendContainerKey(dst, off, s)
 	default:

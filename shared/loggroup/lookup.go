@@ -1,5 +1,7 @@
 package loggroup
 
+import "encoding/hex"
+
 // Step is one step of a path into a record: a key of a map or, with IsIndex, an
 // index of an array.
 type Step struct {
@@ -34,10 +36,14 @@ func Lookup(record []byte, path []Step) (value []byte, ok bool) {
 func IsNil(value []byte) bool { return len(value) == 1 && value[0] == 0xc0 }
 
 // AppendText appends the text of the msgpack value that value begins with, by the
-// rules for the values of a record: see the package comment. With an error, which
-// is a *CorruptError, dst is returned as it was.
-func AppendText(dst, value []byte) ([]byte, error) {
+// rules for the values of a record: see the package comment. key is that of the pair it
+// is from, "" for an element of an array. With an error, which is a *CorruptError, dst
+// is returned as it was.
+func AppendText(dst []byte, key string, value []byte) ([]byte, error) {
 	r := Reader{chunk: value}
+	if t, next, err := readToken(value, 0); err == nil && t.kind == kindBin && key != "" && key == idName(t.n) {
+		return hex.AppendEncode(dst, value[next:next+int(t.n)]), nil
+	}
 	out, _, err := r.appendText(dst, 0)
 	if err != nil {
 		return dst, err

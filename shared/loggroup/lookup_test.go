@@ -2,6 +2,7 @@ package loggroup
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 	"testing"
 
@@ -52,9 +53,13 @@ func requireLookup(t *testing.T, record []byte, path ...Step) {
 		}
 		require.Equal(t, len(got), cap(got), "a window that could grow over its neighbour")
 		require.Equal(t, want.kind == kindNil, IsNil(got))
-		text, err := AppendText([]byte("before "), got)
+		keyed := ""
+		if len(path) > 0 {
+			keyed = path[len(path)-1].Key
+		}
+		text, err := AppendText([]byte("before "), keyed, got)
 		require.NoError(t, err)
-		require.Equal(t, "before "+oracleText(want), string(text))
+		require.Equal(t, "before "+cmp.Or(oracleID(node{kind: kindStr, data: []byte(keyed)}, want), oracleText(want)), string(text))
 	}
 }
 
@@ -65,28 +70,32 @@ func TestLookup(t *testing.T) {
 	record := packed(t,
 		"s", "text", "dup", "first", "dup", "last", "nil", nil, "n", -7, "f", 1.5,
 		"long", strings.Repeat("x", 70_000), "", "empty key", "bin", []byte("b\xff"),
+		"span_id", []byte("\x00\x01\x02\x03\x04\x05\x06\xff"), "trace_id", []byte("0123456789abcdef"), "ids", []any{[]byte("01234567")},
 		strings.Repeat("k", 300), "long key",
 		"m", map[string]any{"a": map[string]any{"b": []any{"zero", map[string]string{"c": "deep"}}}},
 		"dots.and/slashes", true, "arr", []any{1, "two", nil})
 	for text, steps := range map[string][]Step{
-		"text":      {key("s")},
-		"last":      {key("dup")},
-		"null":      {key("nil")},
-		"-7":        {key("n")},
-		"1.5":       {key("f")},
-		"empty key": {key("")},
-		"b\uFFFD":   {key("bin")},
-		"long key":  {key(strings.Repeat("k", 300))},
-		"true":      {key("dots.and/slashes")},
-		"two":       {key("arr"), index(1)},
-		"deep":      {key("m"), key("a"), key("b"), index(1), key("c")},
+		"text":                             {key("s")},
+		"last":                             {key("dup")},
+		"null":                             {key("nil")},
+		"-7":                               {key("n")},
+		"1.5":                              {key("f")},
+		"empty key":                        {key("")},
+		"Yv8=":                             {key("bin")},
+		"01234567":                         {key("ids"), index(0)},
+		"long key":                         {key(strings.Repeat("k", 300))},
+		"true":                             {key("dots.and/slashes")},
+		"two":                              {key("arr"), index(1)},
+		"deep":                             {key("m"), key("a"), key("b"), index(1), key("c")},
+		"00010203040506ff":                 {key("span_id")},
+		"30313233343536373839616263646566": {key("trace_id")},
 		`["zero",{"c":"deep"}]`: {
 			key("m"), key("a"), key("b"),
 		},
 	} {
 		value, ok := Lookup(record, steps)
 		require.True(t, ok, text)
-		got, err := AppendText(nil, value)
+		got, err := AppendText(nil, steps[len(steps)-1].Key, value)
 		require.NoError(t, err)
 		require.Equal(t, text, string(got))
 		requireLookup(t, record, steps...)
@@ -149,7 +158,7 @@ func TestLookupAllocatesNothing(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		for _, p := range paths {
 			if value, ok := Lookup(record, p); ok {
-				_, _ = AppendText(dst, value)
+				_, _ = AppendText(dst, "", value)
 			}
 		}
 	}))
@@ -157,7 +166,7 @@ func TestLookupAllocatesNothing(t *testing.T) {
 
 func TestAppendTextCorrupt(t *testing.T) {
 	for _, value := range [][]byte{nil, {0xc1}, {0xa5, 'x'}, {0x92, 1}, {0x81, 0xa1, 'k'}} {
-		got, err := AppendText([]byte("before"), value)
+		got, err := AppendText([]byte("before"), "", value)
 		var bad *CorruptError
 		require.ErrorAs(t, err, &bad)
 		require.Equal(t, "before", string(got))
@@ -255,6 +264,7 @@ func packed(tb testing.TB, pairs ...any) []byte {
 	var buf bytes.Buffer
 	enc := msgpack.NewEncoder(&buf)
 	enc.UseCompactInts(true)
+	enc.SetSortMapKeys(true)
 	require.NoError(tb, enc.EncodeMapLen(len(pairs)/2))
 	for _, v := range pairs {
 		require.NoError(tb, enc.Encode(v))

@@ -1,9 +1,11 @@
 package loggroup
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/big"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,14 +16,20 @@ import (
 	"github.com/gogo/protobuf/proto"
 )
 
+var oracleReserved = regexp.MustCompile(`(?s)^__(topic__$|source__$|time__$|time_ns_part__$|pack_meta__$|partition_time__$|` +
+	`extract_others__$|project__$|logstore__$|shard__$|cursor__$|id__$|orig_time__$|tag__:|metadata__\.|group__\.|record__\.)`)
+
 // oracleChoice is one event on its way to its contents.
 type oracleChoice struct {
+	rename       bool
 	meta, record node
 	sec, nsec    uint32
 	tag          string
 	group        []*sls.LogContent
 
-	restored oracleRestored
+	restored   oracleRestored
+	inMetadata bool // where that is from
+	hasNs      bool // and what it says of the time
 }
 
 // oracleRestored is Restored with the SDK's types; nil is none.
@@ -32,8 +40,12 @@ type oracleRestored struct {
 
 func (e *oracleChoice) contents(o ContentOptions) []*sls.LogContent {
 	record, meta := e.record, e.meta
-	if o.RestoreMeta {
-		meta, record = e.restore(e.meta), e.restore(e.record)
+	if o.RestoreMeta != RestoreNothing {
+		meta = e.restore(e.meta, true)
+		e.inMetadata = e.restored.topic != nil || e.restored.source != nil || e.restored.tags != nil
+	}
+	if o.RestoreMeta == RestoreRecord && !e.inMetadata {
+		record = e.restore(e.record, false)
 	}
 	var out []*sls.LogContent
 	key, only := oracleFind(e.record, o.LogKey)
@@ -44,6 +56,11 @@ func (e *oracleChoice) contents(o ContentOptions) []*sls.LogContent {
 		out = oracleWalk(oracleFilter(*only, nil, o), "", o)
 	default:
 		out = oracleWalk(node{kind: kindMap, items: []node{key, *only}}, "", o)
+	}
+	if e.rename && !e.inMetadata {
+		for _, c := range out {
+			*c.Key = oracleReserved.ReplaceAllString(*c.Key, "__record__.$0")
+		}
 	}
 	if o.Metadata {
 		out = append(out, oracleWalk(meta, prefixMetadata, o)...)
@@ -140,7 +157,7 @@ func oracleWalkMap(n node, path string, depth int, left *int, o ContentOptions) 
 				*left = before
 			}
 		}
-		text := oracleText(value)
+		text := cmp.Or(oracleID(n.items[i], value), oracleText(value))
 		if value.kind == kindArray || value.kind == kindMap {
 			text = oracleJSON(value, depth, false)
 		}
@@ -150,17 +167,17 @@ func oracleWalkMap(n node, path string, depth int, left *int, o ContentOptions) 
 }
 
 // restore is n without the pairs that are taken out of it.
-func (e *oracleChoice) restore(n node) node {
+func (e *oracleChoice) restore(n node, trusted bool) node {
 	out := node{kind: kindMap, count: n.count}
 	for i := 0; i < len(n.items); i += 2 {
-		if key := n.items[i]; key.kind != kindStr || !e.restorePair(string(key.data), n.items[i+1]) {
+		if key := n.items[i]; key.kind != kindStr || !e.restorePair(string(key.data), n.items[i+1], trusted) {
 			out.items = append(out.items, key, n.items[i+1])
 		}
 	}
 	return out
 }
 
-func (e *oracleChoice) restorePair(key string, value node) bool {
+func (e *oracleChoice) restorePair(key string, value node, trusted bool) bool {
 	if key == "__time__" {
 		return e.restoreTime(value)
 	}
@@ -169,13 +186,15 @@ func (e *oracleChoice) restorePair(key string, value node) bool {
 		return false
 	}
 	switch tag, isTag := strings.CutPrefix(key, "__tag__:"); {
-	case key == "__topic__" && len(text) <= 128:
+	case key == "__topic__" && (trusted || len(text) <= 128):
 		e.restored.topic = &text
-	case key == "__source__" && len(text) <= 128:
+	case key == "__source__" && (trusted || len(text) <= 128):
 		e.restored.source = &text
-	case isTag && tag != "" && utf8.ValidString(tag) && len(tag) <= 128 && len(text) <= 1024:
+	case key == "__time_ns_part__" && trusted:
+		e.hasNs = true
+	case isTag && utf8.ValidString(tag) && (trusted || tag != "" && len(tag) <= 128 && len(text) <= 1024):
 		one := &sls.LogTag{Key: &tag, Value: &text}
-		if len(oracleTags(e.restored.tags))+len(tag)+len(text) > 16<<10 {
+		if !trusted && len(oracleTags(e.restored.tags))+len(tag)+len(text) > 16<<10 {
 			return false
 		}
 		e.restored.tags = append(e.restored.tags, one)

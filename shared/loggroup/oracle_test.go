@@ -121,6 +121,7 @@ func oracleLogs(chunk []byte, opts EncodeOptions, o ContentOptions) (logs []orac
 	src := bytes.NewReader(chunk) // a ByteScanner: the decoder does not read ahead
 	d := msgpack.NewDecoder(src)
 	var group []*sls.LogContent
+	inGroup := false
 	for src.Len() > 0 {
 		n, err := oracleNode(d)
 		if err != nil {
@@ -131,15 +132,22 @@ func oracleLogs(chunk []byte, opts EncodeOptions, o ContentOptions) (logs []orac
 		switch {
 		case !ok || !isTime:
 			skipped++
-		case sec == -1 && opts.GroupAttributes:
-			group = append(oracleWalk(meta, prefixGroup, o), oracleWalk(record, prefixGroup, o)...)
-		case sec < 0:
-			group = nil
+		case oracleIsMarker(stamp, 0xffffffff) && oracleHas(meta, func(key, _ node) bool {
+			return key.kind == kindStr && string(key.data) == "schema"
+		}):
+			inGroup, group = true, nil
+			if opts.GroupAttributes {
+				group = append(oracleWalk(meta, prefixGroup, o), oracleWalk(record, prefixGroup, o)...)
+			}
+		case oracleIsMarker(stamp, 0xfffffffe) && inGroup && meta.kind == kindMap && !oracleHas(meta, func(_, value node) bool {
+			return value.kind == kindMap
+		}):
+			inGroup, group = false, nil
 		default:
-			e := oracleChoice{meta: meta, record: record, sec: uint32(sec), nsec: nsec, tag: opts.Tag, group: group}
+			e := oracleChoice{rename: opts.RenameReserved, meta: meta, record: record, sec: uint32(sec), nsec: nsec, tag: opts.Tag, group: group}
 			contents := e.contents(o)
 			log := &sls.Log{Time: proto.Uint32(e.sec), Contents: contents}
-			if opts.TimeNs {
+			if opts.TimeNs && (!e.inMetadata || e.hasNs || e.nsec > 0) {
 				log.TimeNs = proto.Uint32(e.nsec)
 			}
 			logs = append(logs, oracleLog{Log: log, restored: e.restored})
@@ -162,6 +170,20 @@ func oracleEvent(n node) (stamp, meta, record node, ok bool) {
 	return stamp, meta, record, record.kind == kindMap
 }
 
+func oracleIsMarker(stamp node, sec uint32) bool {
+	return stamp.kind == kindExt && stamp.ext == 0 && len(stamp.data) == 8 &&
+		binary.BigEndian.Uint64(stamp.data) == uint64(sec)<<32
+}
+
+func oracleHas(n node, is func(key, value node) bool) bool {
+	for i := 0; i < len(n.items); i += 2 {
+		if is(n.items[i], n.items[i+1]) {
+			return true
+		}
+	}
+	return false
+}
+
 func oracleTime(n node) (sec int64, nsec uint32, ok bool) {
 	const latest = 0xfffffffd
 	var seconds float64
@@ -182,10 +204,6 @@ func oracleTime(n node) (sec int64, nsec uint32, ok bool) {
 		nsec = min(binary.BigEndian.Uint32(n.data[4:]), 999999999)
 	}
 	switch {
-	case seconds == -1, seconds == 0xffffffff:
-		return -1, 0, true
-	case seconds == -2, seconds == 0xfffffffe:
-		return -2, 0, true
 	case math.IsNaN(seconds), seconds < 0:
 		return 0, 0, true
 	case seconds > latest:

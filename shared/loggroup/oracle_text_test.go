@@ -2,6 +2,7 @@ package loggroup
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -9,17 +10,32 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 func oracleText(n node) string {
 	switch n.kind {
-	case kindStr, kindBin:
+	case kindBin:
+		if !utf8.Valid(n.data) {
+			return base64.StdEncoding.EncodeToString(n.data)
+		}
+		return string(n.data)
+	case kindStr:
 		return strings.ToValidUTF8(string(n.data), "\uFFFD")
 	case kindArray, kindMap:
 		return oracleJSON(n, 0, false)
 	default:
 		return oracleScalar(n)
 	}
+}
+
+// oracleID is the id that value is with that key, "" for none.
+func oracleID(key, value node) string {
+	size := map[string]int{"trace_id": 16, "span_id": 8}[string(key.data)]
+	if key.kind != kindStr || value.kind != kindBin || len(value.data) != size {
+		return ""
+	}
+	return fmt.Sprintf("%x", value.data)
 }
 
 func oracleScalar(n node) string {
@@ -102,7 +118,11 @@ func oracleJSON(n node, depth int, inKey bool) string {
 		default:
 			text = oracleJSON(key, depth+1, true)
 		}
-		parts = append(parts, oracleQuote(text)+":"+oracleJSON(n.items[i+1], depth+1, inKey))
+		value := oracleJSON(n.items[i+1], depth+1, inKey)
+		if id := oracleID(key, n.items[i+1]); id != "" {
+			value = oracleQuote(id)
+		}
+		parts = append(parts, oracleQuote(text)+":"+value)
 	}
 	return "{" + strings.Join(parts, ",") + "}"
 }

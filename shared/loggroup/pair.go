@@ -19,8 +19,7 @@ const (
 // to carry it. What cannot be read ends it; AppendEvents reports that when it
 // gets there.
 func (d *Decoder) readMeta(group []byte) {
-	var topic, source field
-	var topicEnd, sourceEnd int
+	var topic, source []byte
 	for off := 0; off < len(group); {
 		f, next, err := readField(group, off)
 		if err != nil || checkGroupField(group[:next], off, f) != nil {
@@ -28,21 +27,17 @@ func (d *Decoder) readMeta(group []byte) {
 		}
 		switch f.number {
 		case 3:
-			topic, topicEnd = f, next
+			topic = group[f.start:next]
 		case 4:
-			source, sourceEnd = f, next
+			source = group[f.start:next]
 		case 6:
 			d.meta, _ = appendPair(d.meta, group[:next], off, f.start, metaTagPrefix)
 			d.metaSize++
 		}
 		off = next
 	}
-	if topicEnd > 0 {
-		d.addMeta(metaTopic, group[topic.start:topicEnd])
-	}
-	if sourceEnd > 0 {
-		d.addMeta(metaSource, group[source.start:sourceEnd])
-	}
+	d.addMeta(metaTopic, topic)
+	d.addMeta(metaSource, source)
 }
 
 func (d *Decoder) addMeta(key string, value []byte) {

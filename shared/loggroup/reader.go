@@ -12,6 +12,9 @@ type EncodeOptions struct {
 	GroupAttributes bool
 	// Content chooses the contents; nil = the record as it is.
 	Content *Content
+	// RenameReserved renames the keys of a record that would be taken for what SLS or
+	// in_sls says of a log. See "Reserved names" in the package comment.
+	RenameReserved bool
 	// Tag is Fluent Bit's tag of the chunk, for a Content with a TagKey.
 	Tag string
 }
@@ -35,8 +38,10 @@ type Reader struct {
 	opts    EncodeOptions
 	repeats repeats
 	large   int    // large pairs of this record so far
-	group   []byte // the open group's attributes as contents
+	inGroup bool   // a group is open
+	group   []byte // its attributes as contents
 	scratch []byte // a JSON text on its way to becoming a key
+	renames bool   // of the pairs that are being read, reserved keys get another name
 
 	// With opts.Content only:
 	tagField  []byte    // the content with the tag
@@ -44,8 +49,12 @@ type Reader struct {
 	restored  Restored  // out of the last event
 	taken     []taken   // the pairs of its record that were
 	takenMeta []taken   // those of its metadata
-	path      []byte    // what precedes a key: a prefix, the keys of the maps around it
-	flat      int       // bytes left of maxFlat
+	// inMetadata: its metadata says where it is from; noTimeNs: and that it had no
+	// nanoseconds.
+	inMetadata, noTimeNs bool
+
+	path []byte // what precedes a key: a prefix, the keys of the maps around it
+	flat int    // bytes left of maxFlat
 
 	withoutLogKey int
 
@@ -168,7 +177,7 @@ func (r *Reader) advance() error {
 		case err != nil:
 		case notEvent != "":
 			err = r.skipValue(notEvent)
-		case r.head.sec < 0:
+		case r.head.marker == groupStart, r.head.marker == groupEnd && r.inGroup:
 			err = r.readGroup(r.head)
 		default:
 			r.start = r.off
@@ -201,8 +210,8 @@ func (r *Reader) skipValue(reason string) error {
 //
 //	group start = [[-1, metadata], attributes]    group end = [[-2, {}], {}]
 func (r *Reader) readGroup(h eventHead) (err error) {
-	r.group = r.group[:0]
-	if !r.opts.GroupAttributes || h.sec == groupEnd {
+	r.group, r.inGroup = r.group[:0], h.marker == groupStart
+	if !r.opts.GroupAttributes || h.marker == groupEnd {
 		r.off, err = skip(r.chunk, h.record)
 		return err
 	}

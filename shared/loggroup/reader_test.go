@@ -13,7 +13,12 @@ import (
 )
 
 var allOptions = []EncodeOptions{
-	{}, {TimeNs: true}, {GroupAttributes: true}, {TimeNs: true, GroupAttributes: true},
+	{},
+	{TimeNs: true},
+	{GroupAttributes: true},
+	{TimeNs: true, GroupAttributes: true},
+	{RenameReserved: true},
+	{TimeNs: true, GroupAttributes: true, RenameReserved: true},
 }
 
 // requireOracle checks everything the Reader promises about a chunk against the

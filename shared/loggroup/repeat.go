@@ -17,6 +17,7 @@ const (
 type repeat struct {
 	start, end int
 	content    []byte
+	renames    bool // how its key was written
 }
 
 // repeats are the large pairs of the last record, by their order in it.
@@ -33,14 +34,14 @@ func (rs *repeats) reset() {
 func (r *Reader) appendContent(dst []byte, off int) ([]byte, int, error) {
 	slot := &r.repeats[r.large%len(r.repeats)]
 	// A pair says itself where it ends: what begins with the bytes of one is that one.
-	if pair := r.chunk[slot.start:slot.end]; len(pair) > 0 && bytes.HasPrefix(r.chunk[off:], pair) {
+	if pair := r.chunk[slot.start:slot.end]; len(pair) > 0 && slot.renames == r.renames && bytes.HasPrefix(r.chunk[off:], pair) {
 		r.large++
 		return append(dst, slot.content...), off + len(pair), nil
 	}
 	at := len(dst)
 	dst, end, err := r.appendNewContent(dst, off)
 	if size := end - off; err == nil && size >= minRepeat && size <= maxRepeat {
-		*slot = repeat{off, end, append(slot.content[:0], dst[at:]...)}
+		*slot = repeat{off, end, append(slot.content[:0], dst[at:]...), r.renames}
 		r.large++
 	}
 	return dst, end, err

@@ -6,11 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// Restored is what a record says about where it came from: the group's fields that
+// Restored is what an event says about where it came from: the group's fields that
 // IncludeMeta of a Decoder adds to it. Its slices must not be changed; they are valid
 // until the Reader moves on, and as long as the chunk.
 type Restored struct {
-	// Topic and Source are nil when the record has none.
+	// Topic and Source are nil when the event has none.
 	Topic, Source []byte
 	// Tags are the group's tags in their order, encoded as its fields, as
 	// AppendGroupFields does; empty when there are none.
@@ -25,8 +25,8 @@ func (m *Restored) Any() bool {
 // metaTime is SLS's name for a log's own time in a record.
 const metaTime = "__time__"
 
-// What is longer than SLS takes for a group cannot have come from one: it stays in
-// the record rather than making a group that SLS refuses. The limits are those that
+// What is longer in a record than SLS takes for a group cannot have come from one: it
+// stays there rather than making a group that SLS refuses. The limits are those that
 // package route cuts to, and for all tags together the order of a record's.
 const (
 	maxRestoredText = 128  // topic, source, a tag's key
@@ -40,20 +40,25 @@ type taken struct {
 	end   int // offset behind it
 }
 
-// restore takes what IncludeMeta adds out of the event at r.head: out of its
-// metadata and, which counts for more, its record.
-func (r *Reader) restore() {
+// restore takes what IncludeMeta adds out of the event at r.head. What its metadata
+// says is in_sls's word, and the record is then the contents as they were in SLS.
+func (r *Reader) restore(from Restore) {
 	if h := &r.head; h.metaEnd > h.meta+1 {
 		// readHead has walked the metadata: its head is there.
 		t, first, _ := readToken(r.chunk, h.meta)
-		r.takenMeta = r.take(r.takenMeta, first, int(t.n))
+		r.noTimeNs = true
+		r.takenMeta = r.take(r.takenMeta, first, int(t.n), true)
+		r.inMetadata = r.restored.Any()
+		r.noTimeNs = r.noTimeNs && r.inMetadata && r.head.nsec == 0
 	}
-	r.taken = r.take(r.taken, r.head.first, r.head.pairs)
+	if from == RestoreRecord && !r.inMetadata {
+		r.taken = r.take(r.taken, r.head.first, r.head.pairs, false)
+	}
 }
 
 // take appends to list which of n pairs, of which the first is at off, it took.
 // What cannot be read is for the walk over the contents to find.
-func (r *Reader) take(list []taken, off, n int) []taken {
+func (r *Reader) take(list []taken, off, n int, trusted bool) []taken {
 	for i := range n {
 		key, value, err := readKey(r.chunk, off)
 		if err != nil {
@@ -66,7 +71,7 @@ func (r *Reader) take(list []taken, off, n int) []taken {
 		if len(key) < len(metaTime) || key[0] != '_' || key[1] != '_' {
 			continue
 		}
-		if r.restorePair(key, value) {
+		if r.restorePair(key, value, trusted) {
 			list = append(list, taken{index: i, end: off})
 		}
 	}
@@ -74,8 +79,8 @@ func (r *Reader) take(list []taken, off, n int) []taken {
 }
 
 // restorePair tells whether the pair of that key is metadata; its value, at off, can
-// be read.
-func (r *Reader) restorePair(key []byte, off int) bool {
+// be read. What is trusted has come from a group, whatever its size.
+func (r *Reader) restorePair(key []byte, off int, trusted bool) bool {
 	if string(key) == metaTime {
 		return r.restoreTime(off)
 	}
@@ -83,14 +88,16 @@ func (r *Reader) restorePair(key []byte, off int) bool {
 	if err != nil || text == nil || !utf8.Valid(text) {
 		return false
 	}
-	m := &r.restored
+	m, fits := &r.restored, trusted || len(text) <= maxRestoredText
 	switch {
-	case string(key) == metaTopic && len(text) <= maxRestoredText:
+	case string(key) == metaTopic && fits:
 		m.Topic = text
-	case string(key) == metaSource && len(text) <= maxRestoredText:
+	case string(key) == metaSource && fits:
 		m.Source = text
+	case string(key) == metaTimeNs && trusted:
+		r.noTimeNs = false
 	case strings.HasPrefix(string(key), metaTagPrefix):
-		return m.addTag(key[len(metaTagPrefix):], text)
+		return m.addTag(key[len(metaTagPrefix):], text, trusted)
 	default:
 		return false
 	}
@@ -100,9 +107,10 @@ func (r *Reader) restorePair(key []byte, off int) bool {
 // addTag is false for what does not fit a tag.
 //
 //	message LogTag { required string Key = 1; required string Value = 2; }
-func (m *Restored) addTag(key, value []byte) bool {
-	if len(key) == 0 || len(key) > maxRestoredText || len(value) > maxRestoredTag || !utf8.Valid(key) ||
-		len(m.Tags)+len(key)+len(value) > maxRestoredTags {
+func (m *Restored) addTag(key, value []byte, trusted bool) bool {
+	fits := len(key) > 0 && len(key) <= maxRestoredText && len(value) <= maxRestoredTag &&
+		len(m.Tags)+len(key)+len(value) <= maxRestoredTags
+	if !utf8.Valid(key) || !trusted && !fits {
 		return false
 	}
 	m.Tags = append(m.Tags, tagLogTags)

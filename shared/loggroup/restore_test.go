@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func restoring(t testing.TB) EncodeOptions {
+func restoring(t testing.TB, from Restore) EncodeOptions {
 	t.Helper()
-	c, err := NewContent(ContentOptions{RestoreMeta: true})
+	c, err := NewContent(ContentOptions{RestoreMeta: from})
 	require.NoError(t, err)
 	return EncodeOptions{TimeNs: true, Content: c}
 }
@@ -20,7 +20,7 @@ func restoring(t testing.TB) EncodeOptions {
 func TestRestore(t *testing.T) {
 	chunk := append(metaEvent(t), eventOf(t, []byte{0x80}, packed(t, "msg", "no metadata"))...)
 	var r Reader
-	r.Reset(chunk, restoring(t))
+	r.Reset(chunk, restoring(t, RestoreRecord))
 	require.False(t, r.Restored().Any())
 	out, err := r.Next(nil)
 	require.NoError(t, err)
@@ -44,60 +44,37 @@ func TestRestore(t *testing.T) {
 	require.Equal(t, "hello", g.Logs[0].Contents[0].GetValue())
 }
 
-// TestRestoreRoundTrip: SLS -> Decoder with IncludeMeta -> Reader with RestoreMeta
-// gives the same group again, whatever the group has of its fields.
-func TestRestoreRoundTrip(t *testing.T) {
-	logs := marshalled(t, []oracleLog{
-		{Log: &sls.Log{Time: proto.Uint32(5), TimeNs: proto.Uint32(6), Contents: []*sls.LogContent{oracleContent("k", "v"), oracleContent("k", "")}}},
-		{Log: &sls.Log{Time: proto.Uint32(7), TimeNs: proto.Uint32(0)}},
-	})
-	for name, fields := range map[string][]byte{
-		"nothing":      nil,
-		"all":          AppendGroupFields(nil, "topic", "10.0.0.1", []Tag{{"a", "1"}, {"b", strings.Repeat("x", 1024)}, {"a", "again"}}),
-		"empty topic":  {tagTopic, 0},
-		"empty source": {tagSource, 0},
-		"empty tag":    AppendGroupFields(nil, "", "", []Tag{{"a", ""}}),
-		"longest":      AppendGroupFields(nil, strings.Repeat("t", 128), strings.Repeat("é", 64), []Tag{{strings.Repeat("k", 128), "v"}}),
-	} {
-		t.Run(name, func(t *testing.T) {
-			group := append(append([]byte{}, logs...), fields...)
-			d := Decoder{IncludeMeta: true}
-			chunk, n, err := d.AppendEvents(nil, group)
-			require.NoError(t, err)
-			require.Equal(t, 2, n)
-			var r Reader
-			r.Reset(chunk, restoring(t))
-			var out []byte
-			for range n {
-				out, err = r.Next(out)
-				require.NoError(t, err)
-				m := r.Restored()
-				var again []byte
-				if m.Topic != nil {
-					again = appendBytesField(again, tagTopic, m.Topic)
-				}
-				if m.Source != nil {
-					again = appendBytesField(again, tagSource, m.Source)
-				}
-				requireBytes(t, fields, append(again, m.Tags...))
-			}
-			requireBytes(t, logs, out)
-		})
+// What the metadata says counts alone: nobody who can write a record can write there.
+func TestRestoreFromMetadata(t *testing.T) {
+	forged := packed(t, "__topic__", "forged", "__source__", "forged", "__tag__:a", "forged", "__time__", 5, "msg", "m")
+	chunk := eventOf(t, packed(t, "__topic__", "meta", "__source__", "meta", "x", 1, "__tag__:a", "1", "__time__", 7), forged)
+	const whole = "__topic__=forged __source__=forged __tag__:a=forged __time__=5 msg=m"
+	for _, from := range []Restore{RestoreMetadata, RestoreRecord} {
+		for _, renames := range []bool{false, true} {
+			got := chosen(t, chunk, EncodeOptions{RenameReserved: renames}, ContentOptions{RestoreMeta: from, Metadata: true})
+			require.Equal(t, []string{whole + " __metadata__.x=1"}, got)
+		}
+		var r Reader
+		r.Reset(chunk, restoring(t, from))
+		require.NoError(t, r.Scan())
+		require.Equal(t, &Restored{
+			Topic: []byte("meta"), Source: []byte("meta"), Tags: AppendGroupFields(nil, "", "", []Tag{{"a", "1"}}),
+		}, r.Restored())
+		e := r.Event()
+		require.Equal(t, int64(7_000_000_000), e.Time().UnixNano())
 	}
 }
 
-func TestRestoreFromMetadata(t *testing.T) {
-	chunk := eventOf(t, packed(t, "__topic__", "meta", "__source__", "meta", "x", 1, "__tag__:a", "1", "__time__", 7),
-		packed(t, "__topic__", "record", "msg", "m"))
-	got := chosen(t, chunk, EncodeOptions{}, ContentOptions{RestoreMeta: true, Metadata: true})
-	require.Equal(t, []string{"msg=m __metadata__.x=1"}, got)
+// A record is not believed unless that is asked for.
+func TestRestoreMetadataLeavesTheRecord(t *testing.T) {
+	chunk := eventOf(t, packed(t, "x", 1), packed(t, "__topic__", "forged", "__tag__:a", "forged", "__time__", 5))
 	var r Reader
-	r.Reset(chunk, restoring(t))
+	r.Reset(chunk, restoring(t, RestoreMetadata))
 	require.NoError(t, r.Scan())
-	require.Equal(t, "record", string(r.Restored().Topic), "the record counts for more")
-	require.Equal(t, "meta", string(r.Restored().Source))
-	e := r.Event()
-	require.Equal(t, int64(7_000_000_000), e.Time().UnixNano())
+	require.False(t, r.Restored().Any())
+	require.NotEqual(t, uint32(5), r.Event().Sec)
+	require.Equal(t, []string{"__record__.__topic__=forged __record__.__tag__:a=forged __record__.__time__=5"},
+		chosen(t, chunk, EncodeOptions{RenameReserved: true}, ContentOptions{RestoreMeta: RestoreMetadata}))
 }
 
 // TestRestoreLeaves: what cannot have been a group's metadata stays a content.
@@ -123,11 +100,11 @@ func TestRestoreLeaves(t *testing.T) {
 		{"__id__", "a"},
 	} {
 		chunk := eventOf(t, []byte{0x80}, packed(t, record...))
-		got := chosen(t, chunk, EncodeOptions{}, ContentOptions{RestoreMeta: true})
+		got := chosen(t, chunk, EncodeOptions{}, ContentOptions{RestoreMeta: RestoreRecord})
 		require.Equal(t, chosen(t, chunk, EncodeOptions{}, ContentOptions{}), got)
 		require.NotEmpty(t, got[0])
 		var r Reader
-		r.Reset(chunk, restoring(t))
+		r.Reset(chunk, restoring(t, RestoreRecord))
 		require.NoError(t, r.Scan())
 		require.False(t, r.Restored().Any())
 	}
@@ -139,9 +116,9 @@ func TestRestoreTagsAreBounded(t *testing.T) {
 		record = append(record, "__tag__:k", strings.Repeat("x", 1000))
 	}
 	chunk := eventOf(t, []byte{0x80}, packed(t, record...))
-	got := chosen(t, chunk, EncodeOptions{}, ContentOptions{RestoreMeta: true})[0]
+	got := chosen(t, chunk, EncodeOptions{}, ContentOptions{RestoreMeta: RestoreRecord})[0]
 	var r Reader
-	r.Reset(chunk, restoring(t))
+	r.Reset(chunk, restoring(t, RestoreRecord))
 	require.NoError(t, r.Scan())
 	tags := len(r.Restored().Tags)
 	require.Greater(t, tags, 15_000)
@@ -151,9 +128,9 @@ func TestRestoreTagsAreBounded(t *testing.T) {
 
 func TestRestoreDuplicates(t *testing.T) {
 	chunk := eventOf(t, []byte{0x80}, packed(t, "__topic__", "a", "__time__", 5, "__topic__", "b", "__time__", "x", "__topic__", 7))
-	require.Equal(t, []string{"__time__=x __topic__=7"}, chosen(t, chunk, EncodeOptions{}, ContentOptions{RestoreMeta: true}))
+	require.Equal(t, []string{"__time__=x __topic__=7"}, chosen(t, chunk, EncodeOptions{}, ContentOptions{RestoreMeta: RestoreRecord}))
 	var r Reader
-	r.Reset(chunk, restoring(t))
+	r.Reset(chunk, restoring(t, RestoreRecord))
 	require.NoError(t, r.Scan())
 	require.Equal(t, "b", string(r.Restored().Topic))
 	require.Equal(t, uint32(5), r.Event().Sec)
@@ -206,9 +183,9 @@ func TestRestoreTime(t *testing.T) {
 		{[]int{7}, was},
 	} {
 		chunk := eventOf(t, []byte{0x80}, packed(t, "__time__", c.value, "msg", "m"))
-		contents := chosen(t, chunk, EncodeOptions{TimeNs: true}, ContentOptions{RestoreMeta: true})[0]
+		contents := chosen(t, chunk, EncodeOptions{TimeNs: true}, ContentOptions{RestoreMeta: RestoreRecord})[0]
 		var r Reader
-		r.Reset(chunk, restoring(t))
+		r.Reset(chunk, restoring(t, RestoreRecord))
 		require.NoError(t, r.Scan())
 		e := r.Event()
 		require.Equal(t, c.want, e.Time().UnixNano(), "%v", c.value)

@@ -1,11 +1,13 @@
 package loggroup
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"math"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // appendText appends the text of the msgpack value at off, by the rules of the
@@ -16,15 +18,66 @@ func (r *Reader) appendText(dst []byte, off int) ([]byte, int, error) {
 		return dst, off, err
 	}
 	switch t.kind {
-	case kindStr, kindBin:
+	case kindStr:
 		end := next + int(t.n)
 		return appendValid(dst, r.chunk[next:end]), end, nil
+	case kindBin:
+		end := next + int(t.n)
+		return appendBinary(dst, r.chunk[next:end]), end, nil
 	case kindArray, kindMap:
 		return r.appendJSON(dst, off, jsonState{})
 	default:
 		end := next + t.size()
 		return appendScalar(dst, t, r.chunk[next:end]), end, nil
 	}
+}
+
+// appendValueText is appendText for the value at off of a pair, whose key is at key.
+func (r *Reader) appendValueText(dst []byte, key, off int) ([]byte, int, error) {
+	if id, end := idAt(r.chunk, key, off); end > 0 {
+		return hex.AppendEncode(dst, id), end, nil
+	}
+	return r.appendText(dst, off)
+}
+
+// appendBinary appends bytes as the text that they are, or else in base64.
+func appendBinary(dst, data []byte) []byte {
+	if utf8.Valid(data) {
+		return append(dst, data...)
+	}
+	return base64.StdEncoding.AppendEncode(dst, data)
+}
+
+// idAt returns the OpenTelemetry id that the value at off is, and the offset behind it;
+// 0 for any other value. The key of its pair is at key.
+//
+//	trace_id: bin of 16 bytes | span_id: bin of 8 bytes   (bin c4-c6)
+func idAt(b []byte, key, off int) (id []byte, end int) {
+	if off >= len(b) || b[off] < 0xc4 || b[off] > 0xc6 {
+		return nil, 0
+	}
+	next := off + 1 + int(heads[b[off]-0xc0].size)
+	if next > len(b) {
+		return nil, 0
+	}
+	n := bigEndian(b[off+1 : next])
+	name := idName(n)
+	if isKey, _ := matchKey(b, key, name); name == "" || !isKey || n > uint64(len(b)-next) {
+		return nil, 0
+	}
+	end = next + int(n)
+	return b[next:end], end
+}
+
+// idName is the key that makes an id of n bytes, "" where none does.
+func idName(n uint64) string {
+	switch n {
+	case 16:
+		return "trace_id"
+	case 8:
+		return "span_id"
+	}
+	return ""
 }
 
 // appendScalar appends the text of anything but str, bin, array and map. It is

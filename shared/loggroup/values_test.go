@@ -48,7 +48,7 @@ func TestReaderValues(t *testing.T) {
 		{"zero byte", "a1 00", "\x00"},
 		{"bin is text", "c4 03 616263", "abc"},
 		{"bin 16", "c5 0001 61", "a"},
-		{"bin 32, invalid", "c6 00000002 ff61", "\uFFFDa"},
+		{"bin 32, no UTF-8, is base64", "c6 00000002 ff61", "/2E="},
 		{"nil", "c0", "null"},
 		{"true", "c3", "true"},
 		{"false", "c2", "false"},
@@ -143,6 +143,41 @@ func TestReaderKeys(t *testing.T) {
 	for _, c := range logs[0].Contents {
 		keys = append(keys, c.GetKey())
 	}
-	require.Equal(t, []string{"k", "k", "7", "null", "true", "1.5", "\uFFFD", `[1,"a"]`}, keys)
+	require.Equal(t, []string{"k", "k", "7", "null", "true", "1.5", "/w==", `[1,"a"]`}, keys)
 	requireOracle(t, w.buf.Bytes(), EncodeOptions{})
+}
+
+// Bytes that are no text are base64, those of OpenTelemetry's ids hexadecimal, wherever
+// they stand. What is text, or of another size, is no id.
+func TestReaderBinary(t *testing.T) {
+	trace := []byte("\x5b\x8e\xff\xf7\x98\x03\x81\x03\xd2\x69\xb6\x33\x81\x3f\xc6\x0c")
+	span := []byte("\xee\xe1\x9b\x7e\xc3\xc1\xb1\x74")
+	const traceHex, spanHex = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174"
+	otlp := map[string]any{"trace_id": trace, "span_id": span, "body": []byte{0xff, 0}}
+	chunk := eventOf(t, packed(t, "otlp", otlp), packed(t,
+		"trace_id", trace, "span_id", span, "text", []byte("0123456789abcdef"), "raw", trace, "list", []any{span, []byte("text\n")},
+		"a", map[string]any{"b": map[string]any{"span_id": span, "trace_id": span}}))
+	for _, c := range []struct {
+		o    ContentOptions
+		want []string
+	}{
+		{ContentOptions{Metadata: true}, []string{
+			"trace_id=" + traceHex, "span_id=" + spanHex, "text=0123456789abcdef", "raw=W47/95gDgQPSabYzgT/GDA==",
+			`list=["7uGbfsPBsXQ=","text\n"]`, `a={"b":{"span_id":"` + spanHex + `","trace_id":"7uGbfsPBsXQ="}}`,
+			`__metadata__.otlp={"body":"/wA=","span_id":"` + spanHex + `","trace_id":"` + traceHex + `"}`,
+		}},
+		{ContentOptions{Metadata: true, Flatten: true, Separator: ".", IncludeKeys: [][]string{{"a"}}}, []string{
+			"a.b.span_id=" + spanHex, "a.b.trace_id=7uGbfsPBsXQ=",
+			"__metadata__.otlp.body=/wA=", "__metadata__.otlp.span_id=" + spanHex, "__metadata__.otlp.trace_id=" + traceHex,
+		}},
+		{ContentOptions{IncludeKeys: [][]string{{"a", "b", "span_id"}}}, []string{`a={"b":{"span_id":"` + spanHex + `"}}`}},
+		{ContentOptions{LogKey: []string{"trace_id"}}, []string{"trace_id=" + traceHex}},
+	} {
+		require.Equal(t, strings.Join(c.want, " "), chosen(t, chunk, EncodeOptions{}, c.o)[0])
+		requireChosen(t, chunk, EncodeOptions{}, c.o)
+	}
+	// An id that happens to be text is an id.
+	require.Equal(t, []string{"trace_id=30313233343536373839616263646566 span_id=01234567"},
+		chosen(t, eventOf(t, []byte{0x80}, packed(t, "trace_id", []byte("0123456789abcdef"), "span_id", "01234567")), EncodeOptions{}, ContentOptions{}))
+	require.Equal(t, `{"trace_id":"`+traceHex+`"}`, string(AppendJSON(nil, packed(t, "trace_id", trace))))
 }

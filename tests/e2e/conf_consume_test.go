@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -42,19 +41,23 @@ func TestConfConsumeToFile(t *testing.T) {
 }
 
 func TestConfReplicateLogstore(t *testing.T) {
-	eachRealHost(t, []string{"replicate-logstore.yaml"}, func(t *testing.T, f *fluentBit, file string) {
+	eachRealHost(t, []string{"replicate-logstore.yaml", "replicate-logstore.conf"}, func(t *testing.T, f *fluentBit, file string) {
 		const groups = 30
 		c := newCloud(t, 2)
 		c.CreateLogstore(project, "copy", 2)
 		for g := range groups {
 			writeGroup(t, c, g)
 		}
-		e := try(t, file, "checkpoint_interval: 60s", soon).environ(c).start(t, f)
+		writeOddGroups(t, c)
+		old := "checkpoint_interval: 60s"
+		now := soon
+		if filepath.Ext(file) == ".conf" {
+			old, now = "checkpoint_interval 60s", "checkpoint_interval 1s"
+		}
+		e := try(t, file, old, now).environ(c).start(t, f)
 		c.await(t, func() bool { return c.caughtUp("replicate") })
 		stop(t, e.Stop)
-		want, got := census(c, logstore), census(c, "copy")
-		require.Len(t, want, c.LogCount(project, logstore))
-		require.True(t, maps.Equal(want, got), "%d logs, %d different ones in the copy", len(want), len(got))
+		requireCopied(t, c)
 	})
 }
 

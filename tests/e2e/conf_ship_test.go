@@ -91,7 +91,7 @@ func TestConfShipManyLogstores(t *testing.T) {
 	})
 }
 
-// The attributes of a log, of its resource and of its scope arrive.
+// The ids and attributes of a log, and the attributes of its resource and scope arrive.
 func TestConfShipOpenTelemetry(t *testing.T) {
 	const body = `{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"checkout"}}]},
 		"scopeLogs":[{"scope":{"name":"cart"},"logRecords":[{"timeUnixNano":"%d","severityText":"WARN",
@@ -106,6 +106,7 @@ func TestConfShipOpenTelemetry(t *testing.T) {
 		stop(t, e.Stop)
 		for key, want := range map[string]string{
 			"log": "slow", "__metadata__.otlp.attributes.http.method": "GET", "__metadata__.otlp.severity_text": "WARN",
+			"__metadata__.otlp.trace_id": "5b8efff798038103d269b633813fc60c", "__metadata__.otlp.span_id": "eee19b7ec3c1b174",
 			"__group__.resource.attributes.service.name": "checkout", "__group__.scope.name": "cart",
 		} {
 			require.Equal(t, []string{want}, c.contents(logstore, key), key)

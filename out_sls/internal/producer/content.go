@@ -22,13 +22,27 @@ type ContentConfig struct {
 	Nested      string
 	Separator   string
 	Metadata    bool
-	RestoreMeta bool
+	RestoreMeta string
+	Reserved    string
 }
 
 // What becomes of maps within a record.
 const (
 	nestedJSON    = "json"
 	nestedFlatten = "flatten"
+)
+
+// Where restore_meta looks: of any event in its metadata, of others in the record.
+const (
+	restoreOff      = "off"
+	restoreMetadata = "metadata"
+	restoreRecord   = "record"
+)
+
+// What becomes of a record's keys that are reserved.
+const (
+	reservedRename = "rename"
+	reservedKeep   = "keep"
 )
 
 // Options declares the options that fill c.
@@ -44,7 +58,8 @@ func (c *ContentConfig) Options() []option.Option {
 		{Name: "nested", Dst: &c.Nested, Default: nestedJSON, Enum: []string{nestedJSON, nestedFlatten}, Help: "send a map within a record as one content of JSON, or each of its pairs as a content of its own, their keys joined by `flatten_separator`; arrays are JSON in any case"},
 		{Name: "flatten_separator", Dst: &c.Separator, Default: ".", Check: checkUTF8, Allowed: "any text", Help: "what joins the keys with `nested flatten`"},
 		{Name: "metadata", Dst: &c.Metadata, Default: "off", Help: "add the event's metadata as contents `__metadata__.KEY`, and the attributes of its group (OpenTelemetry's resource and scope) as `__group__.KEY`"},
-		{Name: "restore_meta", Dst: &c.RestoreMeta, Default: "off", Help: "take `__topic__`, `__source__`, `__tag__:KEY` and `__time__`, as in_sls adds them, out of a record and make them the log group's and the log's again"},
+		{Name: "restore_meta", Dst: &c.RestoreMeta, Default: restoreOff, Enum: []string{restoreOff, restoreMetadata, restoreRecord}, Help: "make what in_sls adds with `include_meta` the log group's again: from the metadata of an event (`meta_in metadata` there), or else also from the record: `__topic__`, `__source__`, `__tag__:KEY` and `__time__`, for records whose makers may say where they are from"},
+		{Name: "reserved_fields", Dst: &c.Reserved, Default: reservedRename, Enum: []string{reservedRename, reservedKeep}, Help: "put `__record__.` before the keys of a record that SLS, in_sls or out_sls give a meaning (`__topic__`, `__tag__:KEY`, `__time__`, ...), or send them as they are"},
 	}
 }
 
@@ -57,7 +72,13 @@ func (c *ContentConfig) EncodeOptions(timeNs bool) (loggroup.EncodeOptions, erro
 	o := loggroup.ContentOptions{
 		TagKey: c.TagKey, TimeKey: c.TimeKey,
 		Flatten: c.Nested == nestedFlatten, Separator: c.Separator,
-		Metadata: c.Metadata, RestoreMeta: c.RestoreMeta,
+		Metadata: c.Metadata,
+	}
+	switch c.RestoreMeta {
+	case restoreMetadata:
+		o.RestoreMeta = loggroup.RestoreMetadata
+	case restoreRecord:
+		o.RestoreMeta = loggroup.RestoreRecord
 	}
 	var errs [4]error
 	o.IncludeKeys, errs[0] = parseKeys("include_keys", c.IncludeKeys)
@@ -75,7 +96,9 @@ func (c *ContentConfig) EncodeOptions(timeNs bool) (loggroup.EncodeOptions, erro
 		return loggroup.EncodeOptions{}, err
 	}
 	content, err := loggroup.NewContent(o)
-	return loggroup.EncodeOptions{TimeNs: timeNs, GroupAttributes: c.Metadata, Content: content}, err
+	return loggroup.EncodeOptions{
+		TimeNs: timeNs, GroupAttributes: c.Metadata, RenameReserved: c.Reserved != reservedKeep, Content: content,
+	}, err
 }
 
 func parseKeys(name string, items []string) ([][]string, error) {

@@ -51,7 +51,7 @@ func TestContentConfig(t *testing.T) {
 		Topic      string         `msgpack:"__topic__"`
 		Kubernetes map[string]any `msgpack:"kubernetes"`
 	}{"line", "access", map[string]any{"labels": map[string]string{"it's": "web"}}}
-	const whole = `log=line __topic__=access kubernetes={"labels":{"it's":"web"}}`
+	const whole = `log=line __record__.__topic__=access kubernetes={"labels":{"it's":"web"}}`
 	for _, c := range []struct {
 		set  option.Map
 		want string
@@ -61,16 +61,19 @@ func TestContentConfig(t *testing.T) {
 		{option.Map{"log_key": "$kubernetes['labels']"}, "it's=web"},
 		{option.Map{"log_key": "message"}, whole},
 		{option.Map{"include_keys": "kubernetes, log"}, `log=line kubernetes={"labels":{"it's":"web"}}`},
-		{option.Map{"exclude_keys": "log,$kubernetes['labels']['it''s']"}, `__topic__=access kubernetes={"labels":{}}`},
+		{option.Map{"exclude_keys": "log,$kubernetes['labels']['it''s']"}, `__record__.__topic__=access kubernetes={"labels":{}}`},
 		{option.Map{"include_keys": "log,x", "exclude_keys": "$log"}, ""},
 		{option.Map{"log_key": "log", "tag_key": "tag"}, "log=line tag=kube.app"},
 		{option.Map{"log_key": "log", "time_key": "ts"}, "log=line ts=2023-11-14T22:13:20.123456789Z"},
 		{option.Map{"log_key": "log", "time_key": "ts", "time_format": "epoch_ms"}, "log=line ts=1700000000123"},
 		{option.Map{"log_key": "log", "time_key": "ts", "time_format": "%H:%M:%S.%L"}, "log=line ts=22:13:20.123"},
-		{option.Map{"nested": "flatten"}, "log=line __topic__=access kubernetes.labels.it's=web"},
-		{option.Map{"nested": "Flatten", "flatten_separator": "_"}, "log=line __topic__=access kubernetes_labels_it's=web"},
+		{option.Map{"nested": "flatten"}, "log=line __record__.__topic__=access kubernetes.labels.it's=web"},
+		{option.Map{"nested": "Flatten", "flatten_separator": "_"}, "log=line __record__.__topic__=access kubernetes_labels_it's=web"},
 		{option.Map{"log_key": "log", "metadata": "on"}, "log=line __metadata__.m=1"},
-		{option.Map{"restore_meta": "on", "exclude_keys": "kubernetes"}, "log=line"},
+		{option.Map{"restore_meta": "record", "exclude_keys": "kubernetes"}, "log=line"},
+		{option.Map{"restore_meta": "metadata", "exclude_keys": "kubernetes"}, "log=line __record__.__topic__=access"},
+		{option.Map{"reserved_fields": "keep", "exclude_keys": "kubernetes"}, "log=line __topic__=access"},
+		{option.Map{"reserved_fields": "Keep", "restore_meta": "metadata", "include_keys": "__topic__"}, "__topic__=access"},
 	} {
 		require.Equal(t, c.want, contentOf(t, c.set, record), c.set)
 	}
@@ -82,7 +85,7 @@ func TestContentConfigDefault(t *testing.T) {
 	require.NoError(t, option.Parse(option.Map{}, c.Options()))
 	opts, err := c.EncodeOptions(true)
 	require.NoError(t, err)
-	require.Equal(t, loggroup.EncodeOptions{TimeNs: true}, opts)
+	require.Equal(t, loggroup.EncodeOptions{TimeNs: true, RenameReserved: true}, opts)
 }
 
 // The attributes of a group, of OpenTelemetry's resource and scope, come with metadata.
@@ -112,6 +115,8 @@ func TestContentConfigErrors(t *testing.T) {
 		{"time_format", "iso8601", "neither the name of a format"},
 		{"time_format", "%Q", "no directive %Q"},
 		{"nested", "deep", "json"},
+		{"restore_meta", "on", "metadata"},
+		{"reserved_fields", "on", "rename"},
 		{"tag_key", "\xff", "not valid UTF-8"},
 		{"flatten_separator", "\xff", "not valid UTF-8"},
 	} {

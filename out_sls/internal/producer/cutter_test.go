@@ -28,7 +28,7 @@ func replicated(t *testing.T, n int, topic, env string) []byte {
 // Records that carry what they had in SLS go back to it, whatever the section says
 // of others; more of them than may be open are cut the same way each time.
 func TestRestoredRecordsGoBackToTheirGroups(t *testing.T) {
-	run(t, "restore_meta=on max_retries=0", func(t *testing.T, b *bench) {
+	run(t, "restore_meta=record max_retries=0", func(t *testing.T, b *bench) {
 		var c []byte
 		for n := range 2000 {
 			c = append(c, replicated(t, n, fmt.Sprint("topic", n*7919%(3*maxRestored)), fmt.Sprint(n%2))...)
@@ -68,7 +68,7 @@ func TestRestoredRecordsGoBackToTheirGroups(t *testing.T) {
 // Records of equal topic, source and tags are in one group only if they go to the same
 // place: logstore and part of the hash space are still the section's to say.
 func TestRestoredRecordsGoWhereTheSectionSays(t *testing.T) {
-	run(t, "restore_meta=on logstore=app-$n|none allow_destinations=app-*", func(t *testing.T, b *bench) {
+	run(t, "restore_meta=record logstore=app-$n|none allow_destinations=app-*", func(t *testing.T, b *bench) {
 		b.sls.CreateLogstore("pro", "app-0", 2)
 		b.sls.CreateLogstore("pro", "app-1", 2)
 		var c []byte
@@ -84,7 +84,7 @@ func TestRestoredRecordsGoWhereTheSectionSays(t *testing.T) {
 			}
 		}
 	})
-	run(t, "restore_meta=on hash_key=$n hash_buckets=0", func(t *testing.T, b *bench) {
+	run(t, "restore_meta=record hash_key=$n hash_buckets=0", func(t *testing.T, b *bench) {
 		var c []byte
 		for n := range 20 {
 			c = append(c, replicated(t, n%5, "topic", "x")...)
@@ -110,6 +110,54 @@ func TestContentOptionsReachTheLog(t *testing.T) {
 		require.Equal(t, []slsfake.Pair{
 			{Key: "n", Value: "7"}, {Key: "tag", Value: "tag"}, {Key: "at", Value: "1700000000000000007"},
 		}, b.sls.Logs("pro", "logs")[0].Contents)
+	})
+}
+
+// copyOf is an event as in_sls hands it over with meta_in metadata.
+func copyOf(t *testing.T, meta, contents []string) []byte {
+	t.Helper()
+	e := eventNamed(time.Unix(1_700_000_000, 7), "", 0)[:12] // up to the metadata
+	for _, pairs := range [][]string{meta, contents} {
+		e = append(e, 0x80|byte(len(pairs)/2))
+		for _, text := range pairs {
+			packed, err := msgpack.Marshal(text)
+			require.NoError(t, err)
+			e = append(e, packed...)
+		}
+	}
+	return e
+}
+
+// A copy has nothing of the section's topic, source and tags, also when its original
+// had none; what its contents are called changes nothing. A record of the same section
+// that is no copy cannot make itself one.
+func TestCopiesAreAsTheyWere(t *testing.T) {
+	forged := []string{"__topic__", "x", "__tag__:namespace", "x", "__time__", "7", "n", "1"}
+	run(t, "restore_meta=metadata", func(t *testing.T, b *bench) {
+		require.Equal(t, OK, b.flush(append(
+			copyOf(t, []string{"__topic__", "", "__source__", ""}, forged),
+			copyOf(t, nil, forged)...)))
+		logs := b.sls.Logs("pro", "logs")
+		require.Len(t, logs, 2)
+		if logs[0].Topic != "" {
+			logs[0], logs[1] = logs[1], logs[0]
+		}
+		require.Empty(t, logs[0].Topic+logs[0].Source)
+		require.Empty(t, logs[0].Tags)
+		require.Equal(t, []slsfake.Pair{
+			{Key: "__topic__", Value: "x"}, {Key: "__tag__:namespace", Value: "x"}, {Key: "__time__", Value: "7"}, {Key: "n", Value: "1"},
+		}, logs[0].Contents)
+		require.Equal(t, "topic source", logs[1].Topic+" "+logs[1].Source)
+		require.Equal(t, map[string]string{"env": "test"}, logs[1].Tags)
+		require.Equal(t, []slsfake.Pair{
+			{Key: "__record__.__topic__", Value: "x"},
+			{Key: "__record__.__tag__:namespace", Value: "x"},
+			{Key: "__record__.__time__", Value: "7"},
+			{Key: "n", Value: "1"},
+		}, logs[1].Contents)
+		for _, l := range logs {
+			require.Equal(t, uint32(1_700_000_000), l.Time)
+		}
 	})
 }
 
@@ -145,7 +193,7 @@ func TestSmallSegmentsHoldLittle(t *testing.T) {
 // A record that says itself where it goes may be the only one of what the templates
 // make of it: the slot of that destination stays empty.
 func TestRestoredRecordsLeaveSlotsEmpty(t *testing.T) {
-	run(t, "restore_meta=on topic=$n max_destinations=16 max_retries=0", func(t *testing.T, b *bench) {
+	run(t, "restore_meta=record topic=$n max_destinations=16 max_retries=0", func(t *testing.T, b *bench) {
 		var c []byte
 		for n := range 2000 {
 			if n%3 < 2 {

@@ -30,6 +30,12 @@ func at(timestamp, record []byte) []byte {
 	return append(append(append([]byte{0x92, 0x92}, timestamp...), 0x80), record...)
 }
 
+// groupStart is the marker of a group with those attributes.
+func groupStart(attributes []byte) []byte {
+	metadata := record(str("schema"), str("otlp"))
+	return append(append(append([]byte{0x92, 0x92}, eventTime(math.MaxUint32, 0)...), metadata...), attributes...)
+}
+
 func eventTime(sec, nsec uint32) []byte {
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32([]byte{0xd7, 0}, sec), nsec)
 }
@@ -98,7 +104,7 @@ func hostileChunks() map[string]hostile {
 			stored: 1, letters: []string{"PostBodyTooLarge"},
 		},
 		"50k tiny events":          {chunk: bytes.Repeat([]byte{0x92, 7, 0x80}, 50_000), stored: 50_000},
-		"100k group markers":       {chunk: append(bytes.Repeat(at(eventTime(math.MaxUint32, 0), record(str("g"), str("v"))), 100_000), good...), stored: 1},
+		"100k group markers":       {chunk: append(bytes.Repeat(groupStart(record(str("g"), str("v"))), 100_000), good...), stored: 1},
 		"100 MB announced":         {chunk: append(bytes.Clone(good), one([]byte{0x81, 0xa1, 'k', 0xdb, 0x06, 0x40, 0, 0, 'x'})...), stored: 1, letters: []string{reasonCorrupt}},
 		"2^32-1 pairs announced":   {chunk: append(bytes.Clone(good), one([]byte{0xdf, 0xff, 0xff, 0xff, 0xff, 1})...), stored: 1, letters: []string{reasonCorrupt}},
 		"2^32-1 elements, events":  {chunk: []byte{0xdd, 0xff, 0xff, 0xff, 0xff}, letters: []string{reasonCorrupt}},
@@ -115,7 +121,10 @@ func hostileChunks() map[string]hostile {
 		"minus infinity":           timed(float(math.Inf(-1))),
 		"-0.5 for a time":          timed(float(-0.5)),
 		"1e300 for a time":         timed(float(1e300)),
-		"2^32-1: a group's start":  {chunk: append(at(eventTime(math.MaxUint32, 0), record(str("k"), str("v"))), good...), stored: 1},
+		"2^32-1: a group's start?": {chunk: append(at(eventTime(math.MaxUint32, 0), record(str("k"), str("v"))), good...), stored: 2},
+		"2^32-2: a group's end?":   {chunk: append(at(eventTime(math.MaxUint32-1, 0), record(str("k"), str("v"))), good...), stored: 2},
+		"2^32-1 and nanoseconds":   {chunk: append(at(eventTime(math.MaxUint32, 7), record(str("k"), str("v"))), good...), stored: 2},
+		"names of metadata":        {chunk: one(record(str("__topic__"), str("x"), str("__tag__:a"), str("x"), str("__time__"), str("7"))), stored: 1},
 		"a time of another type":   {chunk: at([]byte{0xa1, 'x'}, record(str("k"), str("v"))), letters: []string{reasonNotAnEvent}},
 	}
 }
@@ -131,7 +140,7 @@ func bytes2(n int, key, value []byte) (pairs [][]byte) {
 var hostileOptions = map[string]string{
 	"default":   "",
 	"templates": "logstore=$k|logs allow_destinations=logs topic=$k source=$k tags=k=$k hash_key=$k hash_buckets=1",
-	"flatten":   "nested=flatten metadata=on restore_meta=on tag_key=tag time_key=time exclude_keys=$k['x']",
+	"flatten":   "nested=flatten metadata=on restore_meta=record tag_key=tag time_key=time exclude_keys=$k['x']",
 	"log key":   "log_key=k include_keys=k",
 }
 

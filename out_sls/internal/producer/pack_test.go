@@ -79,7 +79,7 @@ func TestPackIDsOfARequestTakenApart(t *testing.T) {
 // What was numbered where it comes from keeps its number, so that its context is the
 // one that it had.
 func TestRestoredPackIDIsKept(t *testing.T) {
-	run(t, "pack_id=on restore_meta=on", func(t *testing.T, b *bench) {
+	run(t, "pack_id=on restore_meta=record", func(t *testing.T, b *bench) {
 		now := eventTime(1_700_000_000, 0)
 		c := slices.Concat(
 			at(now, record(str("n"), str("numbered"), str("__tag__:"+packKey), str("0123456789ABCDEF-7"))),
@@ -96,7 +96,7 @@ func TestRestoredPackIDIsKept(t *testing.T) {
 		require.Regexp(t, `^[0-9A-F]{16}-[01]$`, ids["tagged"])
 		require.Regexp(t, `^[0-9A-F]{16}-[01]$`, ids["plain"])
 	})
-	run(t, "pack_id=on restore_meta=on", func(t *testing.T, b *bench) {
+	run(t, "pack_id=on restore_meta=record", func(t *testing.T, b *bench) {
 		c := at(eventTime(1, 0), record(str("n"), str("x"), str("__tag__:"+packKey), str("0123456789ABCDEF-7")))
 		require.Equal(t, OK, b.flush(c))
 		for g := range b.sls.Groups("pro", "logs") {

@@ -108,7 +108,7 @@ func (r *reference) appendTo(dst []byte, in *input) []byte {
 			return dst
 		}
 		// Lookup has read all of the value: there is no error to come.
-		dst, _ = loggroup.AppendText(dst, value)
+		dst, _ = loggroup.AppendText(dst, r.path[len(r.path)-1].Key, value)
 		return dst
 	}
 }

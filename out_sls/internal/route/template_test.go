@@ -56,7 +56,7 @@ func TestTemplate(t *testing.T) {
 		"$list":                    `["zero",{"k":"in list"}]`,
 		"$list[2]":                 missing,
 		"$level['x']":              missing,
-		"$bin":                     "\uFFFD",
+		"$bin":                     "/w==",
 		"$Level":                   missing,
 		"$empty":                   missing,
 		"$nil":                     missing,
