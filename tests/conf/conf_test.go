@@ -130,6 +130,21 @@ func TestPluginsAreThoseOfTheOfficialImages(t *testing.T) {
 	}
 }
 
+// Metrics and log lines name a section by its alias: without one it is sls.0.
+func TestSectionsHaveAnAlias(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range all(t) {
+		if s.Name != "sls" {
+			continue
+		}
+		alias := s.Map()["alias"]
+		require.NotEmpty(t, alias, "%s: %s", s.File, s.Kind)
+		require.False(t, seen[s.File+alias], "%s: two sections %s", s.File, alias)
+		seen[s.File+alias] = true
+	}
+	require.NotEmpty(t, seen)
+}
+
 // What the README of the plugins asks of the engine's own settings.
 func TestSettingsOfTheEngine(t *testing.T) {
 	services := map[string]Section{}

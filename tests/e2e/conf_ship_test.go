@@ -115,6 +115,30 @@ func TestConfShipOpenTelemetry(t *testing.T) {
 	})
 }
 
+// Without an answer of the API server a log still says whose it is: by its file's name.
+func TestConfShipKubernetesWithoutTheAPIServer(t *testing.T) {
+	eachRealHost(t, []string{"ship-kubernetes.yaml"}, func(t *testing.T, f *fluentBit, file string) {
+		c := newCloud(t, 1)
+		pod := "web-7d4b9c_shop_nginx-" + strings.Repeat("0123456789abcdef", 4)
+		r := try(t, file,
+			// The tag that tail gives a file in /var/log/containers, which is elsewhere here.
+			"tag: kube.*", "tag: kube.var.log.containers.<file>.log\n      tag_regex: (?<file>[^/]+)\\.log$",
+			"buffer_size: 256k", "buffer_size: 256k\n      kube_url: http://127.0.0.1:"+freePort(t),
+		).environ(c, "ALIBABA_CLOUD_ACCESS_KEY_ID="+keyID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET="+keySecret)
+		require.NoError(t, os.MkdirAll(filepath.Join(r.dir, "log/containers"), 0o750))
+		at := time.Now().UTC().Format(time.RFC3339Nano)
+		appendFile(t, filepath.Join(r.dir, "log/containers", pod+".log"), at+" stdout F hello\n")
+		e := r.start(t, f)
+		c.awaitStored(t, 1)
+		stop(t, e.Stop)
+		require.Equal(t, []string{"hello"}, c.contents(logstore, "log"))
+		for l := range c.EachLog(project, logstore) {
+			require.Equal(t, pod, l.Topic)
+			require.Equal(t, map[string]string{"pod": "kube.var.log.containers." + pod + ".log"}, l.Tags)
+		}
+	})
+}
+
 // post sends body as soon as somebody listens.
 func post(t *testing.T, url, body string) {
 	t.Helper()

@@ -38,7 +38,7 @@ func (f fluentBit) section(t *testing.T, sections []map[string]any, name string)
 // the table in its README, or one of the engine's.
 func (f fluentBit) requireOptions(t *testing.T) {
 	t.Helper()
-	engine := []string{"name", "match", "tag", "workers", "retry_limit", "mem_buf_limit", "storage.total_limit_size"}
+	engine := []string{"name", "alias", "match", "tag", "workers", "retry_limit", "mem_buf_limit", "storage.total_limit_size"}
 	for plugin, sections := range map[string][]map[string]any{"in_sls": f.Pipeline.Inputs, "out_sls": f.Pipeline.Outputs} {
 		options := append(documented(t, plugin), engine...)
 		loads := slices.Contains(f.Plugins, "/opt/sls/"+plugin+".so")

@@ -43,29 +43,51 @@ func only[C instructions.Command](s instructions.Stage) (found []C) {
 func TestDockerfileTargets(t *testing.T) {
 	all, args := stages(t)
 	require.Len(t, all, 3)
-	require.Equal(t, "golang:1.25-bookworm", all["build"].BaseName)
+	require.Equal(t, "${GOLANG}", all["build"].BaseName)
 	require.Equal(t, "scratch", all["plugins"].BaseName)
-	require.Equal(t, "fluent/fluent-bit:${FLUENT_BIT_VERSION}", all["agent"].BaseName)
+	require.Equal(t, "${FLUENT_BIT}", all["agent"].BaseName)
+	bases := map[string]string{}
+	for _, arg := range args {
+		for _, a := range arg.Args {
+			bases[a.Key] = *a.Value
+			require.Regexp(t, `^[a-z/-]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}$`, *a.Value, a.Key)
+		}
+	}
+	require.Len(t, bases, 2)
 	require.EqualValues(t, []string{"/install"}, only[*instructions.EntrypointCommand](all["plugins"])[0].CmdLine)
 	require.Equal(t, []string{"/image"}, only[*instructions.CopyCommand](all["plugins"])[0].SourcePaths)
 
 	// Both the image and the pods have the plugins where the configurations load
 	// them from.
-	copied := only[*instructions.CopyCommand](all["agent"])[0]
-	require.Equal(t, []string{"/image/plugins"}, copied.SourcePaths)
-	require.Equal(t, "/opt/sls", copied.DestPath)
+	copied := only[*instructions.CopyCommand](all["agent"])
+	require.Equal(t, []string{"/image/plugins"}, copied[0].SourcePaths)
+	require.Equal(t, "/opt/sls", copied[0].DestPath)
+	require.Equal(t, []string{"conf/*.yaml"}, copied[1].SourcePaths)
+	require.Equal(t, "/opt/sls/conf/", copied[1].DestPath)
 	require.Empty(t, only[*instructions.EntrypointCommand](all["agent"]), "the official image's")
+	require.Empty(t, only[*instructions.CmdCommand](all["agent"]), "the official image's, whose file is there")
+	for _, name := range []string{"plugins", "agent"} {
+		require.Equal(t, "65532:65532", only[*instructions.UserCommand](all[name])[0].User, name)
+		labels := map[string]string{}
+		for _, l := range only[*instructions.LabelCommand](all[name])[0].Labels {
+			labels[strings.TrimPrefix(l.Key, "org.opencontainers.image.")] = strings.Trim(l.Value, `"`)
+		}
+		require.Equal(t, "Apache-2.0", labels["licenses"], name)
+		require.Equal(t, "$VERSION", labels["version"], name)
+		require.NotEmpty(t, labels["title"], name)
+		require.NotEmpty(t, labels["description"], name)
+	}
 
 	// The same Fluent Bit in all of them.
-	version := args[0].Args[0]
-	require.Equal(t, "FLUENT_BIT_VERSION", version.Key)
+	official, _, _ := strings.Cut(bases["FLUENT_BIT"], "@")
+	official = "cr.fluentbit.io/" + official
 	for _, base := range []string{"agent", "consumer"} {
 		objects := build(t, filepath.Join(root, "conf/kubernetes", base))
 		for _, set := range objects.daemonSets {
-			require.Equal(t, "fluent/fluent-bit:"+*version.Value, set.Spec.Template.Spec.Containers[0].Image)
+			require.Equal(t, official, set.Spec.Template.Spec.Containers[0].Image)
 		}
 		for _, deploy := range objects.deploys {
-			require.Equal(t, "fluent/fluent-bit:"+*version.Value, deploy.Spec.Template.Spec.Containers[0].Image)
+			require.Equal(t, official, deploy.Spec.Template.Spec.Containers[0].Image)
 		}
 	}
 }
@@ -84,8 +106,9 @@ func TestDockerfileContext(t *testing.T) {
 		for _, c := range only[*instructions.CopyCommand](s) {
 			for _, source := range c.SourcePaths {
 				if c.From == "" {
-					_, err := os.Stat(filepath.Join(root, source))
+					found, err := filepath.Glob(filepath.Join(root, source))
 					require.NoError(t, err)
+					require.NotEmpty(t, found, source)
 					copied[source] = true
 				}
 			}

@@ -4,6 +4,7 @@ go 1.25.0
 
 require (
 	github.com/moby/buildkit v0.26.0
+	github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring v0.86.2
 	github.com/stretchr/testify v1.11.1
 	k8s.io/api v0.35.0
 	k8s.io/apimachinery v0.35.0

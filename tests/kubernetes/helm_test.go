@@ -1,10 +1,14 @@
 package kubernetes
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"text/template"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
@@ -17,16 +21,24 @@ import (
 // over what the chart does not know.
 type chartValues struct {
 	ServiceAccount struct {
+		Name        string            `json:"name"`
 		Annotations map[string]string `json:"annotations"`
 	} `json:"serviceAccount"`
+	Plugins struct { // ours: InitContainers reads it
+		Image string `json:"image"`
+	} `json:"plugins"`
+	Image struct {
+		Tag string `json:"tag"`
+	} `json:"image"`
 	Env                           []corev1.EnvVar                `json:"env"`
 	EnvFrom                       []corev1.EnvFromSource         `json:"envFrom"`
-	InitContainers                []corev1.Container             `json:"initContainers"`
+	InitContainers                string                         `json:"initContainers"` // a template
 	Args                          []string                       `json:"args"`
 	ExtraVolumes                  []corev1.Volume                `json:"extraVolumes"`
 	ExtraVolumeMounts             []corev1.VolumeMount           `json:"extraVolumeMounts"`
 	DaemonSetVolumes              []corev1.Volume                `json:"daemonSetVolumes"`
 	DaemonSetVolumeMounts         []corev1.VolumeMount           `json:"daemonSetVolumeMounts"`
+	PriorityClassName             string                         `json:"priorityClassName"`
 	PodSecurityContext            *corev1.PodSecurityContext     `json:"podSecurityContext"`
 	SecurityContext               *corev1.SecurityContext        `json:"securityContext"`
 	ReadinessProbe                *corev1.Probe                  `json:"readinessProbe"`
@@ -42,25 +54,39 @@ type chartValues struct {
 }
 
 // pod is what the chart's templates/_pod.tpl makes of the values.
-func (v chartValues) pod() corev1.PodSpec {
+func (v chartValues) pod(t *testing.T) corev1.PodSpec {
+	t.Helper()
+	install, err := template.New("").Funcs(template.FuncMap{"required": required}).Parse(v.InitContainers)
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, install.Execute(&text, map[string]any{"Values": map[string]any{"plugins": map[string]any{"image": v.Plugins.Image}}}))
 	config := corev1.Volume{Name: "config"}
 	config.ConfigMap = &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "fluent-bit"}}
 	mounts := []corev1.VolumeMount{{Name: "config", MountPath: "/fluent-bit/etc/conf"}}
 	mounts = append(append(mounts, v.DaemonSetVolumeMounts...), v.ExtraVolumeMounts...)
 	volumes := append(append([]corev1.Volume{config}, v.DaemonSetVolumes...), v.ExtraVolumes...)
 	return corev1.PodSpec{
-		ServiceAccountName:            "fluent-bit",
+		ServiceAccountName:            v.ServiceAccount.Name,
+		PriorityClassName:             v.PriorityClassName,
 		SecurityContext:               v.PodSecurityContext,
 		TerminationGracePeriodSeconds: v.TerminationGracePeriodSeconds,
-		InitContainers:                v.InitContainers,
+		InitContainers:                decode[[]corev1.Container](t, text.Bytes()),
 		Containers: []corev1.Container{{
-			Name: "fluent-bit", Image: "fluent-bit", Args: v.Args, Env: v.Env, EnvFrom: v.EnvFrom,
+			Name: "fluent-bit", Image: "cr.fluentbit.io/fluent/fluent-bit:" + v.Image.Tag, Args: v.Args, Env: v.Env, EnvFrom: v.EnvFrom,
 			SecurityContext: v.SecurityContext, Resources: v.Resources,
 			Ports:         []corev1.ContainerPort{{Name: "http", ContainerPort: v.MetricsPort}},
 			LivenessProbe: v.LivenessProbe, ReadinessProbe: v.ReadinessProbe, VolumeMounts: mounts,
 		}},
 		Volumes: volumes, Tolerations: v.Tolerations,
 	}
+}
+
+// required is Helm's function of that name.
+func required(message, value string) (string, error) {
+	if value == "" {
+		return "", errors.New(message)
+	}
+	return value, nil
 }
 
 func readValues(t *testing.T) chartValues {
@@ -82,14 +108,26 @@ func TestHelmValues(t *testing.T) {
 		known[env.Name] = true
 	}
 	requireVariables(t, text, known)
-	requireAgentPod(t, values.pod(), decode[fluentBit](t, []byte(text)))
+	values.Plugins.Image = "my-registry.example.com/fluent-bit-sls:1.0.0"
+	requireAgentPod(t, values.pod(t), decode[fluentBit](t, []byte(text)))
+}
+
+// Without the image of the plugins the chart refuses to render, and says what to set.
+func TestHelmWantsTheImageOfThePlugins(t *testing.T) {
+	values := readValues(t)
+	require.Empty(t, values.Plugins.Image)
+	install, err := template.New("").Funcs(template.FuncMap{"required": required}).Parse(values.InitContainers)
+	require.NoError(t, err)
+	err = install.Execute(io.Discard, map[string]any{"Values": map[string]any{"plugins": map[string]any{"image": ""}}})
+	require.ErrorContains(t, err, "values.yaml: set plugins.image")
 }
 
 // The agent is the same however it comes to the node.
 func TestHelmValuesAreTheAgents(t *testing.T) {
 	values := readValues(t)
 	set := build(t, filepath.Join(root, "conf/kubernetes/agent")).daemonSets[0]
-	ours, theirs := values.pod(), set.Spec.Template.Spec
+	values.Plugins.Image = set.Spec.Template.Spec.InitContainers[0].Image
+	ours, theirs := values.pod(t), set.Spec.Template.Spec
 
 	text, err := os.ReadFile(filepath.Join(root, "conf/kubernetes/agent/fluent-bit.yaml"))
 	require.NoError(t, err)
@@ -109,7 +147,10 @@ func TestHelmValuesAreTheAgents(t *testing.T) {
 	for _, name := range []string{"plugins", "logs", "state"} {
 		require.Equal(t, volume(t, theirs, name), volume(t, ours, name))
 	}
+	require.Equal(t, theirs.ServiceAccountName, ours.ServiceAccountName, "the account that the trust policy names")
+	require.Equal(t, theirs.PriorityClassName, ours.PriorityClassName)
 	a, b := theirs.Containers[0], ours.Containers[0]
+	require.Equal(t, a.Image, b.Image)
 	require.Equal(t, a.SecurityContext, b.SecurityContext)
 	require.Equal(t, a.Resources, b.Resources)
 	require.Equal(t, a.ReadinessProbe, b.ReadinessProbe)

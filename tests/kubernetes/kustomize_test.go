@@ -8,10 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/json"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -29,6 +33,9 @@ type objects struct {
 	bindings   []rbacv1.ClusterRoleBinding
 	daemonSets []appsv1.DaemonSet
 	deploys    []appsv1.Deployment
+	services   []corev1.Service
+	budgets    []policyv1.PodDisruptionBudget
+	monitors   []monitoringv1.PodMonitor
 }
 
 // build runs kustomize as `kubectl apply -k` does.
@@ -61,6 +68,12 @@ func (o *objects) add(t *testing.T, kind string, text []byte) {
 		o.daemonSets = append(o.daemonSets, decode[appsv1.DaemonSet](t, text))
 	case "apps/v1 Deployment":
 		o.deploys = append(o.deploys, decode[appsv1.Deployment](t, text))
+	case "v1 Service":
+		o.services = append(o.services, decode[corev1.Service](t, text))
+	case "policy/v1 PodDisruptionBudget":
+		o.budgets = append(o.budgets, decode[policyv1.PodDisruptionBudget](t, text))
+	case "monitoring.coreos.com/v1 PodMonitor":
+		o.monitors = append(o.monitors, decode[monitoringv1.PodMonitor](t, text))
 	default:
 		t.Fatalf("%s is not expected", kind)
 	}
@@ -88,6 +101,8 @@ func TestAgent(t *testing.T) {
 	requireSelected(t, set.Spec.Selector.MatchLabels, set.Spec.Template.Labels)
 	requireAccount(t, all, set.Spec.Template.Spec)
 	requireAgentRights(t, all)
+	requireScraped(t, all, set.Spec.Template)
+	requireImageToSet(t, set.Spec.Template.Spec)
 	config := requireConfigured(t, all, set.Spec.Template.Spec)
 	requireAgentPod(t, set.Spec.Template.Spec, config)
 }
@@ -105,6 +120,11 @@ func TestConsumer(t *testing.T) {
 		requireSelected(t, c.LabelSelector.MatchLabels, deploy.Spec.Template.Labels)
 	}
 	requireAccount(t, all, spec)
+	requireScraped(t, all, deploy.Spec.Template)
+	requireImageToSet(t, spec)
+	require.Len(t, all.budgets, 1)
+	requireSelected(t, all.budgets[0].Spec.Selector.MatchLabels, deploy.Spec.Template.Labels)
+	require.Equal(t, 1, all.budgets[0].Spec.MaxUnavailable.IntValue(), "a node can always be drained")
 	require.False(t, *spec.AutomountServiceAccountToken)
 	require.False(t, *all.accounts[0].AutomountServiceAccountToken)
 	require.True(t, *spec.SecurityContext.RunAsNonRoot)
@@ -146,6 +166,7 @@ func TestOverlayOfTheReadme(t *testing.T) {
 	spec := set.Spec.Template.Spec
 	require.Equal(t, "logging", set.Namespace)
 	require.Equal(t, "my-registry.example.com/logging/fluent-bit-sls:1.0.0", spec.InitContainers[0].Image)
+	require.Regexp(t, reference, spec.InitContainers[0].Image)
 	requireAccount(t, all, spec)
 	requireAgentRights(t, all)
 	require.Equal(t, "my-role", all.accounts[0].Annotations[roleAnnotation])
@@ -153,6 +174,48 @@ func TestOverlayOfTheReadme(t *testing.T) {
 		"SLS_ENDPOINT": "cn-shanghai-intranet.log.aliyuncs.com", "SLS_PROJECT": "my-cluster", "SLS_LOGSTORE": "containers",
 	}, all.configMaps[spec.Containers[0].EnvFrom[0].ConfigMapRef.Name].Data)
 	requireAgentPod(t, spec, requireConfigured(t, all, spec))
+}
+
+// The component of the Prometheus Operator scrapes the pods of both bases, where the
+// metrics of plugins are.
+func TestPodMonitor(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, os.CopyFS(filepath.Join(folder, "conf"), os.DirFS(filepath.Join(root, "conf/kubernetes"))))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(
+		"resources: [conf/agent, conf/consumer]\ncomponents: [conf/podmonitor]\n"), 0o600))
+	all := build(t, folder)
+	require.Len(t, all.monitors, 1)
+	spec := all.monitors[0].Spec
+	selector, err := metav1.LabelSelectorAsSelector(&spec.Selector)
+	require.NoError(t, err)
+	for _, pod := range []corev1.PodTemplateSpec{all.daemonSets[0].Spec.Template, all.deploys[0].Spec.Template} {
+		require.True(t, selector.Matches(labels.Set(pod.Labels)))
+		require.Len(t, spec.PodMetricsEndpoints, 1)
+		require.Equal(t, pod.Spec.Containers[0].Ports[0].Name, *spec.PodMetricsEndpoints[0].Port)
+		require.Equal(t, "/api/v2/metrics/prometheus", spec.PodMetricsEndpoints[0].Path)
+	}
+}
+
+// requireScraped: a Service leads to the pods' metrics.
+func requireScraped(t *testing.T, all objects, pod corev1.PodTemplateSpec) {
+	t.Helper()
+	require.Len(t, all.services, 1)
+	spec := all.services[0].Spec
+	requireSelected(t, spec.Selector, pod.Labels)
+	require.Equal(t, corev1.ClusterIPNone, spec.ClusterIP)
+	require.Len(t, spec.Ports, 1)
+	require.Equal(t, pod.Spec.Containers[0].Ports[0].Name, spec.Ports[0].TargetPort.StrVal)
+}
+
+// reference is what a kubelet takes for the repository of an image.
+var reference = regexp.MustCompile(`^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*:[\w.-]+$`)
+
+// requireImageToSet: a base alone names no image, so that a forgotten one is told by the
+// pod as InvalidImageName, and not by a registry that does not answer.
+func requireImageToSet(t *testing.T, spec corev1.PodSpec) {
+	t.Helper()
+	require.NotRegexp(t, reference, spec.InitContainers[0].Image)
+	require.Regexp(t, reference, spec.Containers[0].Image)
 }
 
 func requireSelected(t *testing.T, selector, labels map[string]string) {

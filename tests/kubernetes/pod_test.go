@@ -51,6 +51,7 @@ func requireAgentPod(t *testing.T, spec corev1.PodSpec, config fluentBit) {
 	t.Helper()
 	requirePod(t, spec, config)
 	require.Equal(t, []corev1.Toleration{{Operator: corev1.TolerationOpExists}}, spec.Tolerations)
+	require.Equal(t, "system-node-critical", spec.PriorityClassName)
 	require.Equal(t, "/var/log", volume(t, spec, "logs").HostPath.Path, "the links in containers/ are absolute")
 	require.Equal(t, corev1.HostPathDirectoryOrCreate, *volume(t, spec, "state").HostPath.Type)
 	require.True(t, mountOf(t, spec.Containers[0], "/var/log/containers").ReadOnly)
@@ -61,9 +62,21 @@ func requireAgentPod(t *testing.T, spec corev1.PodSpec, config fluentBit) {
 	require.Equal(t, "no_limits", output["retry_limit"])
 	require.Equal(t, "state", mountOf(t, spec.Containers[0], tail["db"]).Name)
 	require.Equal(t, "state", mountOf(t, spec.Containers[0], config.Service["storage.path"]).Name)
+	requireStartWithoutDNS(t, spec, config.section(t, config.Pipeline.Filters, "kubernetes"))
 	chunks := 2_000_000 * number(t, config.Service["storage.max_chunks_up"])
 	backlog := size(t, config.Service["storage.backlog.mem_limit"])
 	requireMemory(t, spec, chunks+backlog+2*size(t, output["memory_limit"]))
+}
+
+// requireStartWithoutDNS: the liveness probe lets the kubernetes filter wait for DNS.
+func requireStartWithoutDNS(t *testing.T, spec corev1.PodSpec, filter map[string]any) {
+	t.Helper()
+	// Two attempts of 5 s for each of the names that the search list of a pod makes of
+	// kubernetes.default.svc.
+	const resolver = 4 * 2 * 5 * time.Second
+	waits := time.Duration(number(t, filter["dns_retries"])) * (seconds(t, filter["dns_wait_time"]) + resolver)
+	probe := spec.Containers[0].LivenessProbe
+	require.Greater(t, time.Duration(probe.InitialDelaySeconds)*time.Second, waits)
 }
 
 func requireRestricted(t *testing.T, c corev1.Container) {
@@ -83,7 +96,6 @@ func requireRestricted(t *testing.T, c corev1.Container) {
 func requirePlugins(t *testing.T, spec corev1.PodSpec, config fluentBit) {
 	t.Helper()
 	install, run := spec.InitContainers[0], spec.Containers[0]
-	require.Contains(t, install.Image, "/fluent-bit-sls:")
 	require.Empty(t, install.Command, "the image's entry point")
 	require.Len(t, install.Args, 1)
 	written := mountOf(t, install, install.Args[0])

@@ -2,6 +2,7 @@ package ram
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -44,7 +45,7 @@ var permissions = map[slsfake.Op]permission{
 	slsfake.OpListLogstores:       {"log:ListLogStores", "logstore/*"},
 	slsfake.OpGetLogstore:         {"log:GetLogStore", "logstore/LOGSTORE"},
 	slsfake.OpListConsumerGroups:  {"log:ListConsumerGroup", "logstore/LOGSTORE/consumergroup/*"},
-	slsfake.OpCreateConsumerGroup: {"log:CreateConsumerGroup", "logstore/LOGSTORE/consumergroup/*"},
+	slsfake.OpCreateConsumerGroup: {"log:CreateConsumerGroup", "logstore/LOGSTORE/consumergroup/GROUP"},
 	slsfake.OpUpdateConsumerGroup: {"log:UpdateConsumerGroup", "logstore/LOGSTORE/consumergroup/GROUP"},
 	slsfake.OpHeartbeat:           {"log:ConsumerGroupHeartBeat", "logstore/LOGSTORE/consumergroup/GROUP"},
 	slsfake.OpListCheckpoints:     {"log:GetConsumerGroupCheckPoint", "logstore/LOGSTORE/consumergroup/GROUP"},
@@ -90,7 +91,13 @@ func (g *guard) obey(p policy) {
 // ask refuses the call in SLS's words if the policy does not allow it.
 func (g *guard) ask(c *slsfake.Call) {
 	need := permissions[c.Op]
-	on := strings.NewReplacer("LOGSTORE", c.Logstore, "GROUP", c.Group).Replace(need.on)
+	group := c.Group
+	if c.Op == slsfake.OpCreateConsumerGroup { // the path names none
+		var made struct{ ConsumerGroup string }
+		_ = json.Unmarshal(c.Body, &made) // of a body that is none the operation complains
+		group = made.ConsumerGroup
+	}
+	on := strings.NewReplacer("LOGSTORE", c.Logstore, "GROUP", group).Replace(need.on)
 	resource := "acs:log:cn-hangzhou:123456789012:project/" + c.Project + "/" + on
 	g.mu.Lock()
 	defer g.mu.Unlock()
