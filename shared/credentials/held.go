@@ -19,9 +19,9 @@ const (
 	renewEvery = 30 * time.Minute
 	// Pauses between fetches that fail.
 	retryFirst, retryMost = time.Second, time.Minute
-	// refusedPause is the least time between two fetches the server's refusals
-	// cause: a missing permission looks like an expired key.
-	refusedPause = 10 * time.Second
+	// Pauses between fetches that the server's refusals cause, while what they give is
+	// refused, too: ten thousand nodes with a key that is wrong are no storm on STS.
+	refusedPause, refusedMost = 10 * time.Second, 10 * time.Minute
 )
 
 // held are credentials, and when to do what about them. It is replaced as a
@@ -60,9 +60,9 @@ func (h *held) failed(now, retryAt time.Time) *held {
 	return &next
 }
 
-// backoff is the pause after that many failures in a row.
-func backoff(failures int) time.Duration {
-	return spread(min(retryFirst<<min(failures-1, 10), retryMost))
+// doubling is the n-th pause in a row.
+func doubling(first, most time.Duration, n int) time.Duration {
+	return spread(min(first<<min(n-1, 10), most))
 }
 
 // spread keeps ten thousand nodes from asking at the same moment: 80 to 100 % of d.

@@ -32,13 +32,14 @@ type Provider struct {
 	fetching sync.WaitGroup
 	held     atomic.Pointer[held] // nil = nothing yet
 
-	mu        sync.Mutex // guards what follows; never held during a fetch
-	flight    *flight    // the fetch under way; nil = none
-	closed    bool
-	failures  int       // in a row
-	lastErr   error     // of the last of them
-	retryAt   time.Time // no fetch before
-	refusedAt time.Time // of the last fetch a refusal caused
+	mu       sync.Mutex // guards what follows; never held during a fetch
+	flight   *flight    // the fetch under way; nil = none
+	closed   bool
+	failures int       // in a row
+	lastErr  error     // of the last of them
+	retryAt  time.Time // no fetch before
+	refusals int       // fetches that a refusal caused, since what one gave was accepted
+	refuseAt time.Time // no such fetch before
 }
 
 // flight is one fetch. Its result may be read once done is closed.
@@ -97,7 +98,8 @@ func (p *Provider) Credentials(ctx context.Context) (sdk.Credentials, error) {
 
 // Refused is to be called when the server refused a request that was signed with
 // used. It returns credentials to try once more with; false when there are no
-// others. The first refusal fetches at once.
+// others. The first refusal fetches at once; the longer nothing that is fetched is
+// Accepted, the longer are the pauses. A missing permission is no refusal of the keys.
 func (p *Provider) Refused(ctx context.Context, used sdk.Credentials) (sdk.Credentials, bool) {
 	for ctx.Err() == nil {
 		have := p.held.Load()
@@ -120,6 +122,14 @@ func (p *Provider) Refused(ctx context.Context, used sdk.Credentials) (sdk.Crede
 		// A check was under way and answered from what it had. Once more.
 	}
 	return credential{}, false
+}
+
+// Accepted is to be called when the server took what Refused gave: the next refusal
+// fetches at once again.
+func (p *Provider) Accepted() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refusals, p.refuseAt = 0, time.Time{}
 }
 
 // Mend names the options to look at when the service refuses the credentials.
@@ -171,11 +181,12 @@ func (p *Provider) join(have *held, refused bool) (*flight, error) {
 		return nil, errClosed
 	case p.lastErr != nil && now.Before(p.retryAt):
 		return nil, p.lastErr
-	case refused && !p.refusedAt.IsZero() && now.Before(p.refusedAt.Add(refusedPause)):
+	case refused && now.Before(p.refuseAt):
 		return nil, errors.New("refused again")
 	}
 	if refused {
-		p.refusedAt = now
+		p.refusals++
+		p.refuseAt = now.Add(doubling(refusedPause, refusedMost, p.refusals))
 	}
 	f := &flight{done: make(chan struct{}), fresh: refused || have == nil}
 	p.flight = f
@@ -216,7 +227,7 @@ func (p *Provider) keep(have *held, got fetched, renewed bool, err error, now ti
 	}
 	p.failures++
 	p.lastErr = err
-	p.retryAt = now.Add(backoff(p.failures))
+	p.retryAt = now.Add(doubling(retryFirst, retryMost, p.failures))
 	if have != nil {
 		p.held.Store(have.failed(now, p.retryAt))
 	}

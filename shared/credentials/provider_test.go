@@ -223,26 +223,58 @@ func TestRefusedFetchesAtOnce(t *testing.T) {
 	})
 }
 
-// A refusal that has nothing to do with the keys' age does not fetch for ever.
+// Keys that are refused whatever is fetched cause few fetches: ten thousand nodes must
+// not become a storm on STS. Of an hour with a request a second.
 func TestRefusedAgain(t *testing.T) {
-	s := hour()
-	s.same = true
-	inBubble(t, s, func(t *testing.T, p *Provider) {
-		used, err := p.Credentials(t.Context())
-		require.NoError(t, err)
-		for range 100 {
+	for _, same := range []bool{true, false} { // whether the fetches give the same keys
+		s := hour()
+		s.same = same
+		inBubble(t, s, func(t *testing.T, p *Provider) {
+			_, err := p.Credentials(t.Context())
+			require.NoError(t, err)
+			fetchedAt := []time.Duration{}
+			for begin := time.Now(); time.Since(begin) < time.Hour; <-time.After(time.Second) {
+				before := s.count()
+				used, err := p.Credentials(t.Context())
+				require.NoError(t, err)
+				_, ok := p.Refused(t.Context(), used)
+				require.Equal(t, ok, s.count() > before && !same, "others, as long as there are any")
+				if s.count() > before {
+					fetchedAt = append(fetchedAt, time.Since(begin))
+				}
+			}
+			require.InDelta(t, 13, len(fetchedAt), 2, "fetches in an hour: %v", fetchedAt)
+			for i, least := range []time.Duration{8, 16, 32, 64, 128, 256, 480, 480} { // seconds
+				require.GreaterOrEqual(t, fetchedAt[i+1]-fetchedAt[i], least*time.Second)
+			}
+			s.set(func() { s.down = true })
+			<-time.After(refusedMost)
+			used, err := p.Credentials(t.Context())
+			require.NoError(t, err)
 			_, ok := p.Refused(t.Context(), used)
 			require.False(t, ok)
-			<-time.After(time.Second)
+			cred, err := p.Credentials(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, used, cred, "a failing fetch takes nothing away")
+		})
+	}
+}
+
+// Keys that were accepted and are refused later are fetched anew at once, however
+// often that was so before.
+func TestRefusedAfterAccepted(t *testing.T) {
+	s := hour()
+	inBubble(t, s, func(t *testing.T, p *Provider) {
+		for range 50 {
+			used, err := p.Credentials(t.Context())
+			require.NoError(t, err)
+			fetches := s.count()
+			_, ok := p.Refused(t.Context(), used)
+			require.True(t, ok)
+			require.Equal(t, fetches+1, s.count())
+			p.Accepted()
+			<-time.After(refusedPause)
 		}
-		require.InDelta(t, 11, s.count(), 2)
-		s.set(func() { s.down = true })
-		<-time.After(refusedPause)
-		_, ok := p.Refused(t.Context(), used)
-		require.False(t, ok)
-		cred, err := p.Credentials(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, used, cred, "a failing fetch takes nothing away")
 	})
 }
 

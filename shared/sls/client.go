@@ -192,11 +192,7 @@ func (c *Client) do(ctx context.Context, r *request) error {
 			failure = c.send(ctx, r, cred)
 		}
 	}
-	if failure != nil && failure.Status == http.StatusUnauthorized {
-		if cred, ok := c.otherCredentials(ctx, cred); ok {
-			failure = c.send(ctx, r, cred)
-		}
-	}
+	failure = c.sendRefused(ctx, r, cred, failure)
 	if failure == nil {
 		return nil // not the typed nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	sdk "github.com/aliyun/aliyun-log-go-sdk"
 )
@@ -25,6 +26,8 @@ type Refresher interface {
 	// Refused is called when the server refused used. It returns others to try once
 	// with; false when there are none.
 	Refused(ctx context.Context, used sdk.Credentials) (sdk.Credentials, bool)
+	// Accepted is called when the server accepted what Refused gave.
+	Accepted()
 	// Mend names the options to look at when they are refused, comma-separated.
 	Mend() string
 }
@@ -97,6 +100,29 @@ func isVisible(s string) bool {
 // credentialsTimeout bounds a wait for the provider by request_timeout.
 func (c *Client) credentialsTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, c.timeout, errSlowProvider)
+}
+
+// sendRefused sends the request once more if it was refused for its credentials and
+// there are others by now.
+func (c *Client) sendRefused(ctx context.Context, r *request, used credential, failure *Error) *Error {
+	if !failure.refusesKeys() {
+		return failure
+	}
+	cred, ok := c.otherCredentials(ctx, used)
+	if !ok {
+		return failure
+	}
+	failure = c.send(ctx, r, cred)
+	if failure == nil || failure.Code != "" && !failure.refusesKeys() {
+		c.refresher.Accepted()
+	}
+	return failure
+}
+
+// refusesKeys tells whether others may be accepted. A missing permission is not the
+// keys' fault, and fetching others for it would never end.
+func (e *Error) refusesKeys() bool {
+	return e != nil && e.Status == http.StatusUnauthorized && !e.denied()
 }
 
 // otherCredentials asks, after a refusal, for credentials other than those used.

@@ -27,6 +27,7 @@ type refresher struct {
 	err    error
 	after  []sdk.Credentials // what refusals give, one after the other
 	asked  int
+	took   int // how often what a refusal gave was accepted
 	closed int
 }
 
@@ -40,6 +41,8 @@ func (r *refresher) Refused(_ context.Context, used sdk.Credentials) (sdk.Creden
 	r.now, r.after = r.after[0], r.after[1:]
 	return r.now, true
 }
+
+func (r *refresher) Accepted() { r.took++ }
 
 func (r *refresher) Mend() string { return "ecs_role_name" }
 
@@ -74,6 +77,7 @@ func TestRefusedCredentialsAreReplaced(t *testing.T) {
 			err := put(t, c)
 			require.EqualValues(t, tc.requests, requests.Load())
 			require.Equal(t, 1, r.asked)
+			require.Equal(t, tc.accepted, r.took == 1)
 			if tc.accepted {
 				require.NoError(t, err)
 				return
@@ -82,6 +86,47 @@ func TestRefusedCredentialsAreReplaced(t *testing.T) {
 			require.Equal(t, ClassCredentials, e.Class)
 			require.Equal(t, "ecs_role_name", e.Mend, "keys of the configuration are not in use")
 			require.False(t, e.Ambiguous)
+		})
+	}
+}
+
+// A missing permission is none that other keys have: nothing is fetched for it. Nor is
+// it a sign against the keys that a refusal gave.
+func TestDeniedKeysAreNotRefreshed(t *testing.T) {
+	const denied = `{"errorCode":"Unauthorized","errorMessage":"Denied by sts or ram, action: log:PostLogStoreLogs, resource: acs:log:*:1:project/proj/logstore/store"}`
+	const expired = `{"errorCode":"Unauthorized","errorMessage":"The security token you provided has expired."}`
+	for name, tc := range map[string]struct {
+		answers               []string
+		asked, took, requests int
+	}{
+		"denied":             {[]string{denied, denied, denied}, 0, 0, 3},
+		"expired":            {[]string{expired, "", ""}, 1, 1, 4},
+		"expired, denied":    {[]string{expired, denied, denied}, 1, 1, 4},
+		"expired for ever":   {[]string{expired, expired, expired, expired, expired, expired}, 3, 0, 6},
+		"expired, no answer": {[]string{expired, "502"}, 1, 0, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var n atomic.Int32
+			rec := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
+				i := int(n.Add(1)) - 1
+				switch {
+				case i >= len(tc.answers) || tc.answers[i] == "":
+					ok(w, r)
+				case tc.answers[i] == "502":
+					answerWith(502, "<html>")(w, r)
+				default:
+					answerWith(401, tc.answers[i])(w, r)
+				}
+			})
+			keys := sdk.Credentials{AccessKeyID: testKey, AccessKeySecret: testSecret}
+			r := &refresher{now: keys, after: []sdk.Credentials{keys, keys, keys}}
+			c := newClient(t, rec.URL, func(cfg *Config) { cfg.Credentials = r })
+			for range 3 {
+				_ = put(t, c)
+			}
+			require.Equal(t, tc.asked, r.asked)
+			require.Equal(t, tc.took, r.took)
+			require.EqualValues(t, tc.requests, n.Load())
 		})
 	}
 }
