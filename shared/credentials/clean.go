@@ -1,7 +1,6 @@
 package credentials
 
 import (
-	"encoding/json"
 	"errors"
 	"net/url"
 	"regexp"
@@ -13,9 +12,8 @@ type cleanError struct{ text string }
 
 func (e *cleanError) Error() string { return e.text }
 
-// clean makes an error of credentials-go fit to be shown. Its texts quote whole
-// answers and files, and URLs with signatures in their query: a server that sends
-// half of a right answer would have the other half logged.
+// clean makes an error fit to be shown. What is made here quotes nothing from outside:
+// this is for what the libraries below do.
 func (c Config) clean(err error) error {
 	var done *cleanError
 	if errors.As(err, &done) {
@@ -26,7 +24,6 @@ func (c Config) clean(err error) error {
 		text = strings.ReplaceAll(text, c.URI, bareURL(c.URI))
 	}
 	text = quotedURL.ReplaceAllStringFunc(text, bareURL)
-	text = withoutQuotedContent(text)
 	for _, secret := range []string{c.AccessKeySecret, c.SecurityToken} {
 		if secret != "" {
 			text = strings.ReplaceAll(text, secret, "***")
@@ -48,36 +45,6 @@ func bareURL(raw string) string {
 		return "(URL not shown)"
 	}
 	return u.Scheme + "://" + u.Host + u.EscapedPath()
-}
-
-// withoutQuotedContent cuts what credentials-go v1.4.7 appends from outside: the
-// body after "failed: " and "message = ", a file's text after "failed: ", the
-// line of an ini file after "open file". Of an answer of STS code and request id
-// are kept, of which the text alone may repeat what was signed, token included.
-func withoutQuotedContent(text string) string {
-	for _, mark := range []string{"failed: ", "message = ", "open file"} {
-		i := strings.Index(text, mark)
-		if i < 0 {
-			continue
-		}
-		head, content := text[:i+len(mark)], text[i+len(mark):]
-		if own := ownWords[mark]; own != nil && own.MatchString(content) {
-			continue
-		}
-		var answer struct{ Code, RequestID string }
-		if json.Unmarshal([]byte(content), &answer) == nil && isWord(answer.Code) && isWord(answer.RequestID) {
-			return head + strings.TrimSpace(answer.Code+" (request id "+answer.RequestID+")")
-		}
-		return head + "(the content is not shown)"
-	}
-	return text
-}
-
-// ownWords: the text goes on with an error of net/http, or of the operating
-// system on opening a file. Those quote no content.
-var ownWords = map[string]*regexp.Regexp{
-	"failed: ":  regexp.MustCompile(`^(Get|Put) "http`),
-	"open file": regexp.MustCompile(`^open /`),
 }
 
 // isWord: letters, digits, dots and dashes, as error codes and request ids are.

@@ -79,16 +79,12 @@ func TestErrorsOfFilesShowNoSecrets(t *testing.T) {
 }
 
 func TestCleanKeepsWhatHelps(t *testing.T) {
-	c := Config{AccessKeySecret: oldSecret}
+	c := Config{AccessKeySecret: oldSecret, URI: "https://u:p@h/keys?x=y"}
 	for in, want := range map[string]string{
-		"the OIDCTokenFilePath is empty":                                      "the OIDCTokenFilePath is empty",
-		"get session token failed: {\"Code\":\"X.Y\",\"RequestId\":\"R-1\"}":  "get session token failed: X.Y (request id R-1)",
-		"get session token failed: {\"Code\":\"a b\",\"RequestId\":\"R-1\"}":  "get session token failed: (the content is not shown)",
-		"get role name failed: Get \"http://h/p?x=y\": dial tcp: no route":    "get role name failed: Get \"http://h/p\": dial tcp: no route",
-		"two\nlines " + oldSecret:                                             "two lines ***",
-		"refresh Ecs sts token err, httpStatus: 404, message = <html> lots":   "refresh Ecs sts token err, httpStatus: 404, message = (the content is not shown)",
-		"ERROR: Can not open fileopen /x/credentials: permission denied":      "ERROR: Can not open fileopen /x/credentials: permission denied",
-		"ERROR: Can not open filekey-value delimiter not found: " + newSecret: "ERROR: Can not open file(the content is not shown)",
+		"GET http://h/p?x=y: dial tcp: no route": "GET http://h/p dial tcp: no route",
+		"two\nlines " + oldSecret:                "two lines ***",
+		"ask https://u:p@h/keys?x=y now":         "ask https://h/keys now",
+		"open /x/credentials: permission denied": "open /x/credentials: permission denied",
 	} {
 		require.EqualError(t, c.clean(errors.New(in)), want)
 	}

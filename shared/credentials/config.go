@@ -17,6 +17,12 @@ const (
 	Auto       Kind = "auto"         // Static if keys are configured, else the first of the others that works
 )
 
+// Versions of the metadata service.
+const (
+	imdsV2   = "v2"
+	imdsAuto = "auto"
+)
+
 // Config is what the options say. Print it as you like: secrets are masked.
 type Config struct {
 	Kind            Kind
@@ -30,6 +36,7 @@ type Config struct {
 	OIDCTokenFile   string
 	STSEndpoint     string // host[:port], always https
 	ECSRoleName     string
+	IMDSVersion     string // imdsV2 or imdsAuto
 	ProfileName     string
 	URI             string `json:"-"`
 
@@ -95,6 +102,10 @@ func (c *Config) otherOptions() []option.Option {
 		{
 			Name: "ecs_role_name", Dst: &c.ECSRoleName,
 			Help: "RAM role of the instance, with ecs_ram_role (default: asked for)",
+		},
+		{
+			Name: "imds_version", Dst: &c.IMDSVersion, Default: imdsV2, Enum: []string{imdsV2, imdsAuto},
+			Help: "How the metadata service of the instance is asked. v2: with its session token only; auto: also without, where it gives none",
 		},
 		{
 			Name: "profile_name", Dst: &c.ProfileName,

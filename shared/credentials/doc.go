@@ -1,6 +1,6 @@
 // Package credentials owns who the plugins are to the service: the options that
-// say where access keys come from, and a Provider that gets them there through
-// aliyun/credentials-go, keeps them, and refreshes them ahead of their expiry.
+// say where access keys come from, and a Provider that gets them there, keeps them, and
+// refreshes them ahead of their expiry.
 //
 // It does no network before the first request needs a key, never holds up a
 // caller while keys it has are still valid, starts no goroutine but the one

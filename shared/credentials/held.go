@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	// margin: the providers of credentials-go fetch anew when less than this is
-	// left (needUpdateCredential, v1.4.7). So what a source gave is good for as long
-	// from then on, and when one fails, what it gave before ends within this.
+	// margin: a source fetches anew when no more than this is left. So what it gave is
+	// good for as long from then on, and when it fails, what it gave before ends within
+	// this.
 	margin = 3 * time.Minute
 	// checkEvery is how often a source is asked while its credentials are in use,
 	// well within margin. Until they are about to expire that costs nothing.

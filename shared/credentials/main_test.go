@@ -2,6 +2,7 @@ package credentials
 
 import (
 	"crypto/x509"
+	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -34,14 +35,20 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// trustTestServers makes credentials-go trust the certificate of httptest: it
-// speaks https to STS only, with the settings of http.DefaultTransport.
+// trustTestServers makes the certificate of httptest one of the system's: STS is spoken
+// to by https only.
 func trustTestServers() {
 	srv := httptest.NewTLSServer(http.NotFoundHandler())
 	defer srv.Close()
-	t := http.DefaultTransport.(*http.Transport)
-	config := srv.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
-	config.RootCAs = x509.NewCertPool()
-	config.RootCAs.AddCert(srv.Certificate())
-	t.TLSClientConfig = config
+	f, err := os.CreateTemp("", "")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	if err := pem.Encode(f, &pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}); err != nil {
+		panic(err)
+	}
+	_ = f.Close()
+	_ = os.Setenv("SSL_CERT_FILE", f.Name())
+	_, _ = x509.SystemCertPool() // read now, once
 }

@@ -64,9 +64,9 @@ func (f *flight) wait(ctx context.Context) (credential, error) {
 // credentials_uri are reached by, "" for the environment's. It does no network
 // and starts no goroutine. Close it.
 func New(c Config, proxy string, log *slog.Logger) *Provider {
-	tameTransport()
 	kind := c.Resolved()
-	return newProvider(kind, &library{build: c.builder(kind, proxy), clean: c.clean}, log)
+	s := &sources{c, c.newFetcher(proxy)}
+	return newProvider(kind, &caching{origins: s.origins(kind), clean: c.clean}, log)
 }
 
 func newProvider(kind Kind, s source, log *slog.Logger) *Provider {
@@ -135,8 +135,8 @@ func (p *Provider) Accepted() {
 // Mend names the options to look at when the service refuses the credentials.
 func (p *Provider) Mend() string { return p.mend }
 
-// Close lets no more fetches begin. It waits a second for the one under way: the
-// library takes no context, so one that hangs ends by its own time-outs, later.
+// Close lets no more fetches begin. It waits a second for the one under way: one that
+// hangs ends by its own time-outs, later.
 func (p *Provider) Close() error {
 	p.mu.Lock()
 	p.closed = true

@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -157,12 +158,11 @@ func TestProfile(t *testing.T) {
 	require.Equal(t, "ini", cred.AccessKeyID)
 }
 
-// auto goes on where credentials-go's own chain would be stuck: when everything
-// failed once, the next time all are asked again.
+// When everything failed once, the next time all are asked again.
 func TestAutoStartsAnew(t *testing.T) {
 	t.Setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
 	t.Setenv("HOME", t.TempDir())
-	l := &library{build: Config{}.builder(Auto, ""), clean: Config{}.clean}
+	l := cachingOf(Config{}, Auto)
 	_, err := l.get(true)
 	require.ErrorContains(t, err, "none of the sources")
 	for _, name := range []string{"env: ", "profile: ", "ecs_ram_role: "} {
@@ -176,19 +176,24 @@ func TestAutoStartsAnew(t *testing.T) {
 	require.Equal(t, "env", got.from)
 }
 
-func TestStaticThroughTheLibrary(t *testing.T) {
+func TestStaticKeys(t *testing.T) {
 	cred, err := provide(t, Config{Kind: Static, AccessKeyID: "id", AccessKeySecret: oldSecret}).Credentials(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, credential{AccessKeyID: "id", AccessKeySecret: oldSecret}, cred)
 }
 
-// margin is what credentials-go goes by. If it ever changes, this says so.
-func TestLibraryFetchesWithinMargin(t *testing.T) {
+// cachingOf is the source of a kind, without the provider in front of it.
+func cachingOf(c Config, kind Kind) *caching {
+	s := &sources{c, c.newFetcher("")}
+	return &caching{origins: s.origins(kind), clean: c.clean}
+}
+
+func TestFetchedAnewWithinMargin(t *testing.T) {
 	for life, fetches := range map[time.Duration]int{margin - 10*time.Second: 2, margin + 20*time.Second: 1} {
 		i, uri := newURI(t)
 		i.life = life
 		c := Config{URI: uri}
-		l := &library{build: c.builder(URI, ""), clean: c.clean}
+		l := cachingOf(c, URI)
 		for range 2 {
 			_, err := l.get(false)
 			require.NoError(t, err)
@@ -224,15 +229,99 @@ func TestConnectionsAreClosed(t *testing.T) {
 	}
 }
 
-// The metadata service is never asked through the environment's proxy.
+// The metadata service is never asked through a proxy, STS and a credentials URI are.
 func TestMetadataGoesPastTheProxy(t *testing.T) {
-	tameTransport()
-	proxyOf := func(target string) *url.URL {
+	proxyOf := func(proxy, target string) *url.URL {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
-		to, err := http.DefaultTransport.(*http.Transport).Proxy(r)
+		to, err := Config{}.newFetcher(proxy).client.Transport.(*http.Transport).Proxy(r)
 		require.NoError(t, err)
 		return to
 	}
-	require.Nil(t, proxyOf("http://"+metadataHost+"/latest"))
-	require.Equal(t, proxyOfTheEnvironment, proxyOf("http://credentials.test/").String())
+	require.Nil(t, proxyOf("", metadataRoles))
+	require.Nil(t, proxyOf("http://proxy.test", metadataRoles))
+	require.Equal(t, proxyOfTheEnvironment, proxyOf("", "http://credentials.test/").String())
+	require.Equal(t, "http://proxy.test", proxyOf("http://proxy.test", "http://credentials.test/").String())
+}
+
+// Every mode of the aliyun command line, and what the SDKs' file can say.
+func TestProfileModes(t *testing.T) {
+	sts, endpoint := newSTS(t)
+	metadata, proxy := newMetadata(t)
+	cli, ini := filepath.Join(t.TempDir(), "config.json"), filepath.Join(t.TempDir(), "credentials")
+	t.Setenv("ALIBABA_CLOUD_CONFIG_FILE", cli)
+	t.Setenv("ALIBABA_CLOUD_CREDENTIALS_FILE", ini)
+	profiles := `{"profiles":[
+		{"name":"ak","mode":"AK","access_key_id":"base","access_key_secret":"` + oldSecret + `"},
+		{"name":"role","mode":"RamRoleArn","access_key_id":"base","access_key_secret":"` + oldSecret + `","ram_role_arn":"` + roleARN + `","ram_session_name":"s","expired_seconds":900,"external_id":"ext","policy":"{}"},
+		{"name":"chain","mode":"ChainableRamRoleArn","source_profile":"ak","ram_role_arn":"` + roleARN + `"},
+		{"name":"oidc","mode":"OIDC","oidc_token_file":"` + tokenFile(t, oldToken) + `","oidc_provider_arn":"` + oidcARN + `","ram_role_arn":"` + roleARN + `"},
+		{"name":"ecs","mode":"EcsRamRole","ram_role_name":"node-role"},
+		{"name":"short","mode":"RamRoleArn","access_key_id":"base","access_key_secret":"` + oldSecret + `","ram_role_arn":"` + roleARN + `","expired_seconds":60},
+		{"name":"loop","mode":"ChainableRamRoleArn","source_profile":"loop"},
+		{"name":"odd","mode":"External"}]}`
+	require.NoError(t, os.WriteFile(cli, []byte(profiles), 0o600))
+	require.NoError(t, os.WriteFile(ini, []byte("[iniecs]\ntype = ecs_ram_role\nrole_name = node-role\n[inirole]\ntype = ram_role_arn\n"+
+		"access_key_id = base\naccess_key_secret = "+oldSecret+"\nrole_arn = "+roleARN+"\nrole_session_name = s\n"), 0o600))
+	get := func(name string) (credential, error) {
+		c := Config{Kind: Profile, ProfileName: name, STSEndpoint: "", metadataProxy: proxy}
+		s := &sources{c, c.newFetcher("")}
+		s.client.Transport = toSTS{s.client.Transport, endpoint}
+		got, err := (&caching{origins: s.origins(Profile), clean: c.clean}).get(true)
+		return got.credential, err
+	}
+	for name, want := range map[string]map[string]string{
+		"role":    {"Action": "AssumeRole", "AccessKeyId": "base", "RoleSessionName": "s", "DurationSeconds": "900", "ExternalId": "ext", "Policy": "{}", "RoleArn": roleARN},
+		"chain":   {"Action": "AssumeRole", "AccessKeyId": "base", "RoleSessionName": "fluent-bit-sls", "DurationSeconds": "3600", "RoleArn": roleARN},
+		"oidc":    {"Action": "AssumeRoleWithOIDC", "OIDCToken": oldToken, "OIDCProviderArn": oidcARN, "RoleArn": roleARN},
+		"inirole": {"Action": "AssumeRole", "AccessKeyId": "base", "RoleSessionName": "s", "RoleArn": roleARN},
+	} {
+		before := sts.count()
+		got, err := get(name)
+		require.NoError(t, err, name)
+		require.Equal(t, fmt.Sprint("key", before+1), got.AccessKeyID)
+		for key, value := range want {
+			require.Equal(t, value, sts.last().Form.Get(key), "%s: %s", name, key)
+		}
+	}
+	for _, name := range []string{"ecs", "iniecs"} {
+		before := metadata.count()
+		got, err := get(name)
+		require.NoError(t, err)
+		require.Equal(t, fmt.Sprint("key", before+1), got.AccessKeyID)
+	}
+	for name, want := range map[string]string{
+		"short": "a session of 60 s: STS has none below 900",
+		"loop":  `profile "loop": more than 8 source profiles behind each other`,
+		"odd":   `profile "odd": mode "External" is none of AK,`,
+		"none":  `no profile "none"`,
+	} {
+		_, err := get(name)
+		require.ErrorContains(t, err, want)
+		requireSilent(t, err.Error())
+	}
+}
+
+// toSTS leads what goes to Alibaba Cloud's STS to a test's.
+type toSTS struct {
+	http.RoundTripper
+	endpoint string
+}
+
+func (s toSTS) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Host == "sts.aliyuncs.com" {
+		r = r.Clone(r.Context())
+		r.URL.Host = s.endpoint
+	}
+	return s.RoundTripper.RoundTrip(r)
+}
+
+// As credentials-go v1.4.7 signs it.
+func TestSignatureOfSTS(t *testing.T) {
+	require.Equal(t, "b5MvnjOLLcOdyyMZ/IU+YqnIBTw=", signRPC(oldSecret,
+		url.Values{
+			"AccessKeyId": {"base"}, "Action": {"AssumeRole"}, "Format": {"JSON"}, "SecurityToken": {"t+o/k*e~n="},
+			"SignatureMethod": {"HMAC-SHA1"}, "SignatureNonce": {"c893fe86b62cea57bbd8a30f2e401789"}, "SignatureVersion": {"1.0"},
+			"Timestamp": {"2026-11-27T23:00:53Z"}, "Version": {"2015-04-01"},
+		},
+		url.Values{"DurationSeconds": {"3600"}, "ExternalId": {"ext*1~2"}, "RoleArn": {roleARN}, "RoleSessionName": {"fluent-bit-sls"}}))
 }
