@@ -1,7 +1,7 @@
 # make build   build/out_sls.so and build/in_sls.so
 # make demo    ship a file through out_sls and read it back through in_sls
 # make test    everything, with the race detector
-# make setup   what some tests need from Debian's packages, to build/tools; part of make test (SETUP=off: not)
+# make setup   what some tests need from Debian's and npm's packages, to build; part of make test (SETUP=off: not)
 # make campaign TIME=3m SEED=n   faults, kills and restarts: nothing may be lost (RACE=1: with the race detector)
 # make dist    tarballs for linux/amd64 and linux/arm64 with checksums, checked and tried, in build/dist
 # make bench   speed and memory beside their rivals and bars (ROUNDS=5)

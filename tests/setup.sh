@@ -1,7 +1,7 @@
 #!/bin/sh
-# Brings into build/tools what some tests need beyond Go, gcc and make, where it is
-# missing and Debian's packages can be had. Nothing is installed and no service is
-# started. What cannot be had is left out: the last lines of the tests say so.
+# Brings into build/tools and build/node what some tests need beyond Go, gcc and make,
+# where it is missing and Debian's or npm's packages can be had. Nothing is installed
+# and no service is started. What cannot be had is left out: the last lines of the tests say so.
 set -u
 tools=build/tools
 
@@ -35,3 +35,21 @@ bring() {
 }
 
 bring "the alert rules" prometheus usr/bin/promtool
+
+# node_client brings the official Node client, in the version of the lock file.
+node_client() {
+    if cmp -s tests/slsfake/node/package-lock.json build/node/package-lock.json; then
+        return
+    fi
+    echo "setup: @alicloud/log, for TestNodeClient"
+    if ! command -v npm >/dev/null 2>&1; then
+        echo "setup: there is no npm"
+        return
+    fi
+    rm -rf build/node && mkdir -p build/node && cp tests/slsfake/node/package*.json build/node
+    (cd build/node && npm ci --ignore-scripts --no-audit --no-fund) && return
+    echo "setup: npm could not bring it"
+    rm -rf build/node
+}
+
+node_client
