@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"fluent-bit-sls/shared/loggroup"
@@ -57,7 +58,7 @@ func (d *deadLetters) openLocked() error {
 	if d.file != nil {
 		return nil
 	}
-	f, err := os.OpenFile(d.path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := openPrivate(d.path)
 	if err != nil {
 		return fmt.Errorf("open dead_letter_file: %w", err)
 	}
@@ -67,6 +68,44 @@ func (d *deadLetters) openLocked() error {
 	}
 	d.file, d.size = f, size
 	return nil
+}
+
+// openPrivate opens the file at path to append to it, or makes it. Whoever can write to
+// its directory may have put something else there: a link to a file of another user's,
+// or a pipe that nobody reads. Nothing but a regular file of one name is taken, and
+// nobody but its owner may read it.
+func openPrivate(path string) (*os.File, error) {
+	// O_NONBLOCK, or the opening of a pipe waits for its other end.
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, privateMode)
+	if errors.Is(err, syscall.ELOOP) {
+		return nil, fmt.Errorf("%s is a symbolic link: name the file itself", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := makePrivate(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+const privateMode = 0o600
+
+func makePrivate(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file", f.Name())
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Nlink > 1 {
+		return fmt.Errorf("%s has %d names (hard links): only a file of its own is taken", f.Name(), stat.Nlink)
+	}
+	if info.Mode().Perm() == privateMode {
+		return nil
+	}
+	return f.Chmod(privateMode)
 }
 
 // endLine ends the last line of f, if it has no end, and returns the size of f.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -131,7 +132,10 @@ func TestDeadLetterFileIsRotated(t *testing.T) {
 // What is acknowledged is on the disk: a file that takes every write but cannot be
 // synced, as the null device, is no answer.
 func TestDeadLetterIsSyncedBeforeTheAnswer(t *testing.T) {
-	run(t, "dead_letter_file="+os.DevNull, func(t *testing.T, b *bench) {
+	run(t, "dead_letter_file="+filepath.Join(t.TempDir(), "dead"), func(t *testing.T, b *bench) {
+		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+		require.NoError(t, err)
+		b.letters.file = null
 		require.Equal(t, Retry, b.flush(append(chunk(0, 5, 10), 0xc1)))
 		require.Contains(t, b.log.String(), "write dead_letter_file: sync")
 		require.Zero(t, b.Stats().DeadLetters)
@@ -185,4 +189,45 @@ func TestDeadLetterAfterAFailedWrite(t *testing.T) {
 	content, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Equal(t, "one\ntw\ntwo\n", string(content))
+}
+
+// Whoever can write to the directory can put something else in the file's place.
+func TestDeadLettersGoToARegularFileOnly(t *testing.T) {
+	for name, put := range map[string]func(file, other string) error{
+		"symbolic link": func(file, other string) error { return os.Symlink(other, file) },
+		"hard link":     func(file, other string) error { return os.Link(other, file) },
+		"pipe":          func(file, _ string) error { return syscall.Mkfifo(file, 0o600) },
+		"directory":     func(file, _ string) error { return os.Mkdir(file, 0o700) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			file, other := filepath.Join(dir, "dead"), filepath.Join(dir, "other")
+			require.NoError(t, os.WriteFile(other, []byte("mine\n"), 0o600))
+			require.NoError(t, put(file, other))
+			run(t, "dead_letter_file="+file, func(t *testing.T, b *bench) {
+				c := append(chunk(0, 5, 10), event(5, 1<<20+1)...) // more than a pipe holds
+				require.Equal(t, Retry, b.flush(c), "nothing is lost")
+				require.Contains(t, b.log.String(), "dead_letter_file: ")
+				require.NoError(t, os.Remove(file))
+				require.Equal(t, OK, b.flush(c))
+				require.Len(t, letters(t, file), 1)
+			})
+			content, err := os.ReadFile(other)
+			require.NoError(t, err)
+			require.Equal(t, "mine\n", string(content))
+		})
+	}
+}
+
+// A file that was there before, readable for all, holds whole records from now on.
+func TestDeadLettersArePrivateInAnOldFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "dead")
+	require.NoError(t, os.WriteFile(file, nil, 0o644)) //nolint:gosec // that is the point
+	require.NoError(t, os.Chmod(file, 0o644))          //nolint:gosec // whatever the umask is
+	d := &deadLetters{path: file, limit: 100}
+	require.NoError(t, d.write([]byte("letter\n")))
+	require.NoError(t, d.close())
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 }
