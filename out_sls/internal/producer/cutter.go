@@ -97,14 +97,21 @@ func (c *cutter) cut(chunk []byte) (taken, whole bool) {
 	return c.finish(start), whole
 }
 
-// endSession logs what allow_destinations has turned away, when it is cut to be sent.
+// endSession logs what allow_destinations and max_log_groups have turned away, when it is
+// cut to be sent.
 func (c *cutter) endSession(s *route.Session) {
 	refused, first := s.Refused()
+	capped := s.Capped()
 	s.End()
 	if refused > 0 && c.unread == nil {
 		c.producer.log.report(slog.LevelWarn, "refused destination",
 			"records name destinations that allow_destinations does not have, they go to the default one",
 			"tag", c.tag, "first", first, "records_since_start", c.producer.router.Stats().Refused)
+	}
+	if capped > 0 && c.unread == nil {
+		c.producer.log.report(slog.LevelWarn, "capped",
+			"the records of a chunk choose more topics, tags and the like than max_log_groups, the rest goes without",
+			"tag", c.tag, "records", capped, "records_since_start", c.producer.router.Stats().Capped)
 	}
 }
 

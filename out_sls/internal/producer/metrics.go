@@ -88,6 +88,9 @@ func newMetrics(p *Producer) *metrics {
 }
 
 // Metrics are the families of the instance, for whoever publishes them.
+	s.CounterFunc("capped_records_total", "Records sent without the topic, source, tags or hash key that they choose, because their chunk had more than max_log_groups.", func(emit metric.Emit) {
+		emit(float64(p.router.Stats().Capped))
+	})
 func (p *Producer) Metrics() *metric.Set { return p.metrics.set }
 
 func (p *Producer) emitAllowed(emit metric.Emit) {

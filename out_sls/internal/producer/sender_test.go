@@ -240,7 +240,7 @@ func TestOrderedByHashBucket(t *testing.T) {
 // hash_buckets is how many different keys are sent.
 func TestHashBuckets(t *testing.T) {
 	for buckets, want := range map[string]int{"": 64, "0": 1000, "64": 64, "256": 256, "4": 4} {
-		set := "hash_key=$n|none"
+		set := "hash_key=$n|none max_log_groups=1000"
 		if buckets != "" {
 			set += " hash_buckets=" + buckets
 		}

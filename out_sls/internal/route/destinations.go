@@ -54,12 +54,11 @@ func (d *destinations) begin() {
 	d.slots = 0
 }
 
-// find returns the destination of that key, open in this flush, or nil.
-func (d *destinations) find(key []byte) *Target {
-	k := d.byKey[string(key)]
-	if k == nil {
-		return nil
-	}
+// isOpen tells whether k, which may be nil, is open in this flush.
+func (d *destinations) isOpen(k *known) bool { return k != nil && k.flush == d.flush }
+
+// open makes k the most recently used one, and open in this flush.
+func (d *destinations) open(k *known) *Target {
 	k.unlink()
 	d.pushFront(k)
 	if k.flush != d.flush {
@@ -70,10 +69,10 @@ func (d *destinations) find(key []byte) *Target {
 	return &k.Target
 }
 
-// add opens a destination that find has not found. It tells whether another one,
+// add opens a destination that is not known. It tells whether another one,
 // open in this flush, had to go.
-func (d *destinations) add(key string, to Destination) (t *Target, evicted bool) {
-	k := &known{Target: Target{Destination: to, Slot: d.slots}, key: key, flush: d.flush}
+func (d *destinations) add(key string, to Destination) (k *known, evicted bool) {
+	k = &known{Target: Target{Destination: to, Slot: d.slots}, key: key, flush: d.flush}
 	if len(d.byKey) >= d.max {
 		oldest := d.last.prev
 		oldest.unlink()
@@ -87,7 +86,7 @@ func (d *destinations) add(key string, to Destination) (t *Target, evicted bool)
 	}
 	d.byKey[key] = k
 	d.pushFront(k)
-	return &k.Target, evicted
+	return k, evicted
 }
 
 func (k *known) unlink() {

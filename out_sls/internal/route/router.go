@@ -20,6 +20,8 @@ type Router struct {
 	ofTag   int            // how many of fields need no record
 	buckets int
 	max     int
+	grouped bool      // records choose topics, tags or the like, of which there may be groups.most
+	groups  int       // max_log_groups
 	roots   []string  // the keys of a record that fields read
 	allow   []pattern // nil = anything
 	// home is where a record goes that names what allow does not have.
@@ -29,7 +31,7 @@ type Router struct {
 	// of a record is shared, and there are no more than flushes at once.
 	sessions sync.Pool
 
-	fallbacks, evicted, refused atomic.Uint64
+	fallbacks, evicted, refused, capped atomic.Uint64
 }
 
 // Stats counts what a Router has done since it began.
@@ -44,6 +46,9 @@ type Stats struct {
 	// Refused is how many records named a destination that is not in
 	// allow_destinations. A chunk that comes back counts again.
 	Refused uint64
+	// Capped is how many records have gone without the topic, source, tags and hash key of
+	// their choice, because of max_log_groups. A chunk that comes back counts again.
+	Capped uint64
 }
 
 // kind is what a field fills.
@@ -72,7 +77,7 @@ func New(cfg Config) (*Router, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	b := builder{r: &Router{buckets: cfg.HashBuckets, max: max(cfg.MaxDestinations, leastDestinations)}}
+	b := builder{r: &Router{buckets: cfg.HashBuckets, max: max(cfg.MaxDestinations, leastDestinations), groups: max(cfg.MaxLogGroups, 1)}}
 	to := &b.r.static.Destination
 	b.r.home.project = b.name(kindProject, &projectRules, &to.Project, cfg.Project, cfg.DefaultProject)
 	b.r.home.logstore = b.name(kindLogstore, &logstoreRules, &to.Logstore, cfg.Logstore, cfg.DefaultLogstore)
@@ -94,10 +99,13 @@ func New(cfg Config) (*Router, error) {
 	for b.r.ofTag < len(b.r.fields) && b.r.fields[b.r.ofTag].template.needs == needTag {
 		b.r.ofTag++
 	}
-	b.r.sessions.New = func() any {
-		return &Session{router: b.r, known: newDestinations(b.r.max)}
-	}
+	b.r.grouped = b.r.hasGroups()
+	b.r.sessions.New = func() any { return b.r.newSession() }
 	return b.r, nil
+}
+
+func (r *Router) newSession() *Session {
+	return &Session{router: r, known: newDestinations(r.max), groups: newGroups(r.groups)}
 }
 
 // builder takes the options in turn and keeps the first error.
@@ -178,7 +186,7 @@ func (b *builder) source(dst *string, value string) {
 
 // Stats is a snapshot of the counters. Those of a flush are added when it ends.
 func (r *Router) Stats() Stats {
-	return Stats{Fallbacks: r.fallbacks.Load(), Evicted: r.evicted.Load(), Refused: r.refused.Load()}
+	return Stats{Fallbacks: r.fallbacks.Load(), Evicted: r.evicted.Load(), Refused: r.refused.Load(), Capped: r.capped.Load()}
 }
 
 // appendValue appends what f comes to: raw, made to fit, or the static default.
@@ -212,6 +220,20 @@ func (r *Router) allows(key []byte) (project, logstore []byte, ok bool) {
 	if r.allow == nil {
 		return nil, nil, true
 	}
+	project, logstore = r.names(key)
+	if bytes.Equal(project, r.home.project) && bytes.Equal(logstore, r.home.logstore) {
+		return project, logstore, true
+	}
+	for i := range r.allow {
+		if r.allow[i].allows(project, logstore) {
+			return project, logstore, true
+		}
+	}
+	return project, logstore, false
+}
+
+// names are the project and logstore of a key.
+func (r *Router) names(key []byte) (project, logstore []byte) {
 	project, logstore = r.home.project, r.home.logstore
 	for i, at := 0, 0; i < len(r.fields); i++ {
 		start, end := valueAt(key, at)
@@ -223,15 +245,7 @@ func (r *Router) allows(key []byte) (project, logstore []byte, ok bool) {
 		default:
 		}
 	}
-	if bytes.Equal(project, r.home.project) && bytes.Equal(logstore, r.home.logstore) {
-		return project, logstore, true
-	}
-	for i := range r.allow {
-		if r.allow[i].allows(project, logstore) {
-			return project, logstore, true
-		}
-	}
-	return project, logstore, false
+	return project, logstore
 }
 
 // appendHome appends key with the names that no record has chosen: at most maxName

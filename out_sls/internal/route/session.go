@@ -12,6 +12,7 @@ type Session struct {
 	router *Router
 	in     input // of the last record
 	known  *destinations
+	groups groups
 	// fixed is the destination of every record, nil when records decide.
 	fixed *Target
 
@@ -36,6 +37,10 @@ type Session struct {
 	refused     uint64 // records
 	tagRefused  uint64 // of each record
 	lastRefused uint64 // of the last record
+
+	plain      []byte // the key of where a record goes whose group is one too many
+	capped     uint64 // records
+	lastCapped uint64 // of the last record
 }
 
 // maxKept bounds the buffers that a session keeps for the next flush.
@@ -52,6 +57,7 @@ func (s *Session) begin(tag string) {
 	r := s.router
 	s.in.tag = tag
 	s.known.begin()
+	s.groups.begin()
 	if len(r.fields) == 0 {
 		s.fixed = &r.static
 		return
@@ -66,7 +72,7 @@ func (s *Session) begin(tag string) {
 	}
 	s.ofTag = len(s.key)
 	if r.ofTag == len(r.fields) {
-		s.fixed, s.tagRefused = s.find()
+		s.fixed, s.tagRefused, _ = s.find()
 	}
 }
 
@@ -103,8 +109,9 @@ func (s *Session) route(record []byte) *Target {
 		at += size
 	}
 	s.fallbacks += s.lastRecord
-	s.last, s.lastRefused = s.find()
+	s.last, s.lastRefused, s.lastCapped = s.find()
 	s.refused += s.lastRefused
+	s.capped += s.lastCapped
 	return s.last
 }
 
@@ -112,6 +119,7 @@ func (s *Session) route(record []byte) *Target {
 func (s *Session) again() *Target {
 	s.fallbacks += s.lastRecord
 	s.refused += s.lastRefused
+	s.capped += s.lastCapped
 	return s.last
 }
 
@@ -181,31 +189,40 @@ func (s *Session) appendField(f *field, raw []byte, ok bool) (fallback bool) {
 	return fallback
 }
 
-// find returns the destination of s.key, or that of the defaults in its place, with
-// 1, when the operator does not allow it. Only a destination that is not known is
-// matched; of one that is refused nothing is kept, so that records cannot fill the
-// memory with names.
-func (s *Session) find() (t *Target, refused uint64) {
-	if t := s.known.find(s.key); t != nil {
-		return t, 0
-	}
+// find returns the destination of s.key. It is that of the defaults in its place, with
+// refused 1, when the operator does not allow it; and one of a plainer log group, with
+// capped 1, when there are too many. Only a destination that is not open is matched; of
+// one that is turned away nothing is kept, so that records cannot fill the memory.
+func (s *Session) find() (t *Target, refused, capped uint64) {
 	key := s.key
-	if project, logstore, ok := s.router.allows(key); !ok {
-		if len(s.refusal) == 0 {
-			s.refusal = append(append(append(s.refusal, project...), '/'), logstore...)
-		}
-		s.instead = s.router.appendHome(s.instead[:0], key)
-		key, refused = s.instead, 1
-		if t := s.known.find(key); t != nil {
-			return t, refused
+	k := s.known.byKey[string(key)]
+	if k == nil {
+		if project, logstore, ok := s.router.allows(key); !ok {
+			if len(s.refusal) == 0 {
+				s.refusal = append(append(append(s.refusal, project...), '/'), logstore...)
+			}
+			s.instead = s.router.appendHome(s.instead[:0], key)
+			key, refused = s.instead, 1
+			k = s.known.byKey[string(key)]
 		}
 	}
-	owned := string(key)
-	t, evicted := s.known.add(owned, s.router.destination(owned))
-	if evicted {
-		s.evicted++
+	another := s.router.grouped && !s.known.isOpen(k) && !s.groups.has(key)
+	if another && s.groups.full(s.router.names(key)) {
+		s.plain = s.router.appendPlain(s.plain[:0], key)
+		key, capped, another = s.plain, 1, false
+		k = s.known.byKey[string(key)]
 	}
-	return t, refused
+	if k == nil {
+		var evicted bool
+		owned := string(key)
+		if k, evicted = s.known.add(owned, s.router.destination(owned)); evicted {
+			s.evicted++
+		}
+	}
+	if another {
+		s.groups.add(k.key, &k.Destination)
+	}
+	return s.known.open(k), refused, capped
 }
 
 // Refused is how many records of the flush named a destination that is not in
@@ -213,6 +230,9 @@ func (s *Session) find() (t *Target, refused uint64) {
 func (s *Session) Refused() (records uint64, first string) {
 	return s.refused + s.records*s.tagRefused, string(s.refusal)
 }
+
+// Capped is how many records of the flush have chosen a log group beyond max_log_groups.
+func (s *Session) Capped() uint64 { return s.capped }
 
 // End ends the flush. The session must not be used again.
 func (s *Session) End() {
@@ -232,11 +252,14 @@ func (s *Session) end() {
 	if n := s.refused + s.records*s.tagRefused; n > 0 {
 		r.refused.Add(n)
 	}
+	if s.capped > 0 {
+		r.capped.Add(s.capped)
+	}
 	clear(s.in.roots) // they are windows into the chunk
 	*s = Session{
-		router: r, in: input{roots: s.in.roots[:0]}, roots: s.roots, known: s.known,
+		router: r, in: input{roots: s.in.roots[:0]}, roots: s.roots, known: s.known, groups: s.groups,
 		key: kept(s.key), values: kept(s.values), spare: kept(s.spare),
-		instead: kept(s.instead), refusal: kept(s.refusal),
+		instead: kept(s.instead), refusal: kept(s.refusal), plain: kept(s.plain),
 	}
 }
 

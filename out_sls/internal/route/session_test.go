@@ -71,7 +71,7 @@ func TestSameChunkSameRoute(t *testing.T) {
 	evicted := fresh.Stats().Evicted
 	require.Positive(t, evicted)
 
-	used := &Session{router: fresh, known: newDestinations(16)}
+	used := fresh.newSession()
 	for from := range 60 {
 		fresh.sessions.Put(used)
 		s := fresh.Begin(fmt.Sprint("tag", from%3))
