@@ -27,6 +27,9 @@ type lane struct {
 
 	failures int       // in a row, throttling aside
 	since    time.Time // of the first of them
+	health   health
+	chosen   bool      // by a template, which has another way
+	absent   time.Time // when SLS last said that it is not there; zero = it has not
 }
 
 type laneID struct{ project, logstore string }
@@ -54,7 +57,8 @@ func (p *Producer) laneLocked(d address) *lane {
 	l := p.lanes[id]
 	if l == nil {
 		p.pruneLocked()
-		l = &lane{id: id, queues: map[address]*queue{}, allowed: float64(p.cfg.Concurrency)}
+		_, chosen := p.router.Home(d.Destination)
+		l = &lane{id: id, queues: map[address]*queue{}, allowed: float64(p.cfg.Concurrency), chosen: chosen}
 		p.lanes[id] = l
 	}
 	l.used = time.Now()
@@ -97,12 +101,16 @@ func (p *Producer) startLocked(l *lane) {
 			}
 			break
 		}
+		if h := p.outageLocked(l); h != nil && !h.ask(time.Now()) {
+			break
+		}
 		q := l.turn[i]
 		l.turn = append(slices.Delete(l.turn, i, i+1), q)
 		q.inFlight++
 		l.inFlight++
 		p.inFlight++
 		r := p.newRequestLocked(q, q.takeLocked(int(p.cfg.BatchBytes), p.cfg.BatchCount))
+		q.latest = r
 		p.panics.Go(&p.wg, "a request", func() { p.run(r) })
 	}
 	l.tidyLocked()
@@ -128,6 +136,9 @@ func (p *Producer) run(r *request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r.queue.inFlight--
+	if r.queue.latest == r {
+		r.queue.latest = nil
+	}
 	r.queue.lane.inFlight--
 	p.inFlight--
 	for len(p.starved) > 0 && p.inFlight < maxRequests {
@@ -194,12 +205,20 @@ func (l *lane) passTurnLocked() {
 // learn takes note of the answer to a request sent at begin.
 func (p *Producer) learn(l *lane, begin time.Time, err error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	outage, back := p.heardLocked(l, err)
+	p.learnLocked(l, begin, err)
+	p.mu.Unlock()
+	if outage > 0 {
+		p.log.log.Warn("SLS answers again", "after", outage.Round(time.Second), "handed_back", back)
+	}
+}
+
+func (p *Producer) learnLocked(l *lane, begin time.Time, err error) {
 	defer l.passTurnLocked()
 	class := sls.ClassOf(err)
 	switch {
 	case err == nil || class == sls.ClassSplit: // it is there and takes logs
-		l.failures = 0
+		l.failures, l.absent = 0, time.Time{}
 		l.allowed = min(l.allowed+1/l.allowed, float64(p.cfg.Concurrency))
 	case class == sls.ClassThrottle:
 		l.failures = 0
@@ -208,6 +227,8 @@ func (p *Producer) learn(l *lane, begin time.Time, err error) {
 			l.allowed = max(l.allowed/2, 1)
 			l.cut = time.Now()
 		}
+	case l.chosen && isAbsent(err): // its records have another way
+		l.failures = 0
 	default:
 		if l.failures++; l.failures == 1 {
 			l.since = time.Now()
@@ -221,19 +242,11 @@ func (p *Producer) learn(l *lane, begin time.Time, err error) {
 }
 
 // downLocked tells whether l fails for good, as far as can be known, while other
-// logstores are in use. Its flushes are then answered at once instead of at
+// logstores work. Its flushes are then answered at once instead of at
 // their deadline: the engine has few workers, and one dead destination must not
 // hold up the others. The engine's own retries find out when it is back.
 func (p *Producer) downLocked(l *lane) bool {
-	if l.failures < downAfter || time.Since(l.since) < downDuration {
-		return false
-	}
-	for _, other := range p.lanes {
-		if other != l && time.Since(other.used) < laneIdle {
-			return true
-		}
-	}
-	return false
+	return l.failures >= downAfter && time.Since(l.since) >= downDuration && p.othersWorkLocked(l)
 }
 
 // hopelessLocked tells whether a segment for l should fail at once. One request

@@ -135,6 +135,7 @@ func TestChunkForALiveAndADeadLogstore(t *testing.T) {
 		}
 		require.Len(t, b.sls.Logs("pro", "alive"), 2)
 		b.sls.CreateLogstore("pro", "missing", 1)
+		wait(t, absentFor)
 		require.Equal(t, OK, b.flush(c))
 		require.Len(t, b.sls.Logs("pro", "alive"), 2)
 		require.Len(t, b.sls.Logs("pro", "missing"), 2)

@@ -31,6 +31,8 @@ type bench struct {
 	t   *testing.T
 	sls *slsfake.Server
 	log *logLines
+
+	made int64 // lines
 }
 
 // logLines collects what is logged.

@@ -12,7 +12,13 @@ import (
 
 // halfSent is a chunk of which a flush has delivered one of two logstores' parts.
 func halfSent(b *bench, n int) []byte {
-	c := append(eventNamed(time.Unix(1_700_000_000, int64(n)), "logs", 10), eventNamed(time.Unix(1_700_000_000, int64(n)), "missing", 10)...)
+	remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
+		if c.Logstore == "other" {
+			c.Fail(401, "Unauthorized", "")
+		}
+	})
+	defer remove()
+	c := append(eventNamed(time.Unix(1_700_000_000, int64(n)), "logs", 10), eventNamed(time.Unix(1_700_000_000, int64(n)), "other", 10)...)
 	require.Equal(b.t, Retry, b.flush(c))
 	return c
 }
@@ -21,13 +27,13 @@ func halfSent(b *bench, n int) []byte {
 func TestRememberedForAnHour(t *testing.T) {
 	for after, times := range map[time.Duration]int{time.Second: 1, time.Hour - time.Second: 1, time.Hour + time.Second: 2} {
 		run(t, "logstore=$n|none allow_destinations=*", func(t *testing.T, b *bench) {
+			b.sls.CreateLogstore("pro", "other", 1)
 			c := halfSent(b, 1)
 			wait(t, after)
-			b.sls.CreateLogstore("pro", "missing", 1)
 			require.Equal(t, OK, b.flush(c))
 			require.Len(t, b.sls.Logs("pro", "logs"), times, after)
 			require.EqualValues(t, 2-times, b.Stats().Skipped)
-			require.Len(t, b.sls.Logs("pro", "missing"), 1)
+			require.Len(t, b.sls.Logs("pro", "other"), 1)
 			require.True(t, b.memory.empty())
 		})
 	}
@@ -36,13 +42,13 @@ func TestRememberedForAnHour(t *testing.T) {
 // Of 4096 chunks: of one more the oldest is forgotten, and sent whole.
 func TestRememberedFor4096Chunks(t *testing.T) {
 	run(t, "logstore=$n|none allow_destinations=*", func(t *testing.T, b *bench) {
+		b.sls.CreateLogstore("pro", "other", 1)
 		oldest, second := halfSent(b, 1), halfSent(b, 2)
 		b.mu.Lock()
 		for i := range 4095 {
 			b.memory.put(chunkID{uint64(i), 1}, nil)
 		}
 		b.mu.Unlock()
-		b.sls.CreateLogstore("pro", "missing", 1)
 		require.Equal(t, OK, b.flush(second))
 		require.Equal(t, OK, b.flush(oldest))
 		times := map[uint32]int{}
@@ -100,9 +106,10 @@ func TestReturnedChunkWaitsForWhatIsInFlight(t *testing.T) {
 		c := chunk(0, 10, 10)
 		require.Equal(t, Retry, b.flush(c))
 		remove()
+		wait(t, 2500*time.Millisecond)
 		begin := time.Now()
 		require.Equal(t, OK, b.flush(c))
-		require.Equal(t, 3*time.Second, time.Since(begin))
+		require.Equal(t, 500*time.Millisecond, time.Since(begin))
 		b.requireOnce(0, 10)
 		require.EqualValues(t, 1, b.Stats().Requests)
 	})
@@ -116,6 +123,7 @@ func TestReturnedChunkKeepsARetryAlive(t *testing.T) {
 		require.Equal(t, Retry, b.flush(c))
 		remove()
 		for b.flush(c) != OK { // the pause may be longer than one flush
+			wait(t, 100*time.Millisecond)
 		}
 		b.requireOnce(0, 10)
 		require.LessOrEqual(t, b.Stats().Requests, uint64(3))

@@ -40,6 +40,8 @@ type metrics struct {
 	corrupt     metric.Counter
 	noLogKey    metric.Counter
 	panics      metric.Counter
+	handedBack  metric.Counter
+	redirected  metric.Counters
 	duration    metric.Histograms
 
 	mu    sync.Mutex // guards known; taken alone
@@ -62,6 +64,8 @@ func newMetrics(p *Producer) *metrics {
 		deadLetters: s.Counter("dead_letter_records_total", "Records written to the dead-letter file.", "logstore", "reason"),
 		rewritten:   s.Counter("rewritten_times_total", "Logs sent with the current time, because SLS refused theirs.", "logstore"),
 		noLogKey:    s.Counter("without_log_key_records_total", "Records sent whole, because they do not have log_key.").With(),
+		handedBack:  s.Counter("handed_back_chunks_total", "Chunks handed back at once, because SLS had not answered for flush_timeout.").With(),
+		redirected:  s.Counter("redirected_records_total", "Records whose template named a logstore or project that SLS does not have, sent to the default one.", "logstore"),
 		corrupt:     s.Counter("corrupt_chunks_total", "Chunks that could not be read to their end.").With(),
 		panics:      s.Counter("panics_total", "Panics in the plugin's own goroutines, which it survived. Please report them.").With(),
 		duration: s.Histogram("request_duration_seconds", "Time from sending a request to its answer.",
@@ -84,13 +88,13 @@ func newMetrics(p *Producer) *metrics {
 	s.CounterFunc("refused_destinations_total", "Records that named a destination outside allow_destinations and went to the default one.", func(emit metric.Emit) {
 		emit(float64(p.router.Stats().Refused))
 	})
+	s.CounterFunc("capped_records_total", "Records sent without the topic, source, tags or hash key that they choose, because their chunk had more than max_log_groups.", func(emit metric.Emit) {
+		emit(float64(p.router.Stats().Capped))
+	})
 	return m
 }
 
 // Metrics are the families of the instance, for whoever publishes them.
-	s.CounterFunc("capped_records_total", "Records sent without the topic, source, tags or hash key that they choose, because their chunk had more than max_log_groups.", func(emit metric.Emit) {
-		emit(float64(p.router.Stats().Capped))
-	})
 func (p *Producer) Metrics() *metric.Set { return p.metrics.set }
 
 func (p *Producer) emitAllowed(emit metric.Emit) {

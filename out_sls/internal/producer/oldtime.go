@@ -113,7 +113,7 @@ func (p *Producer) replace(r *request, pieces []piece) {
 		pc.of.open++
 	}
 	gone := request{queue: r.queue, pieces: r.pieces}
-	r.pieces = pieces
+	r.pieces, r.segments = pieces, nil
 	p.finish(&gone)
 }
 

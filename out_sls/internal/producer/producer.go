@@ -59,6 +59,8 @@ type Producer struct {
 	// it to fall below maxRequests.
 	inFlight int
 	starved  []*lane
+	health   health // of SLS in all that is sent
+	back     uint64 // flushes handed back since it was last there
 	memory   *memory
 	packs    packs
 }
@@ -87,16 +89,19 @@ func New(cfg Config, router *route.Router, client *sls.Client, log *slog.Logger)
 
 // Flush delivers one chunk: the events of one tag. It returns when SLS has
 // answered for every segment, or after flush_timeout, or when ctx ends; what is
-// in flight then goes on and is remembered. It does not keep chunk.
+// in flight then goes on and is remembered. During an outage it does not wait that
+// long. It does not keep chunk.
 func (p *Producer) Flush(ctx context.Context, tag string, chunk []byte) Result {
-	ctx, cancel := context.WithTimeout(ctx, p.cfg.FlushTimeout)
-	defer cancel()
-	f := newFlight()
-	known, ok := p.begin(tag, chunk)
+	f, ok := p.admit()
 	if !ok {
 		return Retry
 	}
-	c := cutter{producer: p, tag: tag, full: func(s *segment) bool { return p.submit(ctx, f, known, s) }}
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.FlushTimeout)
+	defer cancel()
+	room, cancelRoom := f.patient(ctx)
+	defer cancelRoom()
+	known := p.recall(tag, chunk)
+	c := cutter{producer: p, tag: tag, full: func(s *segment) bool { return p.submit(room, f, known, s) }}
 	taken, whole := c.cut(chunk)
 	if !taken {
 		p.giveUp(f, known)
@@ -105,31 +110,71 @@ func (p *Producer) Flush(ctx context.Context, tag string, chunk []byte) Result {
 	p.mu.Lock()
 	f.closeLocked() // the chunk is cut
 	p.mu.Unlock()
-	select {
-	case <-f.done:
-	case <-ctx.Done():
-		p.abandon(f)
-	}
+	p.await(ctx, f)
 	result := p.end(f, whole, tag, chunk)
 	if result != Retry {
 		c.count()
 	}
+	if l := f.refused; l != nil {
+		p.metrics.handedBack.Add(1)
+		p.log.report(slog.LevelError, "outage of one", "a logstore does not answer, its chunks are handed back at once until it does",
+			"project", l.id.project, "logstore", l.id.logstore)
+	}
 	return result
 }
 
-// begin admits a flush and returns what is remembered of its chunk. The chunk is
-// hashed only while something is remembered: seldom.
-func (p *Producer) begin(tag string, chunk []byte) ([]*outcome, bool) {
+// admit begins a flush, unless the producer has stopped or SLS does not answer.
+func (p *Producer) admit() (f *flight, ok bool) {
 	p.mu.Lock()
-	empty, stopped := p.memory.empty(), p.stopped
+	now := time.Now()
+	f = newFlight()
+	if p.stopped || !p.health.out(now, p.patience()) {
+		defer p.mu.Unlock()
+		return f, !p.stopped
+	}
+	if f.until, ok = p.health.admit(now); !ok {
+		p.back++
+	}
+	back, since := p.back, p.health.since
 	p.mu.Unlock()
-	if stopped || empty {
-		return nil, !stopped
+	if !ok {
+		p.metrics.handedBack.Add(1)
+		p.log.report(slog.LevelError, "outage", "SLS does not answer, chunks are handed back at once until it does",
+			"for", now.Sub(since).Round(time.Second), "handed_back", back)
+	}
+	return f, ok
+}
+
+// recall returns what is remembered of a chunk, which is hashed only while something
+// is remembered: seldom.
+func (p *Producer) recall(tag string, chunk []byte) []*outcome {
+	p.mu.Lock()
+	empty := p.memory.empty()
+	p.mu.Unlock()
+	if empty {
+		return nil
 	}
 	id := p.memory.identify(tag, chunk)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.memory.take(id), true
+	return p.memory.take(id)
+}
+
+// await waits until every segment of f is settled or its time is up. What it waits for
+// in a logstore that does not answer has less time.
+func (p *Producer) await(ctx context.Context, f *flight) {
+	select {
+	case <-f.done:
+		return
+	case <-f.impatience():
+		p.abandon(f, func(o *outcome) bool { return p.outageLocked(o.lane) != nil })
+	case <-ctx.Done():
+	}
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		p.abandon(f, func(*outcome) bool { return true })
+	}
 }
 
 // end derives the answer. A chunk that is to come back leaves its outcomes.
@@ -203,16 +248,17 @@ func (p *Producer) bury(f *flight, tag string, chunk []byte) error {
 	return nil
 }
 
-// abandon takes f off everything it still waits for. Segments that nobody else
-// waits for leave their queue; those in flight go on, and are remembered.
-func (p *Producer) abandon(f *flight) {
+// abandon takes f off what it still waits for and which is true for. Segments that
+// nobody else waits for leave their queue; those in flight go on, and are remembered.
+func (p *Producer) abandon(f *flight, which func(*outcome) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	f.failed = true
 	for _, o := range f.outcomes {
-		if o.state != statePending {
+		if o.state != statePending || !slices.Contains(o.waiters, f) || !which(o) {
 			continue
 		}
+		f.failed = true
+		f.closeLocked()
 		o.waiters = slices.DeleteFunc(o.waiters, func(w *flight) bool { return w == f })
 		if len(o.waiters) > 0 || o.wake == nil {
 			continue
@@ -244,14 +290,16 @@ func (p *Producer) settleLocked(s *segment) {
 	for _, f := range o.waiters {
 		f.settleLocked(o)
 	}
-	o.waiters, o.wake = nil, nil
+	o.waiters, o.wake, o.lane = nil, nil, nil
 }
 
 // Stop ends the producer: no new flush is taken, no request is sent again, those
-// in flight may finish until ctx ends and are then cut off. When it returns no
-// goroutine is left. It is safe to call more than once.
+// in flight may finish until ctx ends and are then cut off, during an outage at once.
+// When it returns no goroutine is left. It is safe to call more than once.
 func (p *Producer) Stop(ctx context.Context) {
 	p.mu.Lock()
+	now := time.Now()
+	out, back, since := p.health.out(now, p.patience()) && !p.stopped, p.back, p.health.since
 	if !p.stopped {
 		p.stopped = true
 		close(p.drain)
@@ -260,6 +308,11 @@ func (p *Producer) Stop(ctx context.Context) {
 		}
 	}
 	p.mu.Unlock()
+	if out {
+		p.cancel()
+		p.log.log.Warn("stopped while SLS does not answer: Fluent Bit keeps what it was handed back in storage.type filesystem only",
+			"for", now.Sub(since).Round(time.Second), "handed_back", back)
+	}
 	defer context.AfterFunc(ctx, p.cancel)()
 	p.wg.Wait()
 	p.cancel()

@@ -10,6 +10,10 @@ import (
 // hundred small chunks a second does not send a hundred requests.
 const worthARequest = 256 << 10
 
+// gatherFor is how long a request makes others wait at most: one that hangs must not hold
+// up what comes after it.
+const gatherFor = time.Second
+
 // queue holds the segments of one destination that no request has taken yet.
 // Producer.mu guards it. It exists only while it holds or sends something.
 type queue struct {
@@ -19,7 +23,8 @@ type queue struct {
 	bytes    int
 	logs     int
 	inFlight int
-	timer    *time.Timer // runs while what waits is held back by linger
+	latest   *request    // the last one to begin, while it is in flight
+	timer    *time.Timer // runs while what waits is held back
 }
 
 // enqueue queues a segment whose bytes the budget has granted.
@@ -28,11 +33,20 @@ func (p *Producer) enqueue(f *flight, s *segment) {
 	defer p.mu.Unlock()
 	f.outcomes = append(f.outcomes, s.outcome)
 	f.open++
+	if p.elsewhereLocked(s) {
+		p.metrics.redirected.With(s.dest.Logstore).Add(uint64(s.logs))
+		s.dest.Destination, _ = p.router.Home(s.dest.Destination)
+	}
 	l := p.laneLocked(s.dest)
-	if p.stopped || p.hopelessLocked(l) {
+	if p.stopped || p.hopelessLocked(l) || !p.waitLocked(f, l) {
 		p.failLocked(s)
 		return
 	}
+	p.queueLocked(l, s)
+}
+
+func (p *Producer) queueLocked(l *lane, s *segment) {
+	s.outcome.lane = l
 	q := l.queues[s.dest]
 	if q == nil {
 		q = &queue{dest: s.dest, lane: l}
@@ -56,36 +70,49 @@ func (p *Producer) adopt(f *flight, o *outcome) bool {
 	}
 	f.outcomes = append(f.outcomes, o)
 	f.open++
-	if o.state == statePending {
-		o.waiters = append(o.waiters, f)
-	} else {
+	switch {
+	case o.state != statePending:
 		f.settleLocked(o)
+	case !p.waitLocked(f, o.lane):
+		f.failed = true
+		f.closeLocked()
+	default:
+		o.waiters = append(o.waiters, f)
 	}
 	return true
 }
 
 // readyLocked tells whether a request for q may start, limits of its lane aside.
 func (p *Producer) readyLocked(q *queue) bool {
-	switch {
-	case len(q.waiting) == 0:
+	if len(q.waiting) == 0 || q.inFlight > 0 && p.cfg.Ordered {
 		return false
-	case q.inFlight > 0 && (p.cfg.Ordered || q.bytes < worthARequest):
-		return false
-	case p.stopped || p.cfg.Linger == 0 || q.bytes >= int(p.cfg.BatchBytes) || q.logs >= p.cfg.BatchCount:
-		return true
 	}
-	left := p.cfg.Linger - time.Since(q.waiting[0].since)
+	left := p.heldLocked(q)
 	if left <= 0 {
 		return true
 	}
 	if q.timer == nil {
-		q.timer = p.panics.AfterFunc(left, "linger", func() { p.lingered(q) })
+		q.timer = p.panics.AfterFunc(left, "held back", func() { p.startHeld(q) })
 	}
 	return false
 }
 
-// lingered starts what has waited long enough.
-func (p *Producer) lingered(q *queue) {
+// heldLocked is how long what waits in q is held back for more to come.
+func (p *Producer) heldLocked(q *queue) (d time.Duration) {
+	if p.outageLocked(q.lane) != nil {
+		return 0 // its one request is to find out, soon
+	}
+	if !p.stopped && q.bytes < int(p.cfg.BatchBytes) && q.logs < p.cfg.BatchCount {
+		d = p.cfg.Linger - time.Since(q.waiting[0].since)
+	}
+	if q.latest != nil && q.bytes < worthARequest {
+		d = max(d, gatherFor-time.Since(q.latest.began))
+	}
+	return d
+}
+
+// startHeld starts what has waited long enough.
+func (p *Producer) startHeld(q *queue) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	q.timer = nil

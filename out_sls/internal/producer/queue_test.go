@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -37,15 +38,19 @@ func TestLingerDoesNotHoldWhatIsFullByCount(t *testing.T) {
 // What was sent or given up is not counted with what waits.
 func TestLingerCountsWhatWaits(t *testing.T) {
 	run(t, "linger=5s batch_count=10 flush_timeout=6s", func(t *testing.T, b *bench) {
-		b.sls.Hook(slsfake.OpPutLogs, slsfake.First(1, func(c *slsfake.Call) { c.Delay(10 * time.Second) }))
+		b.sls.Hook(slsfake.OpPutLogs, slsfake.First(1, func(c *slsfake.Call) { c.Delay(4 * time.Second) }))
 		begin := time.Now()
 		var wg sync.WaitGroup
-		wg.Go(func() { require.Equal(t, Retry, b.flush(chunk(0, 10, 10))) }) // in flight until 10 s
-		wg.Go(func() { require.Equal(t, Retry, b.flush(chunk(10, 19, 10))) })
+		wg.Go(func() { require.Equal(t, OK, b.flush(chunk(0, 10, 10))) }) // in flight until 4 s
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			require.Equal(t, Retry, b.Flush(ctx, "tag", chunk(10, 19, 10)))
+		})
 		wg.Wait()
 		wait(t, 2*time.Second)
 		require.Equal(t, OK, b.flush(chunk(20, 25, 10)))
-		require.Equal(t, 13*time.Second, time.Since(begin))
+		require.Equal(t, 11*time.Second, time.Since(begin))
 	})
 }
 

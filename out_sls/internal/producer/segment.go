@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -77,6 +78,7 @@ type outcome struct {
 	missing []span        // failed: what is to be sent again, in order; nil = all
 	waiters []*flight     // flushes that wait for it; none = nobody needs it any more
 	wake    chan struct{} // in flight: tells the request that the last waiter left
+	lane    *lane         // while it is pending
 }
 
 // lostLog is a log that SLS will never take: its place in the segment, and why.
@@ -86,7 +88,7 @@ type lostLog struct {
 	dropped bool // no dead letter is wanted of it
 }
 
-// flight is one Flush call. Producer.mu guards all but done.
+// flight is one Flush call. Producer.mu guards what it shares with requests.
 type flight struct {
 	outcomes []*outcome // by segment number
 	open     int        // outcomes still pending, plus one while the chunk is being cut
@@ -94,6 +96,26 @@ type flight struct {
 	dropped  bool // something that is lost becomes no dead letter
 	failed   bool
 	done     chan struct{} // closed when open reaches 0
+
+	// Of the flush alone.
+	until   time.Time // when it stops waiting for logstores that do not answer; zero = for none of them
+	refused *lane     // one that it does not even wait for
+}
+
+// patient is ctx, or what of it f may wait for room in memory.
+func (f *flight) patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	if f.until.IsZero() {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, f.until)
+}
+
+// impatience is when f stops waiting for logstores that do not answer.
+func (f *flight) impatience() <-chan time.Time {
+	if f.until.IsZero() {
+		return nil
+	}
+	return time.After(time.Until(f.until))
 }
 
 func newFlight() *flight { return &flight{open: 1, done: make(chan struct{})} }

@@ -13,10 +13,12 @@ import (
 // request is what one call to SLS carries: whole segments of one destination,
 // or, after SLS refused them together, parts of them.
 type request struct {
-	queue  *queue
-	pieces []piece
-	pack   string        // with pack_id: the number of its log group, once it has one
-	wake   chan struct{} // something left that may have been the last waiter
+	queue    *queue
+	segments []*segment // nil: it carries parts of them
+	pieces   []piece
+	began    time.Time
+	pack     string        // with pack_id: the number of its log group, once it has one
+	wake     chan struct{} // something left that may have been the last waiter
 }
 
 // piece is a run of logs of one segment.
@@ -39,12 +41,13 @@ type delivery struct {
 // newRequestLocked numbers the log group: those of a tag have to be numbered in the
 // order of its records, which the requests, once they are under way, do not keep.
 func (p *Producer) newRequestLocked(q *queue, segments []*segment) *request {
-	r := &request{queue: q, wake: make(chan struct{}, 1)}
+	r := &request{queue: q, began: time.Now(), wake: make(chan struct{}, 1)}
 	p.numberLocked(r)
 	for _, s := range segments {
 		s.outcome.wake = r.wake
 		r.pieces = append(r.pieces, s.pieces()...)
 	}
+	r.segments = segments
 	return r
 }
 
@@ -107,8 +110,13 @@ func (p *Producer) deliver(r *request) {
 			p.split(r, err)
 			return
 		}
-		p.report(r, err)
-		if !p.retryable(class, attempt) || p.down(r.queue.lane) {
+		if p.strays(r, err) && r.segments != nil {
+			if p.believes(r, attempt) {
+				p.reportAbsent(r, err)
+				p.redirect(r)
+				return
+			}
+		} else if p.report(r, err); !p.retryable(class, attempt) || p.down(r.queue.lane) {
 			p.fail(r)
 			return
 		}
@@ -133,6 +141,7 @@ func (p *Producer) retryable(class sls.Class, attempt int) bool {
 func (p *Producer) put(r *request, body sls.Body) error {
 	dest := &r.queue.dest
 	begin := time.Now()
+	p.sent(r.queue.lane)
 	var err error = &sls.Error{} // until there is an answer
 	defer func() { p.learn(r.queue.lane, begin, err) }()
 	p.metrics.sending(dest.Logstore)

@@ -28,3 +28,12 @@ func static(rules *nameRules, value, option, fallback, fallbackOption string) Na
 	name, _ = rules.appendMended(nil, name)
 	return Named{Name: string(name)}
 }
+
+// Home is d with the static defaults of project and logstore in their places: where the
+// records go for which a template gives no name. It is false for what no template has
+// chosen.
+func (r *Router) Home(d Destination) (home Destination, chosen bool) {
+	home = d
+	home.Project, home.Logstore = string(r.home.project), string(r.home.logstore)
+	return home, home != d
+}

@@ -1,0 +1,91 @@
+package producer
+
+import (
+	"log/slog"
+	"math"
+	"time"
+
+	"fluent-bit-sls/shared/sls"
+)
+
+// A template can name a logstore or project that SLS does not have. Nobody may ever make
+// it, and a chunk that is tried for ever keeps one of the engine's tasks, of which there
+// are 2048. So after absentTries answers that say so the records go to the static
+// defaults, as do those that name what allow_destinations does not have, and so do those
+// that come later. Every absentFor one request asks again. What the operator has typed
+// is waited for.
+const (
+	absentTries = 3
+	absentFor   = time.Minute
+)
+
+// isAbsent tells whether SLS says that a logstore or project is not there.
+func isAbsent(err error) bool {
+	return sls.IsCode(err, "LogStoreNotExist") || sls.IsCode(err, "ProjectNotExist")
+}
+
+// strays tells whether r has gone to a destination that a template has chosen and SLS
+// does not have.
+func (p *Producer) strays(r *request, err error) bool {
+	return r.queue.lane.chosen && isAbsent(err)
+}
+
+// elsewhereLocked tells whether s should not even be sent where a template has it go. It
+// lets one through when it is time to ask again.
+func (p *Producer) elsewhereLocked(s *segment) bool {
+	l := p.lanes[laneID{s.dest.Project, s.dest.Logstore}]
+	if l == nil || l.absent.IsZero() {
+		return false
+	}
+	if time.Since(l.absent) < absentFor {
+		return true
+	}
+	l.absent = time.Now()
+	return false
+}
+
+// believes takes note that the destination of r is not there, unless r is to ask again.
+func (p *Producer) believes(r *request, attempt int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := r.queue.lane
+	if l.absent.IsZero() && attempt+1 < absentTries {
+		return false
+	}
+	l.absent = time.Now()
+	return true
+}
+
+// redirect sends what r carries, and what waits behind it, to the static defaults.
+func (p *Producer) redirect(r *request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := r.queue.lane
+	segments := r.segments
+	for _, q := range l.turn {
+		segments = append(segments, q.takeLocked(math.MaxInt, math.MaxInt)...)
+	}
+	for _, s := range segments {
+		s.outcome.wake = nil
+		p.sendHomeLocked(s)
+	}
+}
+
+// sendHomeLocked queues s for the static defaults. Its number stays, and so does what is
+// remembered of it.
+func (p *Producer) sendHomeLocked(s *segment) {
+	p.metrics.redirected.With(s.dest.Logstore).Add(uint64(s.logs))
+	s.dest.Destination, _ = p.router.Home(s.dest.Destination)
+	l := p.laneLocked(s.dest)
+	if len(s.outcome.waiters) == 0 || p.stopped || p.hopelessLocked(l) || p.outageLocked(l) != nil {
+		p.failLocked(s)
+		return
+	}
+	p.queueLocked(l, s)
+}
+
+func (p *Producer) reportAbsent(r *request, err error) {
+	home, _ := p.router.Home(r.queue.dest.Destination)
+	p.log.report(slog.LevelWarn, "absent destination", "a template names what SLS does not have, its records go to the default destination",
+		"project", r.queue.dest.Project, "logstore", r.queue.dest.Logstore, "default", home.Project+"/"+home.Logstore, "error", err)
+}

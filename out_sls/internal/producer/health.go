@@ -1,0 +1,159 @@
+package producer
+
+import (
+	"errors"
+	"time"
+
+	"fluent-bit-sls/shared/sls"
+)
+
+// What is still tried while SLS does not answer: every probeEvery, flushes are let in for
+// probePatience, and one request goes out for them. Between these windows, flushes are
+// handed back at once: a shutdown waits for every flush that is queued.
+const (
+	probeEvery    = 2 * time.Second
+	probePatience = time.Second
+)
+
+// health tells whether SLS answers: a logstore, or the instance in whatever it sends. A
+// short outage is waited out, as a chunk has only so many tries; one that has lasted is
+// not. Producer.mu guards it.
+type health struct {
+	waiting int       // requests without an answer
+	since   time.Time // when the first of them was sent after the last answer; zero = none was
+	failed  time.Time // when a request last ended without an answer
+	window  time.Time // when flushes were last let in during an outage
+	asked   bool      // and their request has begun
+}
+
+// answered tells whether there was an answer of SLS, be it a refusal or throttling. A
+// server that fails, or a gateway that speaks in its place, is not there.
+func answered(err error) bool {
+	var e *sls.Error
+	return err == nil || errors.As(err, &e) && e.Status > 0 && e.Status < 500
+}
+
+// sent takes note of a request. What was found out long ago, and not tried since, says
+// nothing about now.
+func (h *health) sent(now time.Time, limit time.Duration) {
+	if h.since.IsZero() || h.stale(now, limit) {
+		h.since = now
+	}
+	h.waiting++
+}
+
+// ended takes note of how a request ended. An answer makes everything normal at once.
+func (h *health) ended(now time.Time, answered bool) {
+	h.waiting--
+	h.failed = now
+	if answered {
+		h.reset()
+	}
+}
+
+func (h *health) reset() { *h = health{waiting: h.waiting} }
+
+func (h *health) stale(now time.Time, limit time.Duration) bool {
+	return h.waiting == 0 && now.Sub(h.failed) >= limit
+}
+
+// out tells whether there is an outage that has lasted for limit.
+func (h *health) out(now time.Time, limit time.Duration) bool {
+	return !h.since.IsZero() && now.Sub(h.since) >= limit && !h.stale(now, limit)
+}
+
+// admit tells whether a flush may wait for an answer during an outage, and until when.
+func (h *health) admit(now time.Time) (until time.Time, ok bool) {
+	if now.Sub(h.window) >= probeEvery {
+		h.window, h.asked = now, false
+	}
+	until = h.window.Add(probePatience)
+	return until, now.Before(until)
+}
+
+// ask tells whether a request may begin during an outage: one for each window.
+func (h *health) ask(now time.Time) bool {
+	if h.asked || now.Sub(h.window) >= probePatience {
+		return false
+	}
+	h.asked = true
+	return true
+}
+
+// patience is how long SLS may go without an answer before that is an outage: a little
+// less than flush_timeout, so that it is known when the first flush has met its deadline.
+func (p *Producer) patience() time.Duration { return p.cfg.FlushTimeout * 9 / 10 }
+
+// outageLocked is the outage that l is part of: the whole instance's, its own, or nil.
+func (p *Producer) outageLocked(l *lane) *health {
+	now := time.Now()
+	for _, h := range []*health{&p.health, &l.health} {
+		if h.out(now, p.patience()) {
+			return h
+		}
+	}
+	return nil
+}
+
+// waitLocked tells whether f may wait for l, of which an outage may be known. That of
+// the instance is begin's to deal with.
+func (p *Producer) waitLocked(f *flight, l *lane) bool {
+	h := p.outageLocked(l)
+	if h != &l.health {
+		return true
+	}
+	until, ok := h.admit(time.Now())
+	if !ok {
+		f.refused = l
+		return false
+	}
+	f.until = until
+	return true
+}
+
+// sent takes note that a request to l is on its way.
+func (p *Producer) sent(l *lane) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	l.health.sent(now, p.patience())
+	p.health.sent(now, p.patience())
+}
+
+// heardLocked takes note of how a request to l ended. When SLS is back after it has
+// answered nobody, what waits for any logstore starts: what is known of each was of that.
+// It returns how long an outage has lasted that is over, and what was handed back.
+func (p *Producer) heardLocked(l *lane, err error) (outage time.Duration, back uint64) {
+	now, ok, all := time.Now(), answered(err), p.health
+	l.health.ended(now, ok)
+	p.health.ended(now, ok)
+	out := all.out(now, p.patience())
+	if !ok || !out && !p.allFailLocked(l) {
+		return 0, 0
+	}
+	for _, l := range p.lanes {
+		l.failures = 0
+		l.health.reset()
+		p.startLocked(l)
+	}
+	if !out {
+		return 0, 0
+	}
+	back, p.back = p.back, 0
+	return now.Sub(all.since), back
+}
+
+// allFailLocked tells whether l and all other logstores in use have failed last.
+func (p *Producer) allFailLocked(l *lane) bool {
+	return l.failures > 0 && !p.othersWorkLocked(l)
+}
+
+// othersWorkLocked tells whether a logstore in use, l aside, has not failed last.
+func (p *Producer) othersWorkLocked(l *lane) bool {
+	for _, other := range p.lanes {
+		if other != l && other.failures == 0 && other.absent.IsZero() && time.Since(other.used) < laneIdle {
+			return true
+		}
+	}
+	return false
+}
