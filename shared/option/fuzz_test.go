@@ -28,7 +28,7 @@ func roundTrip[T any](t *testing.T, raw string, typed func(T) string) {
 }
 
 func FuzzDuration(f *testing.F) {
-	for _, s := range []string{"500ms", "2s", "1h30m", "0", "5", "-1s", "1d", "2562047h47m16.854775807s", "1µs"} {
+	for _, s := range []string{"500ms", "2s", "1h30m", "0", "5", "-1s", "1d", "106751d23h47m16.854775807s", "1.5d1h", "2562047h47m16.854775807s", "1µs"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {

@@ -15,7 +15,7 @@
 //   - enum (a string with Option.Enum): any case, stored as spelled in Enum.
 //   - bool: on, off, true, false, yes, no, in any case.
 //   - int: a decimal whole number.
-//   - duration: 500ms, 2s, 1h30m (units ns, us, ms, s, m, h); never negative.
+//   - duration: 500ms, 2s, 1h30m, 7d (units ns, us, ms, s, m, h, d); never negative.
 //     A number without a unit is refused, except 0, which means the same in
 //     every unit.
 //   - size: bytes, or a whole number with k, M or G in any case. The units are

@@ -81,17 +81,31 @@ func TestDuration(t *testing.T) {
 	o := option.Option{Min: "0s", Max: "24h"}
 	accepts(t, o, map[string]time.Duration{
 		"500ms": 500 * time.Millisecond, "2s": 2 * time.Second, "1h30m": 90 * time.Minute,
+		"1d": 24 * time.Hour, "0.5d": 12 * time.Hour, "0.25d30m": 390 * time.Minute, "0d": 0, "0d5ms": 5 * time.Millisecond,
 		"1.5s": 1500 * time.Millisecond, "24h": 24 * time.Hour, "0": 0, "0s": 0, "": 0,
 	})
 	refuses[time.Duration](t, o, map[string]string{
-		"5":     `option opt = "5": a duration needs a unit: write 5s or 5ms; allowed: 0s to 24h`,
-		"1.5":   "write 1.5s or 1.5ms",
-		"-1s":   "cannot be negative",
-		"25h":   "too large",
-		"1d":    "not a duration such as 500ms, 2s or 1h30m",
-		"5 s":   "not a duration",
-		"inf":   "not a duration",
-		"1e400": "not a duration",
+		"5":              `option opt = "5": a duration needs a unit: write 5s or 5ms; allowed: 0s to 24h`,
+		"1.5":            "write 1.5s or 1.5ms",
+		"-1s":            "cannot be negative",
+		"25h":            "too large",
+		"1w":             "not a duration such as 500ms, 2s, 1h30m or 7d",
+		"2d":             "too large",
+		"1d1ms":          "too large",
+		"-1d":            "cannot be negative",
+		"d":              "not a duration",
+		"1h1d":           "not a duration",
+		"1d1d":           "not a duration",
+		"1d2":            "not a duration",
+		"1d-1h":          "not a duration",
+		"-1d1h":          "not a duration",
+		"1e4d":           "not a duration",
+		"0x1d":           "not a duration",
+		"9999999999999d": "not a duration",
+		"106751d24h":     "not a duration",
+		"5 s":            "not a duration",
+		"inf":            "not a duration",
+		"1e400":          "not a duration",
 	})
 }
 

@@ -34,13 +34,36 @@ func parseInt(raw string) (int, error) {
 	return n, nil
 }
 
+// ParseDuration reads a duration as time.ParseDuration does, with days of 24 hours in
+// front: 7d, 1.5d, 1d12h.
+func ParseDuration(raw string) (time.Duration, error) {
+	days, rest, found := strings.Cut(raw, "d")
+	if !found {
+		return time.ParseDuration(raw)
+	}
+	const most = math.MaxInt64 / 24
+	d, err := time.ParseDuration(days + "h")
+	if err != nil || strings.Trim(days, "+-0123456789.") != "" || d > most || d < -most {
+		return 0, errors.New("not a number of days")
+	}
+	d *= 24
+	if rest == "" {
+		return d, nil
+	}
+	more, err := time.ParseDuration(rest)
+	if err != nil || strings.HasPrefix(rest, "-") || strings.HasPrefix(rest, "+") || d < 0 || d > math.MaxInt64-more {
+		return 0, errors.New("not days and a shorter duration")
+	}
+	return d + more, nil
+}
+
 func parseDuration(raw string) (time.Duration, error) {
-	d, err := time.ParseDuration(raw)
+	d, err := ParseDuration(raw)
 	if err != nil {
 		if len(raw) < 20 && strings.Trim(raw, "0123456789.") == "" && raw != "" {
 			return 0, fmt.Errorf("a duration needs a unit: write %ss or %sms", raw, raw)
 		}
-		return 0, errors.New("not a duration such as 500ms, 2s or 1h30m")
+		return 0, errors.New("not a duration such as 500ms, 2s, 1h30m or 7d")
 	}
 	if d < 0 {
 		return 0, errors.New("a duration cannot be negative")

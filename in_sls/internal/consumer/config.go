@@ -165,7 +165,7 @@ func checkURL(raw string) error {
 // checkWholeSeconds is there because the timeout of a consumer group is a
 // whole number of seconds on the wire.
 func checkWholeSeconds(raw string) error {
-	d, err := time.ParseDuration(raw)
+	d, err := option.ParseDuration(raw)
 	if err != nil {
 		return err
 	}

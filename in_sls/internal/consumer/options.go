@@ -54,7 +54,7 @@ func (c *Config) sourceOptions() []option.Option {
 
 // positionOptions says from where to where.
 func (c *Config) positionOptions() []option.Option {
-	const positions = "begin, end, unix seconds, RFC 3339 or a duration ago such as 2h"
+	const positions = "begin, end, unix seconds, RFC 3339 or a duration ago such as 2h or 7d"
 	return []option.Option{
 		{
 			Name: "start_position", Dst: &c.StartPosition, Default: "begin", Check: checkPosition, Allowed: positions,
@@ -66,7 +66,7 @@ func (c *Config) positionOptions() []option.Option {
 		},
 		{
 			Name: "stop_position", Dst: &c.StopPosition, Check: checkBound,
-			Allowed: "end, unix seconds, RFC 3339 or a duration ago such as 2h",
+			Allowed: "end, unix seconds, RFC 3339 or a duration ago such as 2h or 7d",
 			Help:    "where to stop: what SLS received before then is read, and the reading ends; end is the end as of the start",
 		},
 		{

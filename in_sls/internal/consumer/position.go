@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"fluent-bit-sls/shared/option"
 )
 
 // position is a place in a shard that needs no cursor: its beginning, its end,
@@ -52,7 +54,7 @@ func parsePosition(raw string, now time.Time) (position, error) {
 		}
 		return position{kind: positionTime, at: at}, nil
 	}
-	ago, err := time.ParseDuration(raw)
+	ago, err := option.ParseDuration(raw)
 	if err != nil {
 		return position{}, errors.New("not a position")
 	}
