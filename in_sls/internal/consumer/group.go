@@ -61,6 +61,7 @@ type group struct {
 
 	shards      *fresh[[]sls.Shard]
 	checkpoints *fresh[[]sls.Checkpoint]
+	namesakes   *namesakes
 	wake        chan struct{} // asks for a heartbeat before its time
 	ending      sync.WaitGroup
 
@@ -71,7 +72,7 @@ type group struct {
 }
 
 func newGroup(s *shared) *group {
-	return &group{
+	g := &group{
 		shared: s,
 		member: sls.Member{Group: s.cfg.ConsumerGroup, Consumer: s.cfg.name()},
 		shards: newFresh(s.logs.ListShards),
@@ -88,6 +89,8 @@ func newGroup(s *shared) *group {
 		leases: map[int]*lease{},
 		retry:  backoff{least: 500 * time.Millisecond, most: 30 * time.Second},
 	}
+	g.namesakes = newNamesakes(g.member, g.log, g.checkpoints)
+	return g
 }
 
 // run is the life of the membership. reading ends when the engine is to stop;
@@ -272,7 +275,7 @@ func (g *group) grant(hard, reading context.Context, shard int) {
 			logs: g.logs, shard: shard, shards: g.shards, checkpoints: g.checkpoints,
 			rule: startRule{start: g.start, absent: g.absent},
 		}, g.shards, q, log),
-		revoked: make(chan struct{}), cancel: cancel, ended: g.ended, moveOn: g.poke,
+		revoked: make(chan struct{}), cancel: cancel, ended: g.ended, moveOn: g.poke, namesakes: g.namesakes,
 		retry: backoff{least: 500 * time.Millisecond, most: max(g.cfg.CheckpointInterval, time.Second)},
 	}
 	g.mu.Lock()

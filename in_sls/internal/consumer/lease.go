@@ -15,8 +15,9 @@ const (
 	// commitTimeout bounds one commit, so that a hung one delays neither the
 	// release of a shard nor the next try.
 	commitTimeout = 10 * time.Second
-	// releaseBound is how long a release may take beyond handoff_delay; then
-	// the shard goes to its next owner with what is safe.
+	// releaseBound is how long a release may take beyond handoff_delay, pauses
+	// counted; then the shard goes to its next owner with what is safe. An engine that
+	// pauses for five sixths of the time needs no more.
 	releaseBound = 10 * time.Second
 	// barrierBound is what a release may take longer to wait for a barrier.
 	barrierBound = 20 * time.Second
@@ -44,11 +45,16 @@ type lease struct {
 	// for a heartbeat before its time.
 	ended  func(*lease)
 	moveOn func()
+	// namesakes is asked about the group's checkpoints; nil without a group.
+	namesakes *namesakes
 
 	complete atomic.Bool // all there is to read is read and committed
 
 	// Owned by run.
 	committed string    // what the group has
+	wrote     writes    // that, and what was committed before
+	wroteAt   time.Time // the end of the last commit
+	looked    int       // the last look at the group's checkpoints
 	noted     string    // what is safe, where nothing is written
 	readUp    bool      // the shard is read to its end or to its bound
 	atEnd     bool      // to its end, and it is read-only
@@ -163,7 +169,11 @@ func (l *lease) hold(ctx, reading context.Context, ended <-chan readEnd) holdEnd
 			}
 			continue
 		case l.committed = <-l.reader.opened:
+			l.wrote.add(l.committed)
 		case <-tick.C:
+			if l.writes() {
+				l.watch(ctx, reading)
+			}
 		case <-finishing:
 			if _, settled := l.handoff.safe(l.queue); !settled {
 				continue
@@ -284,7 +294,9 @@ func (l *lease) commit(ctx context.Context) commitEnd {
 	}
 	callCtx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
+	l.wrote.add(cursor)
 	err := l.logs.UpdateCheckpoint(callCtx, l.member, l.shard, cursor)
+	l.wroteAt = time.Now()
 	switch {
 	case err == nil:
 		l.committed = cursor

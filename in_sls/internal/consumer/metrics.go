@@ -34,7 +34,7 @@ type metrics struct {
 	set *metric.Set
 
 	records, bytes, pulls, rawBytes, wireBytes, fetchErrors, throttled, fallbacks, decodeErrors,
-	committed, commitErrors, refused metric.Counters // by logstore and shard
+	committed, commitErrors, refused, foreign metric.Counters // by logstore and shard
 	heartbeats, rebalances, leasesLost metric.Counters // by logstore
 	barrier                            metric.Histogram
 	panics                             metric.Counter
@@ -73,6 +73,7 @@ func newMetrics(h *handoff) *metrics {
 		committed:    shard("checkpoints_committed_total", "Checkpoints accepted."),
 		commitErrors: shard("checkpoint_errors_total", "Checkpoints that failed and are tried again."),
 		refused:      shard("checkpoints_refused_total", "Checkpoints refused because the shard is another's."),
+		foreign:      shard("checkpoints_foreign_total", "Checkpoints of shards held that this member did not write."),
 		heartbeats:   s.Counter("heartbeats_total", "Heartbeats answered.", "logstore"),
 		rebalances:   s.Counter("rebalances_total", "Heartbeats answered with other shards than before.", "logstore"),
 		leasesLost:   s.Counter("leases_lost_total", "Shards that ended without a release.", "logstore"),
@@ -134,7 +135,7 @@ type meter struct {
 	name series
 
 	records, bytes, ok, empty, rawBytes, wireBytes, fetchErrors, throttled, fallbacks,
-	committed, commitErrors, refused metric.Counter
+	committed, commitErrors, refused, foreign metric.Counter
 }
 
 // shard is the meter of a shard, whose counters go on where they were when it was
@@ -150,7 +151,7 @@ func (m *metrics) shard(logstore string, id int) meter {
 		records: of(m.records), bytes: of(m.bytes), rawBytes: of(m.rawBytes), wireBytes: of(m.wireBytes),
 		ok: m.pulls.With(name.logstore, name.shard, resultOK), empty: m.pulls.With(name.logstore, name.shard, resultEmpty),
 		fetchErrors: of(m.fetchErrors), throttled: of(m.throttled), fallbacks: of(m.fallbacks),
-		committed: of(m.committed), commitErrors: of(m.commitErrors), refused: of(m.refused),
+		committed: of(m.committed), commitErrors: of(m.commitErrors), refused: of(m.refused), foreign: of(m.foreign),
 	}
 }
 
