@@ -40,6 +40,7 @@ func (c *config) options() []option.Option {
 // instance is one [INPUT] section.
 type instance struct {
 	host     *flb.Instance
+	thread   uintptr // of the engine, on which everything about this section happens
 	log      *slog.Logger
 	client   *sls.Client
 	monitor  *monitor.Engine
@@ -76,7 +77,7 @@ func start(host *flb.Instance, log *slog.Logger) error {
 		client.Close()
 		return err
 	}
-	i := &instance{host: host, log: log, client: client, monitor: engineMonitor, consumer: engine}
+	i := &instance{host: host, thread: flb.Thread(), log: log, client: client, monitor: engineMonitor, consumer: engine}
 	if err := running.add(i); err != nil {
 		client.Close()
 		return err
@@ -121,16 +122,13 @@ func (i *instance) stop() {
 }
 
 // table holds the instances that run. Pause, resume and exit come without a
-// context and mean all of them. Fluent Bit loads a plugin once and keeps it over
-// reloads, so this one variable is what spans them.
+// context: a pause and a resume come on the thread of the instance that is meant,
+// where it began, and an exit means them all. Fluent Bit loads a plugin once and keeps
+// it over reloads, so this one variable is what spans them.
 type table struct {
 	mu     sync.Mutex // guards what follows
 	live   []*instance
 	single bool // this engine has no input contexts: one instance at most
-	// paused are the threads, each of one input, that have been told to pause and not
-	// to resume. While there is one nothing is handed over: what an input that is
-	// still paused has been given stays in its ring buffer.
-	paused map[uintptr]bool
 }
 
 var running table
@@ -153,12 +151,6 @@ func (t *table) add(i *instance) error {
 	case err != nil:
 		return fmt.Errorf("a second sls input in one process needs Fluent Bit 4.1 or newer: %w", err)
 	}
-	if len(t.live) == 0 {
-		clear(t.paused)
-	}
-	if len(t.paused) > 0 {
-		i.consumer.Pause()
-	}
 	t.live = append(t.live, i)
 	return nil
 }
@@ -173,26 +165,18 @@ func (t *table) only() *instance {
 	return t.live[0]
 }
 
-func (t *table) pause(thread uintptr) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.paused == nil {
-		t.paused = map[uintptr]bool{}
-	}
-	t.paused[thread] = true
-	for _, i := range t.live {
-		i.consumer.Pause()
-	}
-}
+func (t *table) pause(thread uintptr)  { t.each(thread, (*consumer.Consumer).Pause) }
+func (t *table) resume(thread uintptr) { t.each(thread, (*consumer.Consumer).Resume) }
 
-func (t *table) resume(thread uintptr) {
+// each calls do for the instance of a thread, or for all if it is none's.
+func (t *table) each(thread uintptr, do func(*consumer.Consumer)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if delete(t.paused, thread); len(t.paused) > 0 {
-		return
-	}
+	known := slices.ContainsFunc(t.live, func(i *instance) bool { return i.thread == thread })
 	for _, i := range t.live {
-		i.consumer.Resume()
+		if i.thread == thread || !known {
+			do(i.consumer)
+		}
 	}
 }
 

@@ -69,9 +69,9 @@ func collect(i *instance, data *unsafe.Pointer, size *C.size_t) (ret int) {
 // FLBPluginInputCleanupCallbackCtx frees a buffer that the engine has copied.
 //
 //export FLBPluginInputCleanupCallbackCtx
-func FLBPluginInputCleanupCallbackCtx(_, data unsafe.Pointer) int {
-	flb.Free(data)
-	return flb.OK
+func FLBPluginInputCleanupCallbackCtx(ctx, data unsafe.Pointer) int {
+	i, _ := flb.Bound(ctx).(*instance)
+	return copied(i, data)
 }
 
 // FLBPluginInputCleanupCallback is FLBPluginInputCleanupCallbackCtx for engines
@@ -79,12 +79,21 @@ func FLBPluginInputCleanupCallbackCtx(_, data unsafe.Pointer) int {
 //
 //export FLBPluginInputCleanupCallback
 func FLBPluginInputCleanupCallback(data unsafe.Pointer) int {
+	return copied(running.only(), data)
+}
+
+func copied(i *instance, data unsafe.Pointer) (ret int) {
 	flb.Free(data)
+	if i == nil {
+		return flb.OK
+	}
+	defer flb.Recover(i.log, "FLBPluginInputCleanupCallback", &ret, flb.Error)
+	i.consumer.Copied()
 	return flb.OK
 }
 
 // FLBPluginInputPause is called when the engine can take no more of an instance, on
-// the thread of that one: it says neither which nor why.
+// the thread of that one, which is all that tells which.
 //
 //export FLBPluginInputPause
 func FLBPluginInputPause() {

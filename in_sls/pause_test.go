@@ -16,10 +16,10 @@ import (
 	"fluent-bit-sls/tests/slsfake"
 )
 
-// What an input that the engine still holds paused has been given stays in its ring
-// buffer, also when another input may go on. The engine says neither which it pauses
-// nor which it resumes; each has a thread of its own.
-func TestResumeOfOneInputDoesNotResumeAnother(t *testing.T) {
+// A pause and a resume mean the section on whose thread they come, and no other: what
+// an input that is paused has been given stays in its ring buffer, and one that is not
+// goes on. On a thread of none they mean all.
+func TestPauseMeansOneSection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := slsfake.New(slsfake.Config{})
 		t.Cleanup(srv.Close)
@@ -48,26 +48,30 @@ func TestResumeOfOneInputDoesNotResumeAnother(t *testing.T) {
 			require.NoError(t, err)
 			c.Start()
 			t.Cleanup(func() { _ = c.Stop(t.Context()) })
-			all.live = append(all.live, &instance{consumer: c})
+			all.live = append(all.live, &instance{consumer: c, thread: uintptr(i + 1)})
 		}
-		handsOver := func(want bool, why string) {
+		handsOver := func(first, second bool, why string) {
 			t.Helper()
 			put()
-			for _, i := range all.live {
-				require.Equal(t, want, len(i.collect()) > 0, why)
+			for n, want := range []bool{first, second} {
+				require.Equal(t, want, len(all.live[n].collect()) > 0, "%s: section %d", why, n)
 			}
 		}
-		const first, second = 1, 2
-		handsOver(true, "none is paused")
+		const first, second, other = 1, 2, 3
+		handsOver(true, true, "none is paused")
 		all.pause(first)
+		handsOver(false, true, "one is paused")
 		all.pause(second)
 		all.pause(second) // for another reason
-		handsOver(false, "both are paused")
+		handsOver(false, false, "both are paused")
 		all.resume(first)
-		handsOver(false, "one is paused")
+		handsOver(true, false, "the other is paused")
 		all.resume(second)
-		handsOver(true, "none is paused")
 		all.resume(second)
-		handsOver(true, "none is paused")
+		handsOver(true, true, "none is paused")
+		all.pause(other)
+		handsOver(false, false, "all are paused")
+		all.resume(other)
+		handsOver(true, true, "none is paused")
 	})
 }

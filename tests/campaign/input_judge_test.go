@@ -286,7 +286,7 @@ func TestInputRepetitionIsFound(t *testing.T) {
 func TestKeeps(t *testing.T) {
 	at := func(s int) time.Time { return time.Unix(1e9+int64(s), 0) }
 	l := life{delay: 10 * time.Second, pauses: []pause{{at(100), at(200)}, {at(205), at(300)}, {from: at(400)}}}
-	for from, until := range map[int]int{0: 10, 89: 99, 90: 100, 91: 310, 150: 310, 202: 310, 300: 310, 390: 400} {
+	for from, until := range map[int]int{0: 10, 89: 99, 90: 100, 91: 201, 150: 305, 202: 307, 300: 310, 390: 400} {
 		require.Equal(t, at(until), l.keeps(at(from)), from)
 	}
 	for _, from := range []int{391, 400, 500} {

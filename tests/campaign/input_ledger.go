@@ -129,19 +129,24 @@ func (l *inputLedger) handedOver() int {
 }
 
 // keeps returns from when on the host keeps what it was handed at that time, in
-// its chunks: when it has had it for handoff_delay without a pause. Before that it
+// its chunks: when it has had it for handoff_delay, not counting pauses. Before that it
 // lies in the ring buffer, which is lost at every end. Fluent Bit empties it
 // sooner, every 250 ms; no more than handoff_delay is promised.
 func (l *life) keeps(at time.Time) time.Time {
+	kept := at.Add(l.delay)
 	for _, p := range l.pauses {
-		if p.from.Before(at.Add(l.delay)) && (p.to.IsZero() || p.to.After(at)) {
-			if p.to.IsZero() {
-				return never
-			}
-			at = p.to
+		if !p.from.Before(kept) || !p.to.IsZero() && !p.to.After(at) {
+			continue
 		}
+		if p.to.IsZero() {
+			return never
+		}
+		if p.from.Before(at) {
+			p.from = at
+		}
+		kept = kept.Add(p.to.Sub(p.from))
 	}
-	return at.Add(l.delay)
+	return kept
 }
 
 // never is later than any time of a campaign.

@@ -124,6 +124,10 @@ func (c *Consumer) Collect(dst []byte) []byte {
 	return c.handoff.collect(dst)
 }
 
+// Copied says that the engine has copied what Collect returned: it is in its ring
+// buffer now. Until then no time counts for handoff_delay.
+func (c *Consumer) Copied() { c.handoff.copied() }
+
 // Pause stops the hand-over until Resume. Reading goes on to memory_limit.
 func (c *Consumer) Pause() { c.handoff.pause() }
 

@@ -8,7 +8,7 @@
 //
 // # Who does what
 //
-//	Consumer      New, Start, Collect, Pause, Resume, Stop: wiring only.
+//	Consumer      New, Start, Collect, Copied, Pause, Resume, Stop: wiring only.
 //	logstores     one goroutine: starts and ends a source for each logstore.
 //	source        what reads one logstore: group, solo (without a group) or
 //	              replay (ranges of cursors).
@@ -28,12 +28,11 @@
 //
 // # What a checkpoint means
 //
-// The checkpoint of a shard is the lowest cursor of which everything before
-// has been handed over at least handoff_delay ago, with no pause in between:
+// The checkpoint of a shard is the highest cursor of which everything before
+// has been handed over at least handoff_delay ago, not counting pauses:
 // what Collect returns waits in a ring buffer of the engine that is not
-// drained while the input is paused, and is lost when the engine exits. So a
-// pause starts the delay again, from the resume, for everything not yet safe,
-// and Stop freezes the clock: nothing becomes safe after it.
+// emptied while the input is paused, and is lost when the engine exits. So a
+// pause stops the clock, and Stop stops it for good: see unpaused.
 //
 // With checkpoint delivered time makes nothing safe, only a barrier does: see
 // settling for when the engine's word is taken.

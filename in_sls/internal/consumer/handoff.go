@@ -18,15 +18,17 @@ type handoff struct {
 
 	// mu guards the fields below and everything in the queues. It is held for
 	// copies in memory only, and no other mutex is taken under it.
-	mu     sync.Mutex
-	paused bool
-	closed bool      // paused for good
-	held   bool      // by the barrier
-	moved  time.Time // of the last hand-over or resume: the engine may be busy with it
-	queues []*queue
-	turn   int      // whose turn it is to be first; counts Collects
-	handed int64    // records handed over
-	order  []*queue // scratch of collectLocked
+	mu       sync.Mutex
+	paused   bool
+	closed   bool      // paused for good
+	copying  bool      // the engine copies what Collect returned
+	unpaused unpaused  // what marks are dated by
+	held     bool      // by the barrier
+	moved    time.Time // of the last hand-over or resume: the engine may be busy with it
+	queues   []*queue
+	turn     int      // whose turn it is to be first; counts Collects
+	handed   int64    // records handed over
+	order    []*queue // scratch of collectLocked
 }
 
 // open adds the queue of a new lease.
@@ -72,9 +74,7 @@ func (h *handoff) push(q *queue, b batch) bool {
 func (h *handoff) safe(q *queue) (cursor string, settled bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.paused {
-		q.track.advance(time.Now())
-	}
+	q.track.advance(h.unpaused.at(time.Now()))
 	return q.track.safe, q.track.settled() && len(q.batches) == 0
 }
 
@@ -99,26 +99,15 @@ func (h *handoff) remove(q *queue) {
 	h.drop(q)
 }
 
-// pause stops the hand-over. What is safe by now stays safe.
+// pause stops the hand-over, and the time that makes it safe.
 func (h *handoff) pause() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.pauseLocked()
-}
-
-func (h *handoff) pauseLocked() {
-	if h.paused {
-		return
-	}
-	now := time.Now()
-	for _, q := range h.queues {
-		q.track.advance(now)
-	}
 	h.paused = true
+	h.countLocked(time.Now())
 }
 
-// resume begins the delay of everything not yet safe again: the engine only
-// now goes on emptying what it was given.
+// resume lets both go on.
 func (h *handoff) resume() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -127,21 +116,37 @@ func (h *handoff) resume() {
 	}
 	h.paused = false
 	h.moved = time.Now()
-	for _, q := range h.queues {
-		q.track.restart(h.moved)
+	h.countLocked(h.moved)
+}
+
+// copied says that what collect returned is in the engine's ring buffer.
+func (h *handoff) copied() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.copying {
+		return
 	}
+	h.copying = false
+	h.moved = time.Now()
+	h.countLocked(h.moved)
+}
+
+// countLocked lets unpaused go on or stand still, whatever has changed.
+func (h *handoff) countLocked(now time.Time) {
+	h.unpaused.run(!h.paused && !h.copying, now)
 }
 
 // close is a pause without a resume: after the call to stop, the engine
-// empties nothing any more, so time passing makes nothing safe.
+// empties nothing any more, so nothing becomes safe.
 // It returns how many records are queued, and on how many shards something was
 // handed over that is not safe: both are read again by the next owner.
 func (h *handoff) close() (queued, unsafe int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.pauseLocked()
-	h.closed = true
+	h.paused, h.closed = true, true
+	h.countLocked(time.Now())
 	for _, q := range h.queues {
+		q.track.advance(h.unpaused.sum)
 		for _, b := range q.batches {
 			queued += b.records
 		}
@@ -179,7 +184,7 @@ func (h *handoff) letGo(delivered bool) {
 func (h *handoff) quiet() (since time.Time, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.moved, !h.paused
+	return h.moved, !h.paused && !h.copying
 }
 
 // handedOver is the number of records handed over.
@@ -189,7 +194,8 @@ func (h *handoff) handedOver() int64 {
 	return h.handed
 }
 
-// collect appends at most limit bytes of whole events to dst.
+// collect appends at most limit bytes of whole events to dst. The engine copies them
+// until copied, or until it calls again.
 func (h *handoff) collect(dst []byte) []byte {
 	var got taken
 	dst = h.hand(dst, &got)
@@ -200,13 +206,14 @@ func (h *handoff) collect(dst []byte) []byte {
 func (h *handoff) hand(dst []byte, got *taken) []byte {
 	h.mu.Lock()
 	defer h.mu.Unlock() // also after a panic: the next collect is to work
-	start := len(dst)
+	start, now := len(dst), time.Now()
 	if !h.paused && !h.held {
-		dst = h.collectLocked(dst, got)
+		dst = h.collectLocked(dst, now, got)
 	}
-	if len(dst) > start {
-		h.moved = time.Now()
+	if h.copying = len(dst) > start; h.copying {
+		h.moved = now
 	}
+	h.countLocked(now)
 	h.handed += int64(got.records)
 	return dst
 }
@@ -215,9 +222,8 @@ func (h *handoff) hand(dst []byte, got *taken) []byte {
 // and what one leaves among the others, until the room or the queues are
 // used up. The queue that begins changes with each Collect: it may always
 // take an event larger than its share, so none waits for ever.
-func (h *handoff) collectLocked(dst []byte, got *taken) []byte {
-	now := time.Now()
-	start := len(dst)
+func (h *handoff) collectLocked(dst []byte, now time.Time, got *taken) []byte {
+	start, at := len(dst), h.unpaused.at(now)
 	h.turn++
 	for {
 		room := h.limit - (len(dst) - start)
@@ -228,7 +234,7 @@ func (h *handoff) collectLocked(dst []byte, got *taken) []byte {
 		share, before := max(room/len(order), 1), len(dst)
 		for _, q := range order {
 			room = h.limit - (len(dst) - start)
-			dst = q.take(dst, min(share, room), room, len(dst) == start, now, got)
+			dst = q.take(dst, min(share, room), room, len(dst) == start, at, got)
 		}
 		if len(dst) == before {
 			return dst

@@ -67,6 +67,7 @@ func (b *bench) take(t *testing.T) (got []int, size int) {
 	t.Helper()
 	out := b.collect([]byte("before"))
 	require.Equal(t, "before", string(out[:6]), "collect appends")
+	b.copied()
 	return ids(decodeEvents(t, out[6:])), len(out) - 6
 }
 

@@ -49,7 +49,7 @@ type taken struct {
 // take appends whole events of at most share bytes to dst and marks the pulls
 // it finished. Where not even the first event fits the share, that one goes
 // alone if it fits the room, or if nothing else was collected before it.
-func (q *queue) take(dst []byte, share, room int, alone bool, now time.Time, got *taken) []byte {
+func (q *queue) take(dst []byte, share, room int, alone bool, at time.Duration, got *taken) []byte {
 	start, finished, before := len(dst), 0, got.records
 	for i := range q.batches {
 		b := &q.batches[i]
@@ -71,7 +71,7 @@ func (q *queue) take(dst []byte, share, room int, alone bool, now time.Time, got
 			b.off = len(b.events)
 			got.records += b.records
 		}
-		q.track.handed(b.cursor, now)
+		q.track.handed(b.cursor, at)
 		finished++
 	}
 	q.meter.records.Add(uint64(got.records - before))

@@ -215,6 +215,7 @@ func (a *agent) group() *group { return a.sources.members[testLogstore].src.(*gr
 func (a *agent) collect() []record {
 	a.t.Helper()
 	a.last = decodeEvents(a.t, a.Collect(nil))
+	a.Copied()
 	a.got = append(a.got, a.last...)
 	return a.last
 }

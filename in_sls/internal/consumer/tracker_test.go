@@ -8,7 +8,7 @@ import (
 )
 
 func TestTracker(t *testing.T) {
-	at := func(ms int) time.Time { return time.Unix(1000, 0).Add(time.Duration(ms) * time.Millisecond) }
+	at := func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond }
 	tr := tracker{delay: 2 * time.Second}
 	tr.advance(at(0))
 	require.Empty(t, tr.safe, "nothing is known before begin")
@@ -29,11 +29,23 @@ func TestTracker(t *testing.T) {
 	require.Equal(t, "c3", tr.safe)
 	require.False(t, tr.settled())
 
-	tr.handed("c6", at(2500))
-	tr.restart(at(10_000)) // a resume
-	tr.advance(at(11_999))
-	require.Equal(t, "c3", tr.safe, "a pause starts the delay of everything again")
-	tr.advance(at(12_000))
-	require.Equal(t, "c6", tr.safe)
+	tr.advance(at(2999))
+	require.Equal(t, "c3", tr.safe)
+	tr.advance(at(3000))
+	require.Equal(t, "c5", tr.safe)
 	require.True(t, tr.settled())
+}
+
+func TestUnpaused(t *testing.T) {
+	at := func(s int) time.Time { return time.Unix(1000+int64(s), 0) }
+	var u unpaused
+	require.Zero(t, u.at(at(10)), "it stands still at first")
+	u.run(true, at(10))
+	require.Equal(t, 5*time.Second, u.at(at(15)))
+	u.run(true, at(15)) // again is no other
+	u.run(false, at(20))
+	u.run(false, at(25))
+	require.Equal(t, 10*time.Second, u.at(at(100)))
+	u.run(true, at(100))
+	require.Equal(t, 11*time.Second, u.at(at(101)))
 }
