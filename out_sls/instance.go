@@ -105,7 +105,7 @@ func start(host *flb.Instance, log *slog.Logger) error {
 	}
 	instances.Add(1)
 	i.publish = host.Publish(i.producer.Metrics())
-	for _, warning := range c.conn.Warnings() {
+	for _, warning := range append(c.conn.Warnings(), c.route.Warnings()...) {
 		log.Warn(warning)
 	}
 	log.Info("started, version " + version + ": " + option.Effective(opts))

@@ -63,27 +63,30 @@ func TestConfShipFiles(t *testing.T) {
 func TestConfShipManyLogstores(t *testing.T) {
 	eachRealHost(t, []string{"ship-many-logstores.yaml"}, func(t *testing.T, f *fluentBit, file string) {
 		c := newCloud(t, 1)
-		stores := []string{"app-billing-error", "app-billing-info", "app-misc", "app-billing-root"}
+		stores := []string{"app-billing-error", "app-billing-info", "app-misc", "app-billing-root", "app-billing-audit-error", "app-billing_audit-error"}
 		for _, name := range stores {
 			c.CreateLogstore(project, name, 1)
 		}
 		r := try(t, file).environ(c)
 		at := time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
-		for i, level := range []string{`"level":"error",`, `"level":"Info",`, "", `"level":"root",`} {
+		for i, level := range []string{`"level":"error",`, `"level":"Info",`, "", `"level":"root",`, `"level":"audit-error",`, `"level":"Audit/Error",`} {
 			appendFile(t, filepath.Join(r.dir, "log/apps/billing/api.log"), fmt.Sprintf(`{"time":%q,%s"n":"%d"}`+"\n", at, level, i))
 		}
+		appendFile(t, filepath.Join(r.dir, "log/apps/billing-audit/api.log"), fmt.Sprintf(`{"time":%q,"level":"error","n":"6"}`+"\n", at))
 		e := r.start(t, f)
 		c.await(t, func() bool {
 			n := 0
 			for _, name := range stores {
 				n += c.LogCount(project, name)
 			}
-			return n >= 4
+			return n >= 7
 		})
 		stop(t, e.Stop)
 		require.Equal(t, []string{"0"}, c.contents("app-billing-error", "n"))
 		require.Equal(t, []string{"1", "2"}, c.contents("app-billing-info", "n"))
-		require.Equal(t, []string{"3"}, c.contents("app-misc", "n"), "not an allowed one")
+		require.Equal(t, []string{"3", "4", "5"}, c.contents("app-misc", "n"), "not an allowed one")
+		require.Empty(t, c.contents("app-billing-audit-error", "n"), "of another team")
+		require.Equal(t, []string{"6"}, c.contents("app-billing_audit-error", "n"))
 		for l := range c.EachLog(project, "app-billing-error") {
 			require.Equal(t, "api", l.Topic)
 			require.Equal(t, at, time.Unix(int64(l.Time), int64(*l.TimeNs)).UTC().Format("2006-01-02T15:04:05.000Z"))

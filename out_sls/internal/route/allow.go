@@ -3,11 +3,13 @@ package route
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // pattern is one of allow_destinations, in lower case: "*" stands for any run of
-// characters, also none, and "?" for one. An empty project is any.
+// characters within the value of a variable, also none, and "?" for one. An empty project
+// is any, and so is a name of nothing but "*".
 type pattern struct{ project, logstore string }
 
 func parsePattern(s string) (p pattern, err error) {
@@ -47,23 +49,29 @@ func checkPatterns(value string) error {
 
 // allows tells whether p has the destination. Names are compared without case:
 // what a template gives is in lower case, what is typed may not be.
-func (p *pattern) allows(project, logstore []byte) bool {
-	return (p.project == "" || glob(p.project, project)) && glob(p.logstore, logstore)
+func (p *pattern) allows(project, logstore []byte, ofProject, ofLogstore *naming) bool {
+	return (p.project == "" || glob(p.project, project, ofProject)) && glob(p.logstore, logstore, ofLogstore)
 }
 
 // glob matches in at most len(pattern) times len(name) steps: behind a "*" that has
-// matched, the ones before it need not be tried again.
-func glob(pattern string, name []byte) bool {
+// matched, the ones before it need not be tried again. No "*" and no "?" takes a
+// character that stands between the variables of the name, which no value has: so none
+// reaches from one value into another.
+func glob(pattern string, name []byte, of *naming) bool {
+	if pattern == "*" {
+		return true
+	}
+	stops := func(c byte) bool { return of != nil && of.stops(c) }
 	at, star, from := 0, -1, 0
 	for i := 0; i < len(name); {
 		switch {
 		case at < len(pattern) && pattern[at] == '*':
 			star, from = at, i
 			at++
-		case at < len(pattern) && (pattern[at] == '?' || pattern[at] == lower(name[i])):
+		case at < len(pattern) && (pattern[at] == '?' && !stops(name[i]) || pattern[at] == lower(name[i])):
 			at++
 			i++
-		case star >= 0:
+		case star >= 0 && !stops(name[from]):
 			from++
 			at, i = star+1, from
 		default:
@@ -81,29 +89,73 @@ func lower(c byte) byte {
 }
 
 // requirePatterns refuses a configuration in which whoever writes a record could
-// choose the project or logstore freely.
+// choose the project or logstore freely. Tags are no better than records: forwarders,
+// filters and the names of files make them.
 func (c *Config) requirePatterns() error {
-	project, projectErr := parse(c.Project)
-	logstore, logstoreErr := parse(c.Logstore)
+	project, projectErr := projectRules.parse(c.Project)
+	logstore, logstoreErr := logstoreRules.parse(c.Logstore)
 	if projectErr != nil || logstoreErr != nil {
 		return nil //nolint:nilerr // the options' own checks report what is no template
 	}
-	ofProject, ofLogstore := project.needs == needRecord, logstore.needs == needRecord
-	option, value, example := "logstore", c.Logstore, logstore.example()
+	ofProject := project.needs != needNothing
+	option, value, example, from := "logstore", c.Logstore, logstore.example(), logstore.needs
 	if ofProject {
-		option, value, example = "project", c.Project, project.example()+"/"+logstore.example()
+		option, value, example, from = "project", c.Project, project.example()+"/"+logstore.example(), project.needs
 	}
-	if len(c.AllowDestinations) == 0 && (ofProject || ofLogstore) {
-		return fmt.Errorf("option allow_destinations: needed, because %s = %q takes names from records;"+
-			" say which they may be, for example allow_destinations %s", option, value, example)
+	if from == needNothing {
+		return nil
+	}
+	if len(c.AllowDestinations) == 0 {
+		return fmt.Errorf("option allow_destinations: needed, because %s = %q takes names from %s;"+
+			" say which they may be: add for example the line `allow_destinations %s`", option, value, from, example)
 	}
 	for _, p := range c.AllowDestinations {
 		if ofProject && !strings.Contains(p, "/") {
-			return fmt.Errorf("option allow_destinations: %q names no project, but project = %q takes it from records:"+
-				" write project/logstore, for example %s", p, value, example)
+			return fmt.Errorf("option allow_destinations: %q names no project, but project = %q takes it from %s:"+
+				" write project/logstore, for example %s", p, value, from, example)
 		}
 	}
+	if logstore.needs != needNothing && !slices.ContainsFunc(c.AllowDestinations, logstore.mayCome) {
+		return fmt.Errorf("option allow_destinations: no pattern fits what logstore = %q comes to:"+
+			" each * stands for a part of one variable's value, for example %s", c.Logstore, example)
+	}
 	return nil
+}
+
+// String says where a template's values come from.
+func (n need) String() string {
+	if n == needTag {
+		return "tags"
+	}
+	return "records"
+}
+
+// mayCome tells whether t could come to a name of the pattern, by what stands between
+// its variables.
+func (t *template) mayCome(pattern string) bool {
+	if _, logstore, both := strings.Cut(pattern, "/"); both {
+		pattern = logstore
+	}
+	if pattern == "*" {
+		return true
+	}
+	count := func(s string) (n int) {
+		for i := range len(s) {
+			if t.name.stops(s[i]) {
+				n++
+			}
+		}
+		return n
+	}
+	typed := 0
+	for i := range t.parts {
+		n := count(t.parts[i].text)
+		if n > 0 && t.parts[i].alternates != nil {
+			return true // a default with more of them
+		}
+		typed += n
+	}
+	return count(pattern) == typed
 }
 
 // example is a pattern for what t may come to.

@@ -30,11 +30,11 @@ func TestPatterns(t *testing.T) {
 		require.NoError(t, err, in)
 		for _, name := range want.yes {
 			project, logstore, _ := strings.Cut(name, "/")
-			require.True(t, p.allows([]byte(project), []byte(logstore)), "%s: %s", in, name)
+			require.True(t, p.allows([]byte(project), []byte(logstore), nil, nil), "%s: %s", in, name)
 		}
 		for _, name := range want.no {
 			project, logstore, _ := strings.Cut(name, "/")
-			require.False(t, p.allows([]byte(project), []byte(logstore)), "%s: %s", in, name)
+			require.False(t, p.allows([]byte(project), []byte(logstore), nil, nil), "%s: %s", in, name)
 		}
 	}
 }
@@ -61,35 +61,75 @@ func TestBadPatterns(t *testing.T) {
 	}
 }
 
-// TestPatternsAreRequired as soon as a record can say where it goes.
+// TestPatternsAreRequired as soon as a record or a tag can say where it goes.
 func TestPatternsAreRequired(t *testing.T) {
 	const missing = "option allow_destinations: needed, because "
 	for _, c := range []struct{ project, logstore, allow, want string }{
 		{"proj", "logs", "", ""},
 		{"proj", "logs", "audit", ""}, // of no use, and no harm
-		{"$TAG[1]|proj", "$TAG|logs", "", ""},
-		{"$TAG[1]|proj", "$TAG|logs", "app-*", ""},
+		{"proj", "$TAG|logs", "", missing + `logstore = "$TAG|logs" takes names from tags; say which they may be: add for example the line ` + "`allow_destinations app-*`"},
+		{"proj", "app-$TAG[1]|x", "", "the line `allow_destinations app-*`"},
+		{"$TAG[1]|proj", "$TAG|logs", "", missing + `project = "$TAG[1]|proj" takes names from tags; say which they may be: add for example the line ` + "`allow_destinations app-*/app-*`"},
+		{"$TAG[1]|proj", "$TAG|logs", "app-*", `option allow_destinations: "app-*" names no project, but project = "$TAG[1]|proj" takes it from tags: write project/logstore, for example app-*/app-*`},
+		{"logs-$TAG[1]|x", "app", "", "the line `allow_destinations logs-*/app`"},
 		{"proj", "k8s-$ns|none", "k8s-*", ""},
-		{"proj", "k8s-$ns|none", "", missing + `logstore = "k8s-$ns|none" takes names from records; say which they may be, for example allow_destinations k8s-*`},
-		{"proj", "$TAG|$ns|none", "", missing + `logstore = "$TAG|$ns|none" takes names from records; say which they may be, for example allow_destinations app-*`},
-		{"$team|proj", "logs", "", missing + `project = "$team|proj" takes names from records; say which they may be, for example allow_destinations app-*/logs`},
-		{"t-$a|x-$TAG[0]|y", "k8s-$ns|none-$b|x", "", "for example allow_destinations t-*/k8s-*"},
+		{"proj", "k8s-$ns|none", "", missing + `logstore = "k8s-$ns|none" takes names from records; say which they may be: add for example the line ` + "`allow_destinations k8s-*`"},
+		{"proj", "$TAG|$ns|none", "", missing + `logstore = "$TAG|$ns|none" takes names from records; say which they may be: add for example the line ` + "`allow_destinations app-*`"},
+		{"$team|proj", "logs", "", missing + `project = "$team|proj" takes names from records; say which they may be: add for example the line ` + "`allow_destinations app-*/logs`"},
+		{"t-$a|'x'-$TAG[0]|y", "k8s-$ns|'none'-$b|x", "", "the line `allow_destinations t-*-*/k8s-*-*`"},
 		{"t-$team|x", "app-$TAG|y", "t-*/app-*", ""},
 		{"t-$team|x", "app-$TAG|y", "t-*/app-*,audit", `option allow_destinations: "audit" names no project, but project = "t-$team|x" takes it from records: write project/logstore, for example t-*/app-*`},
-		{"t-$TAG[0]|x", "app-$ns|y", "app-*", ""},
+		{"t-$TAG[0]|x", "app-$ns|y", "t-*/app-*", ""},
+		{"proj", "app-$a|'x'-$b|y", "app-*", `option allow_destinations: no pattern fits what logstore = "app-$a|'x'-$b|y" comes to: each * stands for a part of one variable's value, for example app-*-*`},
+		{"proj", "app-$a|'x'-$b|y", "misc,app-*-error", ""},
+		{"proj", "app-$a|'x'-$b|y", "*", ""},
+		{"proj", "app-$a|'x-z'-$b|y", "app-*", ""}, // a default of two parts
 	} {
 		given := option.Map{"project": c.project, "logstore": c.logstore, "allow_destinations": c.allow}
 		var cfg Config
 		require.NoError(t, option.Parse(given, cfg.Options()))
 		err := cfg.Validate()
 		if c.want == "" {
-			require.NoError(t, err)
+			require.NoError(t, err, "%+v", c)
 			continue
 		}
 		require.ErrorContains(t, err, c.want)
 		require.Len(t, option.Problems(err), 1)
 		_, err = New(cfg)
 		require.ErrorContains(t, err, c.want)
+	}
+}
+
+// A "*" stops where a variable does: what a record puts into one value fits no part of
+// a pattern that is another's.
+func TestStarsStopWhereVariablesDo(t *testing.T) {
+	r := configured(t, "logstore", "app-$TAG[1]-$level|info", "default_logstore", "app-misc",
+		"allow_destinations", "app-*-debug,app-*-info,app-*-warn,app-*-error")
+	for in, want := range map[[2]string]string{
+		{"app.billing.shop", "error"}:               "app-billing-error",
+		{"app.billing.shop", "ERROR"}:               "app-billing-error",
+		{"app.billing.shop", "audit-error"}:         "app-misc",
+		{"app.billing.shop", "Audit/Error"}:         "app-misc",
+		{"app.billing.shop", "/error"}:              "app-billing-error",
+		{"app.billing-audit.shop", "error"}:         "app-billing_audit-error",
+		{"app.billing/audit.shop", "error"}:         "app-billing_audit-error",
+		{"app.billing.shop", ""}:                    "app-billing-info",
+		{"app", "error"}:                            "app-misc",
+		{"app." + strings.Repeat("x", 99), "error"}: "app-misc",
+	} {
+		require.Equal(t, want, routeOne(r, in[0], event(t, "level", in[1])).Logstore, "%v", in)
+	}
+	of := &naming{separators: "-"}
+	for pattern, names := range map[string]map[string]bool{
+		"app-*-x*z": {"app-a-xz": true, "app-a-xyz": true, "app-a-b-xz": false, "app-a-x-z": false, "app--xz": true, "app-a-xz-": false},
+		"app-?-*":   {"app-a-": true, "app-a-b": true, "app---b": false, "app-a-b-c": false},
+		"*-*":       {"a-b": true, "a": false, "a-b-c": false},
+		"*":         {"a-b-c": true},
+		"**":        {"a": true, "a-b": false},
+	} {
+		for name, want := range names {
+			require.Equal(t, want, glob(pattern, []byte(name), of), "%s: %s", pattern, name)
+		}
 	}
 }
 
@@ -222,7 +262,7 @@ func FuzzPattern(f *testing.F) {
 			}
 			want, err := path.Match(strings.ToLower(item), strings.ToLower(project+"/"+logstore))
 			require.NoError(t, err)
-			require.Equal(t, want, p.allows([]byte(project), []byte(logstore)), item)
+			require.Equal(t, want, p.allows([]byte(project), []byte(logstore), nil, nil), item)
 		}
 	})
 }

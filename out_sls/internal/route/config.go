@@ -37,7 +37,7 @@ func (c *Config) Options() []option.Option {
 		{Name: "logstore", Dst: &c.Logstore, Required: true, Check: checkName(&logstoreRules), Allowed: name, Help: "logstore to write to"},
 		{Name: "default_project", Dst: &c.DefaultProject, Check: projectRules.check, Allowed: "a name", Help: "project of the records for which `project`, a template, gives none"},
 		{Name: "default_logstore", Dst: &c.DefaultLogstore, Check: logstoreRules.check, Allowed: "a name", Help: "logstore of the records for which `logstore`, a template, gives none"},
-		{Name: "allow_destinations", Dst: &c.AllowDestinations, Check: checkPatterns, Allowed: "patterns of logstore or project/logstore with `*` and `?`, comma-separated", Help: "what `project` and `logstore` may come to as templates; anything else goes to the defaults. Required when one of them reads the record"},
+		{Name: "allow_destinations", Dst: &c.AllowDestinations, Check: checkPatterns, Allowed: "patterns of logstore or project/logstore with `*` and `?`, comma-separated", Help: "what `project` and `logstore` may come to as templates; anything else goes to the defaults. Required when one of them is a template"},
 		{Name: "topic", Dst: &c.Topic, Check: checkText(maxTopic), Allowed: text, Help: "topic of the log groups (`__topic__`)"},
 		{Name: "source", Dst: &c.Source, Check: checkText(maxTopic), Allowed: text, Help: "source of the log groups (`__source__`); the host name when not set"},
 		{Name: "tags", Dst: &c.Tags, Check: checkTags, Allowed: "key=value, comma-separated; a value is text or a template", Help: "tags of the log groups (`__tag__:key`)"},
@@ -63,7 +63,7 @@ func (c *Config) Validate() error {
 
 // requireDefault refuses a name that a record could leave out.
 func requireDefault(name, value, fallbackName, fallback string) error {
-	t, err := parse(value)
+	t, err := parse(value) // in which a name's variables are
 	if err != nil || fallback != "" {
 		return nil //nolint:nilerr // the option's own check reports what is no template
 	}
@@ -76,7 +76,7 @@ func requireDefault(name, value, fallbackName, fallback string) error {
 
 func checkName(rules *nameRules) func(string) error {
 	return func(value string) error {
-		t, err := parse(value)
+		t, err := rules.parse(value)
 		if err != nil {
 			return err
 		}
@@ -85,6 +85,28 @@ func checkName(rules *nameRules) func(string) error {
 		}
 		return rules.checkTemplate(&t)
 	}
+}
+
+// Warnings says what is allowed and hardly meant, one line each, for the log at start.
+func (c *Config) Warnings() []string {
+	type typed struct{ option, value string }
+	list := []typed{
+		{"project", c.Project}, {"logstore", c.Logstore}, {"topic", c.Topic}, {"source", c.Source}, {"hash_key", c.HashKey},
+	}
+	for _, p := range c.Tags {
+		list = append(list, typed{"tags", p.Value})
+	}
+	var found []string
+	for _, o := range list {
+		t, err := parse(o.value)
+		if err != nil {
+			continue // the option's own check has said so
+		}
+		for _, d := range t.dotted {
+			found = append(found, fmt.Sprintf("option %s = %q: %s", o.option, o.value, d))
+		}
+	}
+	return found
 }
 
 // checkText accepts templates; a static text has at most limit bytes, 0 = any

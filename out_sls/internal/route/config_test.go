@@ -1,6 +1,7 @@
 package route
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -63,8 +64,8 @@ func TestNamesNeedADefault(t *testing.T) {
 		{project: "p", logstore: "$ns|none"},
 		{project: "p", logstore: "$ns", defaultLogstore: "misc"},
 		{project: "$TAG|none", logstore: "x-$ns|$pod|none"},
-		{project: "p", logstore: "x-$ns|none-$pod", want: []string{
-			`option logstore = "x-$ns|none-$pod": position 12: this variable may be missing: give it a default, as in $key|default, or set default_logstore`,
+		{project: "p", logstore: "x-$ns|'none'-$pod", want: []string{
+			`option logstore = "x-$ns|'none'-$pod": position 14: this variable may be missing: give it a default, as in $key|default, or set default_logstore`,
 		}},
 		{project: "p", logstore: "$TAG", defaultProject: "p", want: []string{`option logstore = "$TAG": position 1: this`}},
 		{project: "$a", logstore: "$TAG[1]", want: []string{
@@ -97,5 +98,37 @@ func TestNewRefusesBadTemplates(t *testing.T) {
 	} {
 		_, err := New(cfg)
 		require.ErrorContains(t, err, "position 1", cfg)
+	}
+}
+
+// What looks as if it reached into a value, as in jq, and does not.
+func TestDotsBehindAKeyAreWarnedOf(t *testing.T) {
+	const reach = " is text behind the whole value; to reach into it write "
+	for value, want := range map[string]string{
+		"$kubernetes.labels.app":           "in $kubernetes.labels.app, .labels.app" + reach + "$kubernetes['labels']['app'], or for that text $['kubernetes'].labels.app",
+		"x-$a.b|none":                      "in $a.b, .b" + reach + "$a['b'], or for that text $['a'].b",
+		"$a['b'].c.d-e.":                   "in $a['b'].c.d-e, .c.d-e" + reach + "$a['b']['c']['d-e'], or for that text $['a']['b'].c.d-e",
+		"$a:$kubernetes.host":              "in $kubernetes.host, .host" + reach + "$kubernetes['host'], or for that text $['kubernetes'].host",
+		"$a.":                              "",
+		"$a. b":                            "",
+		"$a.1":                             "",
+		"$['a'].b":                         "",
+		"$a|x.b":                           "",
+		"$a|'x'.b":                         "",
+		"$TAG.$TAG[1].x":                   "",
+		"a.b $kubernetes['labels']['app']": "",
+	} {
+		for _, option := range []string{"topic", "source", "hash_key", "tags"} {
+			given := value
+			if option == "tags" {
+				given = "env=x,k=" + value
+			}
+			c := parsed(t, option, given)
+			if want == "" {
+				require.Empty(t, c.Warnings(), value)
+				continue
+			}
+			require.Equal(t, []string{fmt.Sprintf("option %s = %q: %s", option, value, want)}, c.Warnings())
+		}
 	}
 }

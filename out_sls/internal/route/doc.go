@@ -26,6 +26,7 @@
 //     the variable a and a text. "$a-b" is the key a-b; "$a-$b", which Fluent Bit refuses,
 //     is two variables and a minus.
 //   - Of several pairs with the same key the last counts.
+//   - $a.b.c is no path as in jq: Config.Warnings tells what was meant.
 //
 // And beyond it:
 //
@@ -56,16 +57,24 @@
 // With allow_destinations a project and logstore of which one at least is a template
 // must match one of its patterns together, after they were made to fit, or be the
 // static defaults. Otherwise the record goes to the static defaults, and Stats counts
-// it. The patterns are required as soon as a record is read for either.
+// it. The patterns are required as soon as a record or a tag is read for either: tags can
+// be set from outside, too. A "*" or "?" stands for what one variable gives, never for
+// what stands between two.
 //
 // # What fits where
 //
 // Static names are taken as typed, and refused at the start when SLS cannot have
-// them. What a template gives is made a name: letters in lower case, every run of
-// characters that names do not have as one "-", at most 63 bytes, "-" and "_" trimmed
-// from both ends. What is then too short (project 3, logstore 2) is as good as
-// missing: the static default takes its place or, without one, the template with
-// each of its variables missing.
+// them. The value of each variable of a name is made to fit by itself: letters in lower
+// case, every run of characters that names do not have as one "-", and none of "-" and
+// "_" at its ends; one of which nothing is left is missing. Where a name has several
+// variables, a "-" or "_" has to stand between them, and what does is taken out of the
+// values, too: the other of the two takes its place or, where there is none, nothing. So
+// a name tells its values apart, and no record makes another's name.
+//
+// A name has at most 63 bytes: one of a single variable is cut there. One of several that
+// is longer is as good as missing, and so is one that is too short (project 3, logstore
+// 2): the static default takes its place or, without one, the template with each of its
+// variables missing.
 //
 // Topic and source are cut to 128 bytes, tags to 1024, all between runes; invalid
 // UTF-8 is repaired. An empty value is left out.

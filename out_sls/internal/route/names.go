@@ -1,8 +1,10 @@
 package route
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -63,55 +65,120 @@ func (r *nameRules) checkTemplate(t *template) error {
 			if c >= 'a' && c <= 'z' || isDigit(c) || r.inner(c) {
 				continue
 			}
-			return fmt.Errorf("%q: %s cannot hold %q", p.text, r.what, firstRune(p.text[at:]))
+			err := fmt.Errorf("%q: %s cannot hold %q", p.text, r.what, firstRune(p.text[at:]))
+			if len(t.dotted) > 0 {
+				err = fmt.Errorf("%w; %s", err, t.dotted[0])
+			}
+			return err
 		}
 	}
 	if t.mandatory() != nil {
 		return nil
 	}
 	name, _ := t.appendTo(nil, &input{})
-	if mended, ok := r.appendMended(nil, name); !ok || string(mended) != string(name) {
+	if fitting, ok := t.name.fit(name); !ok || string(fitting) != string(name) {
 		return fmt.Errorf("with every default in its place this is %q, which cannot be %s", name, r.what)
 	}
 	return nil
 }
 
-func firstRune(s string) string {
-	_, n := utf8.DecodeRuneInString(s)
-	return s[:n]
+// naming makes names of what a template of several variables or one comes to.
+type naming struct {
+	rules *nameRules
+	// separators are the characters that stand between two variables. No value may
+	// bring one along, or a record could make of two values a third's name: of
+	// billing and audit-error what is billing-audit and error.
+	separators string
+	instead    byte // takes the place of what a value cannot have; 0 = nothing does
+	several    bool // variables
 }
 
-// appendMended appends raw as a name. It is false when nothing that could be one
-// is left of it; dst comes back as it was then.
-func (r *nameRules) appendMended(dst, raw []byte) ([]byte, bool) {
-	start, gap := len(dst), false
-	for _, c := range raw {
+// parse reads the template of a name.
+func (r *nameRules) parse(s string) (template, error) {
+	t, err := parse(s)
+	if err != nil {
+		return t, err
+	}
+	n := &naming{rules: r}
+	between, before := "", false
+	for i := range t.parts {
+		p := &t.parts[i]
+		switch {
+		case p.alternates == nil:
+			between += p.text
+			continue
+		case before && strings.IndexFunc(between, separates) < 0:
+			return template{}, syntaxError(s, p.at, "- or _ expected between two variables of a name, or the one's value could end in the other's;"+
+				" a default in front of it needs quotes, as in $a|'none'-$b")
+		case before:
+			n.several = true
+			n.separators += between
+		}
+		between, before = "", true
+	}
+	for _, c := range []byte("-_") {
+		if r.inner(c) && !strings.Contains(n.separators, string(c)) && n.instead == 0 {
+			n.instead = c
+		}
+	}
+	t.name = n
+	return t, nil
+}
+
+// separates tells what can stand between two values; what of it cannot be in a name is
+// refused by checkTemplate.
+func separates(r rune) bool { return r > unicode.MaxASCII || !isLetter(byte(r)) && !isDigit(byte(r)) }
+
+// stops tells whether c stands between variables.
+func (n *naming) stops(c byte) bool {
+	return (c == '-' || c == '_') && strings.IndexByte(n.separators, c) >= 0
+}
+
+// mend makes the value of one variable, dst from start on, part of a name, which is not
+// longer: letters in lower case, each run of other characters as one n.instead, and no
+// "-" or "_" at its ends.
+func (n *naming) mend(dst []byte, start int) []byte {
+	end, gap := start, false
+	for _, c := range dst[start:] {
 		switch {
 		case c >= 'A' && c <= 'Z':
 			c |= 0x20
 			gap = false
-		case c >= 'a' && c <= 'z', isDigit(c), r.inner(c):
+		case c >= 'a' && c <= 'z', isDigit(c), n.rules.inner(c) && !n.stops(c):
 			gap = false
-		case gap:
+		case gap || n.instead == 0:
 			continue
 		default:
-			c, gap = '-', true
+			c, gap = n.instead, true
 		}
-		if len(dst) == start && (c == '-' || c == '_') {
+		if end == start && (c == '-' || c == '_') {
 			continue
 		}
-		if len(dst)-start == maxName {
-			break
+		dst[end] = c
+		end++
+	}
+	for end > start && (dst[end-1] == '-' || dst[end-1] == '_') {
+		end--
+	}
+	return dst[:end]
+}
+
+// fit tells whether a template's value is a name. What is too long is cut; not so of
+// several variables, where the last would be cut off and another's name be left.
+func (n *naming) fit(name []byte) ([]byte, bool) {
+	name = bytes.Trim(name, "-_")
+	if len(name) > maxName {
+		if n.several {
+			return nil, false
 		}
-		dst = append(dst, c)
+		name = bytes.TrimRight(name[:maxName], "-_")
 	}
-	for len(dst) > start && (dst[len(dst)-1] == '-' || dst[len(dst)-1] == '_') {
-		dst = dst[:len(dst)-1]
-	}
-	if len(dst)-start < r.least {
-		return dst[:start], false
-	}
-	return dst, true
+	return name, len(name) >= n.rules.least
+}
+
+func firstRune(s string) string {
+	_, n := utf8.DecodeRuneInString(s)
+	return s[:n]
 }
 
 // appendText appends raw as valid UTF-8 of at most limit bytes.

@@ -8,6 +8,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// mended is in as the only variable of a name.
+func mended(tb testing.TB, rules *nameRules, in []byte) ([]byte, bool) {
+	tb.Helper()
+	t, err := rules.parse("$v")
+	require.NoError(tb, err)
+	before := []byte("before ")
+	got := t.name.mend(append(before, in...), len(before))
+	require.Equal(tb, "before ", string(got[:len(before)]))
+	return t.name.fit(got[len(before):])
+}
+
 func TestMendedNames(t *testing.T) {
 	const unusable = "<unusable>"
 	long := strings.Repeat("a", 62)
@@ -34,14 +45,13 @@ func TestMendedNames(t *testing.T) {
 		long + "-bc":           {long, long},
 	} {
 		for i, rules := range []*nameRules{&projectRules, &logstoreRules} {
-			got, ok := rules.appendMended([]byte("before "), []byte(in))
+			got, ok := mended(t, rules, []byte(in))
 			if want[i] == unusable {
 				require.False(t, ok, "%q", in)
-				require.Equal(t, "before ", string(got))
 				continue
 			}
 			require.True(t, ok, "%q", in)
-			require.Equal(t, "before "+want[i], string(got))
+			require.Equal(t, want[i], string(got))
 		}
 	}
 }
@@ -76,6 +86,11 @@ func TestTypedPartsOfNames(t *testing.T) {
 		"k8s-$ns|none":                   "",
 		"k8s-$ns":                        "",
 		"$ns|'a'_$TAG[1]|b":              "",
+		"app-$a|x-$b":                    "position 10: - or _ expected between two variables of a name", // the default is x-
+		"$a|'x'-$b":                      "",
+		"$a$b":                           "position 3: - or _ expected between two variables",
+		"app-$a|'y'x$b":                  "position 12: - or _ expected between two variables",
+		"$kubernetes.labels.app|x":       `".labels.app|x": a logstore name cannot hold "."; in $kubernetes.labels.app, .labels.app is text behind the whole value; to reach into it write $kubernetes['labels']['app']`,
 		"$ns|default":                    "",
 		"K8s-$ns":                        `"K8s-": a logstore name cannot hold "K"`,
 		"$ns|De.f":                       `"De.f": a logstore name cannot hold "D"`,
@@ -124,15 +139,14 @@ func FuzzNames(f *testing.F) {
 	f.Add([]byte("Kube_System..日志-"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		for _, rules := range []*nameRules{&projectRules, &logstoreRules} {
-			name, ok := rules.appendMended(nil, raw)
+			name, ok := mended(t, rules, raw)
 			if !ok {
-				require.Empty(t, name)
 				continue
 			}
 			require.GreaterOrEqual(t, len(name), rules.least)
 			require.NoError(t, rules.check(string(name)))
 			require.Equal(t, strings.ToLower(string(name)), string(name))
-			again, ok := rules.appendMended(nil, name)
+			again, ok := mended(t, rules, name)
 			require.True(t, ok)
 			require.Equal(t, name, again)
 		}
@@ -140,4 +154,69 @@ func FuzzNames(f *testing.F) {
 		require.True(t, utf8.Valid(text))
 		require.LessOrEqual(t, len(text), 20)
 	})
+}
+
+// What stands between variables is in none of their values: whatever those are, a name
+// says which part is whose.
+func TestValuesBringNoSeparator(t *testing.T) {
+	for _, c := range []struct{ template, a, b, want string }{
+		{"app-$a-$b", "billing", "audit-error", "app-billing-audit_error"},
+		{"app-$a-$b", "billing", "Audit/Error", "app-billing-audit_error"},
+		{"app-$a-$b", "billing-audit", "error", "app-billing_audit-error"},
+		{"app-$a-$b", "billing_audit", "-error-", "app-billing_audit-error"},
+		{"app_$a|'n'_$b", "a_b", "c.d", "app_a-b_c-d"},
+		{"$['a']_$b", "kube-system", "x_y", "kube-system_x-y"},
+		{"app-$a|'n'-x_$b", "a-b_c", "d:e", "app-abc-x_de"},
+		{"app_x-$a", "a-b_c", "", "app_x-a-b_c"},
+		{"k8s-$a", "Kube-System", "", "k8s-kube-system"},
+	} {
+		r := configured(t, "logstore", c.template, "default_logstore", "misc", "allow_destinations", "*")
+		require.Equal(t, c.want, routeOne(r, "tag", event(t, "a", c.a, "b", c.b)).Logstore, "%+v", c)
+	}
+	r := configured(t, "project", "$a-$b", "default_project", "misc", "allow_destinations", "*/*")
+	require.Equal(t, "billing-auditerror", routeOne(r, "tag", event(t, "a", "Billing", "b", "audit-error")).Project)
+}
+
+// A name of several variables that is too long is no name: its end, which is another
+// variable's, is not cut off.
+func TestLongNamesOfSeveralVariablesFallBack(t *testing.T) {
+	r := configured(t, "logstore", "app-$a-$b", "default_logstore", "misc", "allow_destinations", "app-*-*")
+	for n, want := range map[int]string{57: "app-" + strings.Repeat("a", 57) + "-x", 58: "misc", 500: "misc"} {
+		require.Equal(t, want, routeOne(r, "tag", event(t, "a", strings.Repeat("a", n), "b", "x")).Logstore)
+	}
+	require.Equal(t, Stats{Fallbacks: 2}, r.Stats())
+}
+
+// A value of which nothing is left is missing: the next alternative takes its place.
+func TestValueWithoutALetterIsMissing(t *testing.T) {
+	r := configured(t, "logstore", "app-$a|$c|'none'-$b|info", "allow_destinations", "app-*-*")
+	require.Equal(t, "app-c-info", routeOne(r, "tag", event(t, "a", "..", "b", "-_-", "c", "C")).Logstore)
+	require.Equal(t, "app-none-info", routeOne(r, "tag", event(t, "a", "日志", "b", "")).Logstore)
+	require.Zero(t, r.Stats())
+}
+
+// FuzzSeparators: two records have the same name only if their values, made to fit, are
+// the same, one by one.
+func FuzzSeparators(f *testing.F) {
+	r := configured(f, "logstore", "app-$a|'none'-$b|info", "allow_destinations", "app-*-*", "default_logstore", "misc")
+	f.Add("billing", "audit-error", "billing-audit", "error")
+	f.Add("a", "--", "a-", "")
+	f.Fuzz(func(t *testing.T, a, b, c, d string) {
+		first, second := routeOne(r, "tag", event(t, "a", a, "b", b)).Logstore, routeOne(r, "tag", event(t, "a", c, "b", d)).Logstore
+		if first == "misc" || second == "misc" {
+			return // too long
+		}
+		require.Regexp(t, `^app-[a-z0-9_]+-[a-z0-9_]+$`, first)
+		parts := strings.Split(first, "-")
+		require.Equal(t, first == second, parts[1] == partOf(r, t, c, "none") && parts[2] == partOf(r, t, d, "info"))
+	})
+}
+
+// partOf is what a value is in a name of r.
+func partOf(r *Router, t *testing.T, value, missing string) string {
+	t.Helper()
+	if got := r.fields[0].template.name.mend([]byte(value), 0); len(got) > 0 {
+		return string(got)
+	}
+	return missing
 }

@@ -29,6 +29,7 @@ func parse(s string) (template, error) {
 			return template{}, err
 		}
 		p.t.parts = append(p.t.parts, v)
+		p.noteDotted(&v)
 	}
 	return p.t, nil
 }
@@ -103,6 +104,40 @@ func (p *parser) variable() (v part, err error) {
 		return v, p.fail("no space before |: write $| for the character itself")
 	}
 	return v, nil
+}
+
+// dotted is a text that looks as if it led into the value before it, as it does in jq
+// and in Fluentd. Here the whole value is followed by the text.
+type dotted struct{ typed, text, meant, literal string }
+
+func (d dotted) String() string {
+	return fmt.Sprintf("in %s%s, %s is text behind the whole value; to reach into it write %s, or for that text %s%s",
+		d.typed, d.text, d.text, d.meant, d.literal, d.text)
+}
+
+// noteDotted looks at what follows a variable that is a plain key of the record.
+func (p *parser) noteDotted(v *part) {
+	rest := p.s[p.at:]
+	typed := p.s[v.at:p.at]
+	if v.optional || len(v.alternates) != 1 || v.alternates[0].from != fromRecord || strings.HasPrefix(typed, "$[") {
+		return
+	}
+	at := 0
+	var meant strings.Builder
+	meant.WriteString(typed)
+	for at+1 < len(rest) && rest[at] == '.' && (isLetter(rest[at+1]) || rest[at+1] == '_') {
+		sub := parser{s: rest, at: at + 1}
+		meant.WriteString("['" + sub.name() + "']")
+		at = sub.at
+	}
+	if at == 0 {
+		return
+	}
+	name, subkeys, _ := strings.Cut(typed[1:], "[")
+	if subkeys != "" {
+		subkeys = "[" + subkeys
+	}
+	p.t.dotted = append(p.t.dotted, dotted{typed, rest[:at], meant.String(), "$['" + name + "']" + subkeys})
 }
 
 func (p *parser) defaultText() (text string, err error) {

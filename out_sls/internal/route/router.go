@@ -26,6 +26,8 @@ type Router struct {
 	allow   []pattern // nil = anything
 	// home is where a record goes that names what allow does not have.
 	home struct{ project, logstore []byte }
+	// ofProject and ofLogstore are the names' templates; nil = typed in full.
+	ofProject, ofLogstore *naming
 
 	// sessions are those of ended flushes, with what they know: nothing in the way
 	// of a record is shared, and there are no more than flushes at once.
@@ -79,8 +81,8 @@ func New(cfg Config) (*Router, error) {
 	}
 	b := builder{r: &Router{buckets: cfg.HashBuckets, max: max(cfg.MaxDestinations, leastDestinations), groups: max(cfg.MaxLogGroups, 1)}}
 	to := &b.r.static.Destination
-	b.r.home.project = b.name(kindProject, &projectRules, &to.Project, cfg.Project, cfg.DefaultProject)
-	b.r.home.logstore = b.name(kindLogstore, &logstoreRules, &to.Logstore, cfg.Logstore, cfg.DefaultLogstore)
+	b.r.home.project, b.r.ofProject = b.name(kindProject, &projectRules, &to.Project, cfg.Project, cfg.DefaultProject)
+	b.r.home.logstore, b.r.ofLogstore = b.name(kindLogstore, &logstoreRules, &to.Logstore, cfg.Logstore, cfg.DefaultLogstore)
 	b.patterns(cfg.AllowDestinations)
 	b.option(kindTopic, &to.Topic, cfg.Topic, "")
 	b.source(&to.Source, cfg.Source)
@@ -117,14 +119,18 @@ type builder struct {
 // option stores value in dst, or makes a field of it when it is a template.
 func (b *builder) option(k kind, dst *string, value, fallback string) {
 	t, err := parse(value)
+	b.template(k, dst, &t, err, value, fallback)
+}
+
+func (b *builder) template(k kind, dst *string, t *template, err error, value, fallback string) {
 	switch {
 	case err != nil && b.err == nil:
 		b.err = fmt.Errorf("template %q: %w", value, err)
 	case t.needs == needNothing:
 		*dst = t.static()
 	default:
-		b.roots(&t)
-		b.r.fields = append(b.r.fields, field{kind: k, tag: len(b.r.tags) - 1, template: t, fallback: fallback})
+		b.roots(t)
+		b.r.fields = append(b.r.fields, field{kind: k, tag: len(b.r.tags) - 1, template: *t, fallback: fallback})
 	}
 }
 
@@ -159,19 +165,24 @@ func (b *builder) patterns(list []string) {
 }
 
 // name falls back to the template with everything missing: Validate has made sure
-// that one of the two is there. It returns the name that no record has chosen.
-func (b *builder) name(k kind, rules *nameRules, dst *string, value, fallback string) []byte {
-	if fallback == "" {
-		if t, err := parse(value); err == nil && t.needs != needNothing {
-			name, _ := t.appendTo(nil, &input{})
-			name, _ = rules.appendMended(nil, name)
-			fallback = string(name)
-		}
+// that one of the two is there. It returns the name that no record has chosen, and what
+// makes the others.
+func (b *builder) name(k kind, rules *nameRules, dst *string, value, fallback string) ([]byte, *naming) {
+	t, err := rules.parse(value)
+	if err == nil && fallback == "" && t.needs != needNothing {
+		fallback = t.withoutRecord()
 	}
-	if b.option(k, dst, value, fallback); *dst != "" {
-		fallback = *dst
+	if b.template(k, dst, &t, err, value, fallback); *dst != "" {
+		return []byte(*dst), nil
 	}
-	return []byte(fallback)
+	return []byte(fallback), t.name
+}
+
+// withoutRecord is the name that is left when all that t reads is missing.
+func (t *template) withoutRecord() string {
+	name, _ := t.appendTo(nil, &input{})
+	name, _ = t.name.fit(name)
+	return string(name)
 }
 
 func (b *builder) source(dst *string, value string) {
@@ -195,10 +206,10 @@ func (r *Router) appendValue(dst []byte, f *field, raw []byte, ok bool) (value [
 		return append(dst, f.fallback...), true
 	}
 	switch f.kind {
-	case kindProject:
-		dst, ok = projectRules.appendMended(dst, raw)
-	case kindLogstore:
-		dst, ok = logstoreRules.appendMended(dst, raw)
+	case kindProject, kindLogstore:
+		if raw, ok = f.template.name.fit(raw); ok {
+			dst = append(dst, raw...)
+		}
 	case kindHashKey:
 		if len(raw) > 0 {
 			dst = appendHashKey(dst, raw, r.buckets)
@@ -225,7 +236,7 @@ func (r *Router) allows(key []byte) (project, logstore []byte, ok bool) {
 		return project, logstore, true
 	}
 	for i := range r.allow {
-		if r.allow[i].allows(project, logstore) {
+		if r.allow[i].allows(project, logstore, r.ofProject, r.ofLogstore) {
 			return project, logstore, true
 		}
 	}

@@ -15,7 +15,7 @@ func (c *Config) Static() (project, logstore Named) {
 }
 
 func static(rules *nameRules, value, option, fallback, fallbackOption string) Named {
-	t, err := parse(value)
+	t, err := rules.parse(value)
 	switch {
 	case err != nil:
 		return Named{}
@@ -24,9 +24,7 @@ func static(rules *nameRules, value, option, fallback, fallbackOption string) Na
 	case fallback != "":
 		return Named{fallback, fallbackOption}
 	}
-	name, _ := t.appendTo(nil, &input{})
-	name, _ = rules.appendMended(nil, name)
-	return Named{Name: string(name)}
+	return Named{Name: t.withoutRecord()}
 }
 
 // Home is d with the static defaults of project and logstore in their places: where the

@@ -18,7 +18,7 @@ func TestStaticDestination(t *testing.T) {
 			Named{"shared", "default_project"},
 			Named{"misc", "default_logstore"},
 		},
-		{Config{Project: "p-1", Logstore: "App.$level|Info"}, Named{"p-1", "project"}, Named{Name: "app-info"}},
+		{Config{Project: "p-1", Logstore: "app-$level|info"}, Named{"p-1", "project"}, Named{Name: "app-info"}},
 		{Config{Project: "$team", Logstore: "$["}, Named{}, Named{}},
 	} {
 		project, logstore := tc.cfg.Static()

@@ -19,6 +19,10 @@ const (
 type template struct {
 	parts []part
 	needs need
+	// name is what makes a name of it; nil = a text.
+	name *naming
+	// dotted are the keys behind dots that were typed as if they reached deeper.
+	dotted []dotted
 }
 
 // part is a text, or a variable with its default.
@@ -70,14 +74,18 @@ type input struct {
 	roots [][]byte // values of Router.roots in a record, nil for what it does not have
 }
 
-// appendTo appends the value of t. Without one, because a variable without a
-// default is missing, it is false and dst comes back as it was.
+// appendTo appends the value of t, of which a name has the values of its variables made
+// to fit. Without one, because a variable without a default is missing, it is false and
+// dst comes back as it was.
 func (t *template) appendTo(dst []byte, in *input) ([]byte, bool) {
 	start := len(dst)
 	for i := range t.parts {
 		p, before := &t.parts[i], len(dst)
 		for a := range p.alternates {
-			if dst = p.alternates[a].appendTo(dst, in); len(dst) > before {
+			if dst = p.alternates[a].appendTo(dst, in); t.name != nil {
+				dst = t.name.mend(dst, before)
+			}
+			if len(dst) > before {
 				break
 			}
 		}
