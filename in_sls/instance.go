@@ -34,7 +34,7 @@ type config struct {
 
 // options declares every option of the plugin, in the order of the README.
 func (c *config) options() []option.Option {
-	return slices.Concat(c.conn.Options(), c.check.Options(), c.read.Options())
+	return slices.Concat(c.conn.Options(), c.check.Options(startup.Warn, "the first call of each logstore's reading"), c.read.Options())
 }
 
 // instance is one [INPUT] section.

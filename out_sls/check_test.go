@@ -27,7 +27,7 @@ func TestWhatIsChecked(t *testing.T) {
 		client, err := sls.New(c.conn.ClientConfig("test", 1, nil))
 		require.NoError(t, err)
 		check := c.newCheck(client, slog.New(slog.DiscardHandler))
-		require.Equal(t, "warn", check.Mode)
+		require.Equal(t, "off", check.Mode, "SLS gets no malformed write that nobody asked for")
 		require.Len(t, check.Targets, 1)
 		to := check.Targets[0]
 		require.Equal(t, tc.name, to.String())

@@ -40,7 +40,7 @@ type config struct {
 
 // options declares every option of the plugin, in the order of the README.
 func (c *config) options() []option.Option {
-	return slices.Concat(c.conn.Options(), c.check.Options(), c.route.Options(), c.send.Options())
+	return slices.Concat(c.conn.Options(), c.check.Options(startup.Off, "a write to each known destination that it must refuse"), c.route.Options(), c.send.Options())
 }
 
 // instance is one [OUTPUT] section.
@@ -94,6 +94,7 @@ func start(host *flb.Instance, log *slog.Logger) error {
 	i := &instance{host: host, log: log, client: client, thread: syscall.Gettid()}
 	check := c.newCheck(client, log)
 	if i.producer, err = producer.New(c.send, router, client, log); err == nil {
+		i.producer.OnAnswer(startup.NewAnswers(check).Note)
 		err = check.Require()
 	}
 	if err == nil {

@@ -16,19 +16,30 @@ import (
 	"fluent-bit-sls/shared/sls"
 )
 
+// unclear is in the place of a sentence where an answer says nothing of the configuration.
+const unclear = "?"
+
 // explain says in one sentence what err, the answer of a call, means and how to mend
 // it; "" when it is no more than a name made of records.
 func (c *Check) explain(t *Target, err error) string {
+	sentence := c.sentence(t, err)
+	if sentence == unclear {
+		return fmt.Sprintf("cannot tell yet whether %s can be %s: %s", t, c.Verb, err)
+	}
+	return sentence
+}
+
+func (c *Check) sentence(t *Target, err error) string {
 	var e *sls.Error
 	switch {
 	case !errors.As(err, &e):
-		return c.unclear(t, err)
+		return unclear
 	case e.Status != 0 && e.Code != "":
 		return c.refused(t, e)
 	case e.Mend == "proxy":
 		return fmt.Sprintf("the proxy does not lead to %s (%s); check option proxy, and HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment", c.Client.Endpoint(), cause(e))
 	case e.Status >= http.StatusInternalServerError:
-		return c.unclear(t, err) // a gateway that has lost its server
+		return unclear // a gateway that has lost its server
 	case e.Status != 0:
 		return fmt.Sprintf("what answers at %s is not SLS (HTTP %d: %s); check option endpoint, its port and whether it begins with http:// or https://, and option proxy",
 			c.Client.Endpoint(), e.Status, strings.TrimSpace(e.Message))
@@ -47,10 +58,6 @@ func cause(e *sls.Error) string {
 		return e.Err.Error()
 	}
 	return strings.TrimSpace(fmt.Sprintf("HTTP %d %s", e.Status, e.Message))
-}
-
-func (c *Check) unclear(t *Target, err error) string {
-	return fmt.Sprintf("cannot tell yet whether %s can be %s: %s", t, c.Verb, err)
 }
 
 // unreachable explains why there was no answer at all.
@@ -78,7 +85,7 @@ func (c *Check) unreachable(t *Target, e *sls.Error) string {
 		errors.As(e.Err, &network) && network.Timeout():
 		return fmt.Sprintf("%s does not answer; check option endpoint (one with -intranet answers within its region of Alibaba Cloud only), option proxy, and the network of this host and its firewalls", at)
 	}
-	return c.unclear(t, e)
+	return unclear
 }
 
 func (c *Check) certificate(at string, err error) string {
@@ -116,7 +123,7 @@ func (c *Check) refused(t *Target, e *sls.Error) string {
 	case sls.IsCode(e, "LogStoreWithoutShard"):
 		return ifNamed(t.LogstoreOption, "logstore %q of option %s has no shard; see the console of SLS", t.Logstore, t.LogstoreOption)
 	}
-	return c.unclear(t, e)
+	return unclear
 }
 
 // ifNamed is "" for a name that no option gives.

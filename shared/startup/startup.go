@@ -1,10 +1,10 @@
-// Package startup finds out, when a plugin starts, whether it will be let in where
-// its options point: one cheap call per destination, and for each way in which that
-// fails a sentence of its own that names the option or the RAM action to mend.
+// Package startup finds out whether a plugin is let in where its options point: when it
+// starts, by one cheap call per destination, or by the first answer of each. For each way
+// in which that fails it has a sentence that names the option or the RAM action to mend.
 //
 // It owns the option startup_check and those sentences. It never changes anything at
-// SLS, never repeats a secret, and takes no longer than Timeout; what is to be called
-// says who uses it.
+// SLS and never repeats a secret. A check takes no longer than Timeout; what is to be
+// called says who uses it.
 package startup
 
 import (
@@ -39,11 +39,11 @@ const (
 // Config is what the option sets.
 type Config struct{ Mode string }
 
-// Options declares the option that fills c.
-func (c *Config) Options() []option.Option {
+// Options declares the option that fills c. by says what the plugin calls for it.
+func (c *Config) Options(def, by string) []option.Option {
 	return []option.Option{{
-		Name: "startup_check", Dst: &c.Mode, Default: Warn, Enum: []string{Off, Warn, Fail},
-		Help: "one call per destination at the start, which writes nothing: `warn` makes it in the background and logs what is wrong and which option or permission mends it; `fail` does not start then",
+		Name: "startup_check", Dst: &c.Mode, Default: def, Enum: []string{Off, Warn, Fail},
+		Help: "ask SLS at the start whether it lets the plugin in, by " + by + ": `warn` asks in the background and logs what is wrong and which option or permission mends it; `fail` does not start then",
 	}}
 }
 

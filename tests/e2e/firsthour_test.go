@@ -91,6 +91,33 @@ func TestARightStartIsTold(t *testing.T) {
 	require.Zero(t, c.LogCount(project, logstore))
 }
 
+// An output sends nothing that nobody asked for. What its first records come to is told
+// in the same sentences, once.
+func TestTheFirstAnswerIsTold(t *testing.T) {
+	for _, tc := range []struct {
+		logstore, level, says string
+		result                flbhost.Result
+	}{
+		{"app", "[ info]", "demo/app has accepted its first records", flbhost.OK},
+		{"ap", "[ warn]", `project "demo" has no logstore "ap"; check option logstore, or create the logstore`, flbhost.Retry},
+	} {
+		c := newCloud(t, 1)
+		props := c.props("logstore", tc.logstore)
+		delete(props, "startup_check")
+		h, i, log := start(t, raced.Out, props)
+		require.Zero(t, c.Stats().Total().Requests, "a request without a record")
+		for range 2 {
+			result, err := i.Flush(t.Context(), "t", lines(3))
+			require.NoError(t, err)
+			require.Equal(t, tc.result, result, log)
+		}
+		require.Equal(t, 2, c.Stats().Total().Requests)
+		stop(t, h.Exit)
+		require.Len(t, grep(log.String(), tc.level, tc.says), 1, log)
+		require.Empty(t, grep(log.String(), "startup_check: "), log)
+	}
+}
+
 // A section that ends while its check hangs does not wait for it.
 func TestAStopEndsTheCheck(t *testing.T) {
 	c := newCloud(t, 1)
@@ -147,7 +174,7 @@ func TestFirstHourUnderFluentBit(t *testing.T) {
 			return s
 		}
 		e, err := engine.start(t.Context(), pipeline(plugins.Out, dummy,
-			out("startup_check", "warn", "max_raw_bytes_per_batch", "2M", "batch_size", "3", "endpiont", "x", "compression", "zstd")))
+			out("max_raw_bytes_per_batch", "2M", "batch_size", "3", "endpiont", "x", "compression", "zstd")))
 		require.NoError(t, err)
 		c.awaitStored(t, 1)
 		stop(t, e.Stop)
@@ -156,7 +183,7 @@ func TestFirstHourUnderFluentBit(t *testing.T) {
 			"`batch_size` is not an option: did you mean `batch_bytes`?",
 			"`endpiont` is not an option: did you mean `endpoint`?",
 			"`compression` is not an option: did you mean `compress`?",
-			"startup_check: demo/app can be written to",
+			"demo/app has accepted its first records",
 		} {
 			require.Len(t, grep(e.Log(), "[output:sls:sls.0]", says), 1, e.Log())
 		}

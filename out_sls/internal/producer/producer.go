@@ -42,6 +42,8 @@ type Producer struct {
 	scratch scratch      // of segments
 	buffers buffer.Pool  // of requests
 	letters *deadLetters // nil: what SLS refuses is dropped
+	// answered takes the answer to every request, where somebody listens.
+	answered func(project, logstore string, err error)
 
 	ctx    context.Context // ends requests in flight, when Stop's time is up
 	cancel context.CancelFunc
@@ -78,6 +80,7 @@ func New(cfg Config, router *route.Router, client *sls.Client, log *slog.Logger)
 		budget: semaphore.NewWeighted(int64(cfg.MemoryLimit)),
 		ctx:    ctx, cancel: cancel, drain: make(chan struct{}),
 		lanes: map[laneID]*lane{}, memory: newMemory(),
+		answered: func(string, string, error) {},
 	}
 	if cfg.DeadLetterFile != "" {
 		p.letters = &deadLetters{path: cfg.DeadLetterFile, limit: int64(cfg.DeadLetterSize)}
@@ -86,6 +89,10 @@ func New(cfg Config, router *route.Router, client *sls.Client, log *slog.Logger)
 	p.panics = panics.New(log, func() { p.metrics.panics.Add(1) })
 	return p, nil
 }
+
+// OnAnswer makes fn take the answer to every request. fn does not wait. Call OnAnswer
+// before the first Flush.
+func (p *Producer) OnAnswer(fn func(project, logstore string, err error)) { p.answered = fn }
 
 // Flush delivers one chunk: the events of one tag. It returns when SLS has
 // answered for every segment, or after flush_timeout, or when ctx ends; what is

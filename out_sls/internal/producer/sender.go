@@ -147,6 +147,7 @@ func (p *Producer) put(r *request, body sls.Body) error {
 	p.metrics.sending(dest.Logstore)
 	err = p.client.Logstore(dest.Project, dest.Logstore).PutLogs(p.ctx, body, dest.HashKey)
 	p.metrics.answered(r, body, time.Since(begin), err)
+	p.answered(dest.Project, dest.Logstore, err)
 	return err
 }
 
