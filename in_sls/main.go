@@ -20,10 +20,10 @@ func FLBPluginRegister(def unsafe.Pointer) (ret int) {
 	return flb.Register(def, flb.Input, "sls", "Alibaba Cloud Simple Log Service (SLS)")
 }
 
-// FLBPluginInit starts one [INPUT] section.
+// startSection starts one [INPUT] section. FLBPluginInit, in init.c, calls it.
 //
-//export FLBPluginInit
-func FLBPluginInit(plugin unsafe.Pointer) (ret int) {
+//export startSection
+func startSection(plugin unsafe.Pointer) (ret int) {
 	host := flb.NewInstance(plugin, flb.Input, running.fallbackName())
 	log := host.Logger()
 	defer flb.Recover(log, "FLBPluginInit", &ret, flb.Error)

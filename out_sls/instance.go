@@ -123,5 +123,6 @@ func (i *instance) stop() {
 	i.publish()
 	i.client.Close()
 	i.host.Close()
+	flb.QuietWorkers("sls")
 	instances.Add(-1)
 }

@@ -23,10 +23,10 @@ func FLBPluginRegister(def unsafe.Pointer) (ret int) {
 	return flb.Register(def, flb.Output, "sls", "Alibaba Cloud Simple Log Service (SLS)")
 }
 
-// FLBPluginInit starts one [OUTPUT] section.
+// startSection starts one [OUTPUT] section. FLBPluginInit, in init.c, calls it.
 //
-//export FLBPluginInit
-func FLBPluginInit(plugin unsafe.Pointer) (ret int) {
+//export startSection
+func startSection(plugin unsafe.Pointer) (ret int) {
 	host := flb.NewInstance(plugin, flb.Output, fallbackName())
 	log := host.Logger()
 	defer flb.Recover(log, "FLBPluginInit", &ret, flb.Error)

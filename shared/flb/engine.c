@@ -62,6 +62,14 @@ const char *sls_instance_name(void *instance, int direction)
     return name != NULL ? name(instance) : NULL;
 }
 
+const char *sls_property(void *api, void *instance, int direction, const char *key)
+{
+    struct sls_api *a = api;
+
+    return direction == SLS_OUTPUT ? a->output_get_property(key, instance)
+                                   : a->input_get_property(key, instance);
+}
+
 int sls_log_check(void *api, void *instance, int direction, int level)
 {
     struct sls_api *a = api;

@@ -28,6 +28,12 @@ struct sls_api {
     int (*output_log_check)(void *instance, int level);
 };
 
+enum { FLB_ERROR = 0, SLS_LOG_ERROR = 1 };
+
+/* Tells FLBPluginInit whether to start a section. 0: the process is the fork of the one
+ * that loaded the plugin, where no Go code may run; that is logged. See daemon.c. */
+int sls_may_start(void *plugin, int direction);
+
 /* Tells the thread that it is called on from others. */
 uintptr_t sls_thread(void);
 
@@ -41,6 +47,9 @@ int sls_bind(void *plugin, int direction, uintptr_t handle);
 /* The instance's name as the engine logs it (an alias included), or NULL when
  * the host does not export the look-up. Valid while the instance lives. */
 const char *sls_instance_name(void *instance, int direction);
+
+/* The value of a property, or NULL. */
+const char *sls_property(void *api, void *instance, int direction, const char *key);
 
 int sls_log_check(void *api, void *instance, int direction, int level);
 void sls_log_print(void *api, int level, const char *text);

@@ -67,6 +67,8 @@ type Instance struct {
 	ptr    unsafe.Pointer // the engine's instance, valid until its exit callback returns
 	api    unsafe.Pointer // valid until FLBPluginUnregister
 	name   string
+	// entries are the properties, once they are found; of FLBPluginInit only.
+	entries []entry
 
 	// mu guards open. Log lines hold it shared, so that none is inside the
 	// engine's code while Close returns and the engine frees the instance.

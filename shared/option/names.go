@@ -35,10 +35,14 @@ type typed struct {
 }
 
 func (o *Option) typed(get Getter) typed {
-	t := typed{raw: strings.TrimSpace(get.Property(o.Name))}
+	var t typed
+	t.raw, t.problem = o.asked(get, o.Name)
 	for _, alias := range o.Aliases {
-		value := strings.TrimSpace(get.Property(alias.Name))
-		if value == "" {
+		value, problem := o.as(alias.Name).asked(get, alias.Name)
+		if problem != "" {
+			t.problem = problem
+		}
+		if value == "" || t.problem != "" {
 			continue
 		}
 		if t.raw != "" {
@@ -57,6 +61,49 @@ func (o *Option) typed(get Getter) typed {
 		t.raw = converted
 	}
 	return t
+}
+
+// asked is what the user typed under a name of the option, or why there is no telling.
+func (o *Option) asked(get Getter, name string) (raw, problem string) {
+	lister, ok := get.(Lister)
+	if !ok {
+		return strings.TrimSpace(get.Property(name)), ""
+	}
+	values, ok := lister.Values(name)
+	switch {
+	case !ok || len(values) < 2:
+		return strings.TrimSpace(get.Property(name)), ""
+	case o.isList():
+		return strings.TrimSpace(strings.Join(values, ",")), ""
+	}
+	return "", fmt.Sprintf("option %s: has %d values, as it is typed more than once or a list; it takes one", o.Name, len(values))
+}
+
+func (o *Option) isList() bool {
+	k := kindOf(o.Dst)
+	return k == kindList || k == kindPairs
+}
+
+// Cut returns one sentence if a list was typed of which get cannot tell whether it has
+// more than one item: the engine hands a plugin the first of a YAML list and no other.
+func Cut(get Getter, opts []Option) string {
+	var names []string
+	for i := range opts {
+		o := &opts[i]
+		if !o.isList() || strings.TrimSpace(get.Property(o.Name)) == "" {
+			continue
+		}
+		if lister, ok := get.(Lister); ok {
+			if _, ok := lister.Values(o.Name); ok {
+				continue
+			}
+		}
+		names = append(names, code(o.Name))
+	}
+	if names == nil {
+		return ""
+	}
+	return "this Fluent Bit does not show more than the first item of a YAML list: separate those of " + strings.Join(names, ", ") + " by commas"
 }
 
 // as is the option under the name of an alias, for error texts.

@@ -176,3 +176,63 @@ func FuzzDecimalSize(f *testing.F) {
 		require.GreaterOrEqual(t, size, option.Size(0))
 	})
 }
+
+// listed is a Getter that knows every value, or with blind only the first.
+type listed struct {
+	values map[string][]string
+	blind  bool
+}
+
+func (l listed) Property(name string) string {
+	if v := l.values[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+func (l listed) Values(name string) ([]string, bool) { return l.values[name], !l.blind }
+
+// A YAML list, or a name typed again, is several values: a list takes them all, as a
+// secret leaks when `exclude_keys` is cut; anything else takes none of them.
+func TestSeveralValues(t *testing.T) {
+	var keys []string
+	var tags []option.Pair
+	var logstore, secret string
+	opts := []option.Option{
+		{Name: "exclude_keys", Dst: &keys, Aliases: []option.Alias{{Name: "remove", Of: "other"}}},
+		{Name: "tags", Dst: &tags},
+		{Name: "logstore", Dst: &logstore, Required: true},
+		{Name: "secret", Dst: &secret, Secret: true, Aliases: []option.Alias{{Name: "key", Of: "other"}}},
+	}
+	get := listed{values: map[string][]string{
+		"exclude_keys": {"password", "token , pin"}, "tags": {"env=prod", "team=web"}, "logstore": {"app"}, "secret": {"s"},
+	}}
+	require.NoError(t, option.Parse(get, opts))
+	require.Equal(t, []string{"password", "token", "pin"}, keys)
+	require.Equal(t, []option.Pair{{Key: "env", Value: "prod"}, {Key: "team", Value: "web"}}, tags)
+	require.Empty(t, option.Cut(get, opts))
+
+	get.blind = true
+	require.NoError(t, option.Parse(get, opts))
+	require.Equal(t, []string{"password"}, keys)
+	require.Equal(t, "this Fluent Bit does not show more than the first item of a YAML list: separate those of `exclude_keys`, `tags` by commas",
+		option.Cut(get, opts))
+	require.Contains(t, option.Cut(option.Map{"tags": "a=b"}, opts), "separate those of `tags` by commas")
+	require.Empty(t, option.Cut(option.Map{"logstore": "l"}, opts))
+
+	require.NoError(t, option.Parse(listed{values: map[string][]string{"remove": {"a", "b"}, "logstore": {"app"}}}, opts))
+	require.Equal(t, []string{"a", "b"}, keys)
+
+	for name, values := range map[string][]string{
+		"option logstore: has 2 values, as it is typed more than once or a list; it takes one":                     {"logstore"},
+		"option secret: has 2 values, as it is typed more than once or a list; it takes one":                       {"secret"},
+		"option key (another name of secret): has 2 values, as it is typed more than once or a list; it takes one": {"key"},
+		`option exclude_keys = ",password": item 1 is empty; allowed: comma-separated`:                             {"exclude_keys"},
+	} {
+		given := map[string][]string{"logstore": {"app"}, values[0]: {"app", "hidden"}}
+		if values[0] == "exclude_keys" {
+			given["exclude_keys"] = []string{"", "password"}
+		}
+		require.EqualError(t, option.Parse(listed{values: given}, opts), name)
+	}
+}

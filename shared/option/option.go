@@ -21,7 +21,9 @@
 //   - size: bytes, or a whole number with k, M or G in any case. The units are
 //     powers of 1024 however they are spelled: 1k, 1kB and 1KiB are the same.
 //   - list: items separated by commas, spaces around an item dropped, no empty
-//     items. With Option.Enum every item has to be one of them.
+//     items. With Option.Enum every item has to be one of them. An item of a
+//     YAML list, or a value of a name that is typed again, is as good as one
+//     behind a comma.
 //   - pairs: a list of key=value with distinct keys. The first "=" separates;
 //     the value may hold more of them and may be empty. There is no escape for
 //     a comma.
@@ -79,6 +81,14 @@ type Option struct {
 // not set.
 type Getter interface {
 	Property(name string) string
+}
+
+// Lister is a Getter that knows every value of a property: one for each item of a YAML
+// list and for each time that the name is typed. ok is false where it cannot tell whether
+// there are more than Property returns.
+type Lister interface {
+	Getter
+	Values(name string) (values []string, ok bool)
 }
 
 // Map is a Getter over a map, with keys in any case as in Fluent Bit.

@@ -145,6 +145,20 @@ func TestSectionsHaveAnAlias(t *testing.T) {
 	require.NotEmpty(t, seen)
 }
 
+// A reload leaves threads and files behind beside workers, and daemon mode is refused:
+// neither is set, here or in what Kubernetes or Helm start.
+func TestNoReloadAndNoDaemon(t *testing.T) {
+	for _, s := range all(t) {
+		if s.Kind == Service {
+			require.NotContains(t, s.Map(), "hot_reload", s.File)
+			require.NotContains(t, s.Map(), "daemon", s.File)
+		}
+	}
+	for name, text := range files(t, "*.yaml") {
+		require.NotRegexp(t, `(?i)hot.?reload|--daemon|"-[dY]"|- -[dY]$`, text, name)
+	}
+}
+
 // What the README of the plugins asks of the engine's own settings.
 func TestSettingsOfTheEngine(t *testing.T) {
 	services := map[string]Section{}

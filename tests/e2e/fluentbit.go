@@ -76,17 +76,24 @@ type engine struct {
 	follow func(context.Context) error // waits for the rest of the output file
 }
 
+// start runs a configuration in YAML.
 func (f *fluentBit) start(ctx context.Context, conf string) (*engine, error) {
+	return f.run(ctx, "fluent-bit.yaml", conf)
+}
+
+// run runs a configuration under a name that says what it is written in, with further
+// arguments.
+func (f *fluentBit) run(ctx context.Context, name, conf string, args ...string) (*engine, error) {
 	dir, err := os.MkdirTemp(f.dir, "fluent-bit-")
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(dir, "fluent-bit.yaml")
+	file := filepath.Join(dir, name)
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 		return nil, err
 	}
 	e := &engine{log: &logBuffer{}, exited: make(chan error, 1)}
-	e.cmd = exec.CommandContext(context.WithoutCancel(ctx), f.bin, "-c", file)
+	e.cmd = exec.CommandContext(context.WithoutCancel(ctx), f.bin, append([]string{"-c", file}, args...)...)
 	e.cmd.Dir, e.cmd.Stdout, e.cmd.Stderr = dir, e.log, e.log
 	// It must not outlive whoever started it.
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

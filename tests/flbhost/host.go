@@ -179,9 +179,22 @@ func (h *Host) Load(path string) (Plugin, error) {
 // Init makes an instance of the plugin with these properties, as one section
 // of a configuration would, and starts it: an input collects from now on.
 func (h *Host) Init(plugin Plugin, props map[string]string) (*Instance, error) {
-	body := appendU32(appendU32(nil, plugin.id), uint32(len(props)))
+	var typed []Property
 	for _, key := range slices.Sorted(maps.Keys(props)) {
-		body = appendString(appendString(body, key), props[key])
+		typed = append(typed, Property{key, props[key]})
+	}
+	return h.InitTyped(plugin, typed)
+}
+
+// Property is one line of a section.
+type Property struct{ Key, Value string }
+
+// InitTyped is Init with the properties in this order. A key may come several times: the
+// engine keeps each item of a YAML list under the same key.
+func (h *Host) InitTyped(plugin Plugin, props []Property) (*Instance, error) {
+	body := appendU32(appendU32(nil, plugin.id), uint32(len(props)))
+	for _, p := range props {
+		body = appendString(appendString(body, p.Key), p.Value)
 	}
 	body, err := h.conn.call(context.Background(), reqInit, body, nil)
 	if err != nil {

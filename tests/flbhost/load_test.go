@@ -62,13 +62,15 @@ func TestProperties(t *testing.T) {
 			"storage.total_limit_size,tls.own,missing",
 	})
 	initialize(t, h, out, map[string]string{"id": "b", "topic": "db", "show": "topic"})
+	_, err := h.InitTyped(out, []Property{{"id", "d"}, {"keys", "one"}, {"show", "keys"}, {"KEYS", "two"}})
+	require.NoError(t, err)
 	initialize(t, h, load(t, h, "in"), map[string]string{"id": "c", "tag": "x", "log_level": "debug"})
 	exit(t, h)
 	for _, want := range []string{
 		"a: TOPIC=web\n", "a: topic=web\n", "a: topi=NULL\n", "a: empty=NULL\n", "a: match=NULL\n",
 		"a: tls.verify=NULL\n", "a: NET.keepalive=NULL\n", "a: tls.proxy.ca_file=NULL\n",
 		"a: oauth2.enable=NULL\n", "a: storage.total_limit_size=NULL\n", "a: tls.own=mine\n",
-		"a: missing=NULL\n", "b: topic=db\n", "in c: init tag=NULL coll_fd=0 place=free debug=1\n",
+		"a: missing=NULL\n", "b: topic=db\n", "d: keys=one\n", "in c: init tag=NULL coll_fd=0 place=free debug=1\n",
 	} {
 		require.Contains(t, logs.text(), want)
 	}

@@ -26,6 +26,9 @@ type Options struct {
 	HotReload bool
 	// StackSize in bytes of a flush's stack; default 64 KiB.
 	StackSize int
+	// Opaque keeps the properties of an instance in a list of another make, as an engine
+	// to come may: a plugin sees what the interface tells, the first value of each.
+	Opaque bool
 	// Wrapper is the command, with its arguments, that runs the host: an
 	// emulator of the processor it was built for. Empty: none.
 	Wrapper []string
@@ -62,7 +65,7 @@ func (o *Options) check() error {
 func (o *Options) args() []string {
 	return []string{
 		strconv.Itoa(o.Workers), o.LogLevel, strconv.FormatInt(o.CollectInterval.Microseconds(), 10),
-		flag(o.Legacy), flag(o.HotReload), strconv.Itoa(o.StackSize),
+		flag(o.Legacy), flag(o.HotReload), strconv.Itoa(o.StackSize), flag(o.Opaque),
 	}
 }
 

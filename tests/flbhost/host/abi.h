@@ -12,6 +12,17 @@ enum { FLB_ERROR = 0, FLB_OK = 1, FLB_RETRY = 2 };
 enum { PROXY_INPUT = 1, PROXY_OUTPUT = 2, PROXY_GOLANG = 11 };
 enum { LEVEL_OFF = 0, LEVEL_ERROR, LEVEL_WARN, LEVEL_INFO, LEVEL_DEBUG, LEVEL_TRACE };
 
+/* How the engine keeps the properties of an instance: no part of the plugin
+ * interface, but a plugin that can read memory finds them. */
+struct mk_list {
+    struct mk_list *prev, *next;
+};
+struct flb_kv {
+    char *key;
+    char *val; /* NULL for an empty value */
+    struct mk_list _head;
+};
+
 struct flb_plugin_proxy_def {
     int type;
     int proxy;

@@ -88,7 +88,8 @@ static bool reserved_set(struct instance *ins, const char *key, const char *valu
 bool property_set(struct instance *ins, char *key, char *value, char *err, size_t err_size)
 {
     bool output = plugin_type(ins->plugin) == PROXY_OUTPUT, ok = true;
-    struct property *p, **last = &ins->properties;
+    struct mk_list *last = ins->properties.prev;
+    struct flb_kv *kv;
 
     if (matches(output ? reserved_output : reserved_input, key)) {
         if (value[0] != '\0') {
@@ -102,13 +103,14 @@ bool property_set(struct instance *ins, char *key, char *value, char *err, size_
         free(value);
         value = NULL;
     }
-    p = must_alloc(sizeof(*p));
-    p->key = key;
-    p->value = value;
-    while (*last != NULL) {
-        last = &(*last)->next;
-    }
-    *last = p;
+    kv = must_alloc(sizeof(*kv));
+    kv->key = key;
+    kv->val = value;
+    kv->_head.next = &ins->properties;
+    /* Opaque: a list of another make, which only this file can walk. */
+    kv->_head.prev = options.opaque ? NULL : last;
+    last->next = &kv->_head;
+    ins->properties.prev = &kv->_head;
     return true;
 }
 
@@ -117,9 +119,9 @@ const char *property_get(struct instance *ins, const char *key)
     if (key == NULL || ins == NULL) {
         return NULL;
     }
-    for (struct property *p = ins->properties; p != NULL; p = p->next) {
-        if (strcasecmp(p->key, key) == 0) {
-            return p->value;
+    for (struct mk_list *l = ins->properties.next; l != &ins->properties; l = l->next) {
+        if (strcasecmp(property_of(l)->key, key) == 0) {
+            return property_of(l)->val;
         }
     }
     return NULL;

@@ -40,12 +40,7 @@ struct options {
     bool legacy;
     bool hot_reload;
     size_t stack_size;
-};
-
-struct property {
-    char *key;
-    char *value; /* NULL for an empty value, as the engine keeps it */
-    struct property *next;
+    bool opaque;
 };
 
 struct plugin {
@@ -61,7 +56,7 @@ struct instance {
     uint32_t id;
     char name[128];
     struct plugin *plugin;
-    struct property *properties;
+    struct mk_list properties; /* of struct flb_kv */
     void *context;
     int log_level;
     /* output */
@@ -138,6 +133,12 @@ char *must_copy(const char *s);
 struct guarded guarded_new(const void *data, size_t size);
 void guarded_retire(struct guarded *g);
 size_t on_coroutine(void (*fn)(void *), void *arg, size_t stack_size);
+
+/* The entry that a link of an instance's properties is in. */
+static inline struct flb_kv *property_of(struct mk_list *l)
+{
+    return (struct flb_kv *) ((char *) l - offsetof(struct flb_kv, _head));
+}
 
 /* api.c */
 struct flb_api *api_new(void);

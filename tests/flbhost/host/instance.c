@@ -47,6 +47,7 @@ struct instance *instance_new(struct plugin *p, struct request *r, char *err, si
     ins->workers = options.workers;
     snprintf(ins->name, sizeof(ins->name), "%s.%d", p->proxy.def->name, p->instances++);
     ins->context = context_new(p);
+    ins->properties.prev = ins->properties.next = &ins->properties;
     for (; n > 0; n--) {
         char *key = take_copy(r);
         char *value = take_copy(r);
@@ -60,12 +61,12 @@ struct instance *instance_new(struct plugin *p, struct request *r, char *err, si
 
 void instance_free(struct instance *ins)
 {
-    while (ins->properties != NULL) {
-        struct property *p = ins->properties;
-        ins->properties = p->next;
-        free(p->key);
-        free(p->value);
-        free(p);
+    while (ins->properties.next != &ins->properties) {
+        struct flb_kv *kv = property_of(ins->properties.next);
+        ins->properties.next = kv->_head.next;
+        free(kv->key);
+        free(kv->val);
+        free(kv);
     }
     free(ins->context);
     free(ins);

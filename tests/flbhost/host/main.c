@@ -50,13 +50,13 @@ static struct request *next_request(void)
 }
 
 /* argv: workers, log level, collect interval in us, legacy, hot reload, stack
- * size in bytes. Only the driver starts this program. */
+ * size in bytes, opaque. Only the driver starts this program. */
 int main(int argc, char **argv)
 {
     pthread_t reader;
     bool running = true;
 
-    if (argc != 7 || fcntl(REQ_FD, F_SETFD, FD_CLOEXEC) != 0 ||
+    if (argc != 8 || fcntl(REQ_FD, F_SETFD, FD_CLOEXEC) != 0 ||
         fcntl(EVENT_FD, F_SETFD, FD_CLOEXEC) != 0) {
         fprintf(stderr, "flbhost: started by hand; use the Go package of that name\n");
         return 2;
@@ -67,6 +67,7 @@ int main(int argc, char **argv)
     options.legacy = atoi(argv[4]) != 0;
     options.hot_reload = atoi(argv[5]) != 0;
     options.stack_size = (size_t) atol(argv[6]);
+    options.opaque = atoi(argv[7]) != 0;
     pthread_setname_np(pthread_self(), "flb-pipeline");
     signals_init();
     signal(SIGPIPE, SIG_IGN);
