@@ -21,12 +21,12 @@ type (
 
 // engineInstance is an instance of an engine: where its properties begin is its own affair.
 type engineInstance struct {
-	name  [100]byte
+	_     [100]byte
 	other link // an empty list
-	flags [3]uintptr
+	_     [3]uintptr
 	odd   uintptr // leads into the properties, but is not their head
 	props link
-	more  [200]uintptr
+	_     [200]uintptr
 
 	entries []*kv
 	kept    []any // what only an address leads to

@@ -30,7 +30,7 @@ const quietTimeout = time.Second
 func QuietWorkers(plugin string) {
 	names, _ := filepath.Glob("/proc/self/task/*/comm") // the pattern is right
 	for _, name := range names {
-		comm, err := os.ReadFile(name)
+		comm, err := os.ReadFile(name) //nolint:gosec // of our own process
 		if err == nil && strings.HasPrefix(string(comm), "flb-out-"+plugin+".") {
 			quiet(filepath.Dir(name))
 		}
@@ -74,7 +74,7 @@ func quiet(thread string) {
 // sleepsOn is the file whose system call a thread sleeps in, and what kind of file it is.
 // A thread that runs sleeps in none: kind is "".
 func sleepsOn(thread string) (fd int, kind string) {
-	call, err := os.ReadFile(filepath.Join(thread, "syscall")) // number, arguments, ...
+	call, err := os.ReadFile(filepath.Join(thread, "syscall")) //nolint:gosec // of our own process: number, arguments, ...
 	fields := strings.Fields(string(call))
 	if err != nil || len(fields) < 2 {
 		return 0, ""

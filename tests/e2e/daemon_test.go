@@ -19,11 +19,11 @@ const noDaemon = "Fluent Bit's daemon mode (daemon on, -d) is not possible with 
 func TestNoDaemon(t *testing.T) {
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "daemon")
-	out, err := exec.CommandContext(t.Context(), "cc", "-Wall", "-Werror", "-I", "../flbhost/host", "testdata/daemon.c", "-o", bin, "-ldl").CombinedOutput() //nolint:gosec // names of our own
+	out, err := exec.CommandContext(t.Context(), "cc", "-Wall", "-Werror", "-I", "../flbhost/host", "testdata/daemon.c", "-o", bin, "-ldl").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	for so, side := range map[string]string{plugins.Out: "output", plugins.In: "input"} {
 		file := filepath.Join(dir, side)
-		out, err := exec.CommandContext(t.Context(), bin, so, file).CombinedOutput() //nolint:gosec // names of our own
+		out, err := exec.CommandContext(t.Context(), bin, so, file).CombinedOutput()
 		var exit *exec.ExitError
 		require.ErrorAs(t, err, &exit, "%s", out)
 		require.Equal(t, 1, exit.ExitCode())

@@ -110,11 +110,12 @@ func TestListsAreWholeUnderFluentBit(t *testing.T) {
 			if strings.HasSuffix(tc.name, ".conf") {
 				format = "    %s %s\n"
 			}
-			conf := strings.ReplaceAll(tc.conf, "SO", plugins.Out)
+			var conf strings.Builder
+			conf.WriteString(strings.ReplaceAll(tc.conf, "SO", plugins.Out))
 			for _, p := range typed(c.props()) {
-				conf += fmt.Sprintf(format, p.Key, p.Value)
+				fmt.Fprintf(&conf, format, p.Key, p.Value)
 			}
-			e, err := engine.run(t.Context(), tc.name, conf, tc.args...)
+			e, err := engine.run(t.Context(), tc.name, conf.String(), tc.args...)
 			require.NoError(t, err)
 			c.awaitStored(t, 1)
 			stop(t, e.Stop)
