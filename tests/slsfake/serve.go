@@ -124,16 +124,25 @@ func (s *Server) process(r *request) (answer, plan, error) {
 	if p.answer != nil {
 		a = *p.answer
 	} else {
-		got, err := r.run(s, r)
-		if err != nil {
-			got = err.answer()
-		}
-		a = got
+		a = s.carryOut(r)
 	}
 	if !wait(r, p.delayAfter) {
 		return a, p, errAbort
 	}
 	return a, p, nil
+}
+
+// carryOut answers what no hook has answered: a hook may answer for parameters that
+// the emulator does not implement.
+func (s *Server) carryOut(r *request) answer {
+	if err := r.checkParams(r.query); err != nil {
+		return err.answer()
+	}
+	a, err := r.run(s, r)
+	if err != nil {
+		return err.answer()
+	}
+	return a
 }
 
 // receive reads the body into r. An *apiError is for the client, any other
@@ -197,7 +206,7 @@ func (s *Server) admit(r *request) *apiError {
 	if r.project == "" && !r.anyHost {
 		return fail(codeMissingHost, "host %q names no project", hr.Host)
 	}
-	return r.checkParams(q)
+	return nil
 }
 
 // wait sleeps for d; false when the connection ends first: the client goes
