@@ -89,7 +89,7 @@ func try(t *testing.T, name string, replaced ...string) *trial {
 	raw, err := os.ReadFile(filepath.Join(confDir, name))
 	require.NoError(t, err)
 	r := &trial{dir: t.TempDir()}
-	for _, dir := range []string{"lib/fluent-bit", "log/app", "log/apps/billing"} {
+	for _, dir := range []string{"lib/fluent-bit", "log/app", "log/apps/billing", "log/apps/billing-audit"} {
 		require.NoError(t, os.MkdirAll(filepath.Join(r.dir, dir), 0o750))
 	}
 	text := string(raw)
