@@ -50,7 +50,7 @@ func (p *Pool) Get(n int) []byte {
 // goes to the class it fills, one below the smallest is not kept.
 func (p *Pool) Put(b []byte) {
 	c := bits.Len(uint(cap(b))) - 1
-	if c < smallest || c > largest {
+	if c < smallest || cap(b) > 1<<largest {
 		return
 	}
 	b = b[:0]

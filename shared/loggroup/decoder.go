@@ -36,6 +36,10 @@ type Decoder struct {
 	rest     int    // after ErrMore: where the group goes on
 }
 
+// maxKept is how large a buffer a Decoder keeps for the next group: there may be a
+// thousand Decoders, and one group of any size for each.
+const maxKept = 64 << 10
+
 // maxGroup is far above what SLS answers. It keeps every string, repaired to three
 // times its size, within msgpack's 4 GiB.
 const maxGroup = 1 << 30
@@ -56,6 +60,9 @@ func (d *Decoder) AppendEvents(dst, group []byte) ([]byte, int, error) {
 	defer func() {
 		if d.rest == 0 {
 			d.place.nextGroup()
+		}
+		if cap(d.meta) > maxKept {
+			d.meta = nil
 		}
 	}()
 	size := len(group)

@@ -101,7 +101,11 @@ func TestCalls(t *testing.T) {
 			answer: pullAnswer(raw, LZ4, nil),
 			do: func(t *testing.T, l Logstore) error {
 				res, err := l.PullLogs(t.Context(), Pull{
-					Shard: 3, Cursor: "MTI=", EndCursor: "MTk=", Count: 100, Codec: LZ4, Buf: []byte("before"),
+					Shard: 3, Cursor: "MTI=", EndCursor: "MTk=", Count: 100, Codec: LZ4,
+					Lend: func(size, groups int) ([]byte, error) {
+						require.Equal(t, []int{len(raw), 2}, []int{size, groups})
+						return []byte("before"), nil
+					},
 				})
 				require.Equal(t, PullResult{
 					NextCursor: "MTM=", Groups: 2, RawSize: len(raw), WireSize: len(packed), LastCursor: 12,
@@ -144,9 +148,9 @@ func TestCalls(t *testing.T) {
 			query:  map[string]string{"type": "logs", "cursor": "MTI=", "count": "1000"},
 			answer: pullAnswer(nil, LZ4, map[string]string{"X-Log-Compresstype": "", "X-Log-Cursor": "MTI=", "X-Log-Count": "0"}),
 			do: func(t *testing.T, l Logstore) error {
-				res, err := l.PullLogs(t.Context(), Pull{Cursor: "MTI=", Buf: []byte("before")})
+				res, err := l.PullLogs(t.Context(), Pull{Cursor: "MTI=", Lend: func(int, int) ([]byte, error) { panic("there is no data") }})
 				require.Empty(t, res.Data)
-				require.Equal(t, "before", string(res.Buf))
+				require.Nil(t, res.Buf)
 				require.Equal(t, "MTI=", res.NextCursor)
 				return err
 			},

@@ -26,8 +26,11 @@ type Pull struct {
 	// name of a consume processor that does; "" = none.
 	Query     string
 	Processor string
-	Codec     Codec  // LZ4 (default) or ZSTD; the server knows no other
-	Buf       []byte // decompressed bytes are appended here; may be nil
+	Codec     Codec // LZ4 (default) or ZSTD; the server knows no other
+	// Lend returns where the decompressed bytes are appended, once it is known how many
+	// they are of how many log groups, and before anything is allocated for them. Its error
+	// refuses them. It may be called again when the request is sent again. nil allocates.
+	Lend func(size, groups int) ([]byte, error)
 	// MaxRawSize bounds the decompressed bytes; more is an error (ErrTooLarge,
 	// ClassSplit): ask for fewer groups. Default 64 MiB.
 	MaxRawSize int
@@ -44,8 +47,8 @@ type PullResult struct {
 	ScannedGroups int
 	ScannedSize   int
 	LastCursor    int64  // cursor of the last group, decoded; -1 = not sent
-	Data          []byte // a LogGroupList message: what was appended to Pull.Buf
-	Buf           []byte // Pull.Buf with Data at its end, to be reused
+	Data          []byte // a LogGroupList message: what was appended to what Lend returned
+	Buf           []byte // that, with Data at its end; nil without data
 }
 
 // PullLogs reads log groups: GET /logstores/L/shards/S?type=logs&cursor=C&count=N
@@ -98,7 +101,6 @@ func (c *Client) readPull(a answer, p Pull) (PullResult, error) {
 	if err != nil {
 		return PullResult{}, err
 	}
-	res.Buf, res.Data = p.Buf, p.Buf[len(p.Buf):]
 	if res.RawSize == 0 {
 		drain(a.body)
 		return res, nil
@@ -111,16 +113,22 @@ func (c *Client) readPull(a answer, p Pull) (PullResult, error) {
 	if codec != LZ4 && codec != ZSTD {
 		return PullResult{}, fmt.Errorf("%w: x-log-compresstype %q", ErrBadAnswer, shorten(string(codec), 40))
 	}
+	var into []byte
+	if p.Lend != nil {
+		if into, err = p.Lend(res.RawSize, res.Groups); err != nil {
+			return PullResult{}, err
+		}
+	}
 	wire := c.wireBuffer()
 	defer c.putWireBuffer(wire)
 	if err := readWire(a, wire, res.RawSize); err != nil {
 		return PullResult{}, err
 	}
 	res.WireSize = len(*wire)
-	if res.Buf, err = Decompress(codec, p.Buf, *wire, res.RawSize); err != nil {
+	if res.Buf, err = Decompress(codec, into, *wire, res.RawSize); err != nil {
 		return PullResult{}, fmt.Errorf("%w: %w", ErrBadAnswer, err)
 	}
-	res.Data = res.Buf[len(p.Buf):]
+	res.Data = res.Buf[len(into):]
 	return res, nil
 }
 

@@ -70,7 +70,7 @@ func TestPace(t *testing.T) {
 }
 
 func TestPullSize(t *testing.T) {
-	s := newPullSize(100, 100<<20)
+	s := newPullSize(100, 100<<20, false)
 	require.Equal(t, pullTarget/groupGuess, s.count())
 	for range 20 {
 		s.learn(100, 100<<10, 120<<10)
@@ -78,9 +78,9 @@ func TestPullSize(t *testing.T) {
 	require.Equal(t, 100, s.count(), "small groups: as many as allowed")
 	s.learn(1, 2<<20, 3<<20)
 	require.Equal(t, 2, s.count(), "large groups: about the target")
-	s.tooLarge(2)
+	require.True(t, s.tooLarge(2, 0, 0))
 	require.Equal(t, 1, s.count())
 	s.learn(1, 1024, 1024)
 	require.Equal(t, 2, s.count(), "and more again, step by step")
-	require.Equal(t, int64(pullLeast), int64(newPullSize(100, 1<<20).target))
+	require.Equal(t, int64(pullLeast), int64(newPullSize(100, 1<<20, false).target))
 }

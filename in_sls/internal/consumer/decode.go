@@ -41,60 +41,69 @@ func (r *shardReader) place(res sls.PullResult) {
 	}
 }
 
-// decode appends the events of a LogGroupList to dst. What cannot be read is
-// counted and logged; everything else is delivered. Once ctx has ended it may stop
-// anywhere.
-func (r *shardReader) decode(ctx context.Context, dst, list []byte) ([]byte, int) {
-	records := 0
+// decode appends the events of a LogGroupList to dst, and returns the size of them all.
+// What cannot be read is counted and logged; everything else is delivered. Once ctx has
+// ended it may stop anywhere.
+func (r *shardReader) decode(ctx context.Context, dst, list []byte) (events []byte, records, size int) {
+	handed := 0
 	r.list.Reset(list)
-	for i := 0; ; i++ {
+	for i := 0; ctx.Err() == nil; i++ {
 		group, err := r.list.Next()
 		if errors.Is(err, io.EOF) {
-			return dst, records
+			break
 		}
 		if err != nil {
 			r.unreadable(ctx, i, err, "the rest of the answer is skipped")
-			return dst, records
+			break
 		}
-		var n int
-		dst, n, err = r.decoder.AppendEvents(dst, group)
-		records += n
-		for errors.Is(err, loggroup.ErrMore) && ctx.Err() == nil {
-			dst = r.handPart(ctx, dst, records)
-			dst, records, err = r.decoder.AppendEvents(dst, group)
+		for err = loggroup.ErrMore; errors.Is(err, loggroup.ErrMore) && ctx.Err() == nil; {
+			if len(dst) >= room(dst) {
+				before := len(dst)
+				dst, records = r.makeRoom(ctx, dst, records)
+				handed += before - len(dst)
+			}
+			var n int
+			r.decoder.Most = room(dst) - len(dst)
+			dst, n, err = r.decoder.AppendEvents(dst, group)
+			records += n
 		}
-		if ctx.Err() != nil {
-			return dst, 0
-		}
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			r.unreadable(ctx, i, err, "the rest of this log group is skipped")
 		}
-		if most := r.decoder.Most; most > 0 && len(dst) >= most {
-			dst, records = r.handPart(ctx, dst, records), 0
-		}
 	}
+	return dst, records, handed + len(dst)
 }
 
-// partSize is how many times what a pull asks for the events of an answer may be
-// before they are handed over in parts. With include_meta a log group of a few KB can become
-// gigabytes: its tags are repeated for each of its logs.
-const partSize = 4
+// room is how far a buffer is filled: what an event is larger than that goes beyond.
+func room(b []byte) int { return cap(b) - min(cap(b)/8, 64<<10) }
 
-// handPart queues a part of what an answer brought, waits until it has been handed
-// over, and returns an empty buffer. Its cursor is that of the pull: what an answer
-// brought is safe as a whole only. The reader waits for its own shard and no other:
-// to wait for the budget, holding the answer, could last for ever.
-func (r *shardReader) handPart(ctx context.Context, events []byte, records int) []byte {
+// makeRoom returns a buffer with room for more events: a larger one, as long as there is
+// memory for it and the part that is handed over at once is not too large, else an empty
+// one, when what is in this one has been handed over.
+func (r *shardReader) makeRoom(ctx context.Context, events []byte, records int) ([]byte, int) {
+	if cap(events) < r.size.part() && r.claim.raise(r.claim.held+int64(cap(events))) {
+		larger := append(r.buffers.Get(2*cap(events)), events...)
+		r.buffers.Put(events)
+		return larger, records
+	}
+	r.handPart(ctx, events, records)
+	return r.buffers.Get(min(cap(events), r.size.part())), 0
+}
+
+// handPart queues a part of what an answer brought, and waits until it has been handed
+// over. Its cursor is that of the pull: what an answer brought is safe as a whole only.
+// The reader waits for its own shard and no other: to wait for the budget, holding
+// the answer, could last for ever. So the claim stays the reader's, for the next part.
+func (r *shardReader) handPart(ctx context.Context, events []byte, records int) {
 	at := number(r.cursor)
-	b := batch{events: events, records: records, cursor: r.cursor, cost: int64(cap(events)), told: answered{from: at, next: at}}
-	r.budget.settle(0, b.cost)
+	r.claim.force(int64(cap(r.raw) + cap(events)))
+	b := batch{events: events, records: records, cursor: r.cursor, told: answered{from: at, next: at}}
 	if !r.handoff.push(r.queue, b) {
 		r.handoff.free([]batch{b})
 		<-ctx.Done() // the lease is over
 	}
 	for r.handoff.holds(r.queue) && wait(ctx, settlePoll) {
 	}
-	return r.buffers.Get(r.decoder.Most)
 }
 
 // holds reports whether something of q waits to be handed over.

@@ -181,7 +181,7 @@ func TestSeriesAreBounded(t *testing.T) {
 			meter.records.Add(1)
 			q := h.open(meter, shard, &clock)
 			q.progress.since = time.Now().Add(-time.Duration(shard) * time.Second)
-			q.batches = []batch{{cost: 10, since: q.progress.since}}
+			q.batches = []batch{{events: make([]byte, 0, 10), since: q.progress.since}}
 			m.shard("app", shard)
 		}
 		m.shard("new", 7).records.Add(1)

@@ -63,8 +63,15 @@ const (
 	pullLeast = 64 << 10
 	// groupGuess is the size of a log group before the first answer.
 	groupGuess = 256 << 10
-	// maxGroup is above what SLS takes in one write, 10 MB.
-	maxGroup = 16 << 20
+	// maxGroup is what SLS takes in one write, 10 MB, and what it adds of its own.
+	maxGroup = 11 << 20
+	// maxScanned is for what a query or a processor makes of a log group, which may be
+	// larger than the group.
+	maxScanned = 32 << 20
+	// partSize is how many times what a pull asks for the events of an answer may be
+	// before they are handed over in parts. With include_meta a log group of a few KB
+	// can become gigabytes: its tags are repeated for each of its logs.
+	partSize = 4
 	// ratioGuess is how much larger events are than log groups, before the
 	// first answer.
 	ratioGuess = 1.5
@@ -75,6 +82,7 @@ const (
 type pullSize struct {
 	most   int     // fetch_max_groups
 	bound  int     // fewer than most after an answer was too large, 0 for none
+	limit  int     // decompressed bytes that no answer has more than
 	target float64 // decompressed bytes wanted in one pull
 	group  float64 // decompressed bytes of one group, smoothed
 	ratio  float64 // decoded bytes for each decompressed byte, smoothed
@@ -82,9 +90,13 @@ type pullSize struct {
 
 // newPullSize lets sixteen pulls share the budget, so that many shards read at
 // once, and no single pull is larger than pullTarget.
-func newPullSize(most int, memory int64) pullSize {
+func newPullSize(most int, memory int64, filtered bool) pullSize {
 	target := min(max(memory/16, pullLeast), pullTarget)
-	return pullSize{most: most, target: float64(target), group: groupGuess, ratio: ratioGuess}
+	s := pullSize{most: most, limit: maxGroup, target: float64(target), group: groupGuess, ratio: ratioGuess}
+	if filtered {
+		s.limit = maxScanned
+	}
+	return s
 }
 
 // count is how many log groups to ask for.
@@ -96,35 +108,37 @@ func (s *pullSize) count() int {
 	return n
 }
 
-// tooLarge asks for half as much, after the answer for count groups was larger than
-// is read, or takes a larger part of the budget for a single group. It is false when
-// no group can be as large as that.
-func (s *pullSize) tooLarge(count int) bool {
-	if count > 1 {
+// tooLarge asks for half as much, after an answer to a pull of count groups was refused,
+// and expects groups as large as its own; 0 bytes: it is not known how large. It is false
+// when nothing of that will help.
+func (s *pullSize) tooLarge(count, raw, groups int) bool {
+	known := s.group
+	if count == 1 {
+		s.group = max(s.group*4, float64(raw))
+	} else {
 		s.bound = max(count/2, 1)
-		return true
+		s.group = max(s.group, float64(raw)/float64(max(groups, 1)))
 	}
-	grown := min(s.group*4, maxGroup)
-	more := grown > s.group
-	s.group = max(s.group, grown)
-	return more
+	s.group = max(min(s.group, float64(s.limit)), known)
+	return count > 1 || s.group > known
 }
 
-// largest is the most raw bytes that are read where expected are. An answer is not
-// much larger than others of its shard, or it goes over the budget: then less is
-// asked for, until what is expected is right.
-func (s *pullSize) largest(expected int) int {
-	return max(2*buffer.Room(expected), int(s.target/2))
+// claim is what to take of the budget for raw decompressed bytes and their events.
+func (s *pullSize) claim(raw int) int64 {
+	return int64(buffer.Room(raw) + buffer.Room(s.decoded(raw)))
 }
+
+// part is the most bytes of events that are handed over at once.
+func (s *pullSize) part() int { return partSize * int(s.target) }
 
 // raw is how many decompressed bytes to expect of count groups.
 func (s *pullSize) raw(count int) int {
 	return max(int(float64(count)*s.group), pullLeast)
 }
 
-// decoded is how many bytes of events to expect of raw bytes.
+// decoded is how many bytes of events to expect of raw bytes, at once.
 func (s *pullSize) decoded(raw int) int {
-	return int(float64(raw) * s.ratio)
+	return min(int(float64(raw)*s.ratio), s.part())
 }
 
 // learn takes the sizes of an answer into account. It goes up at once and

@@ -55,7 +55,7 @@ func (q *queue) view(now time.Time) view {
 	v := view{name: q.meter.name, at: now, groups: -1}
 	since, first := p.since, p.next
 	for i := range q.batches {
-		v.buffered += q.batches[i].cost
+		v.buffered += int64(cap(q.batches[i].events))
 	}
 	if len(q.batches) > 0 {
 		since, first = q.batches[0].since, q.batches[0].from

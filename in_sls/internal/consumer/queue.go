@@ -14,7 +14,7 @@ type batch struct {
 	off     int
 	records int    // events not handed over yet
 	cursor  string // where the next pull goes on
-	cost    int64  // claim on the budget, given back with the buffer
+	cost    int64  // claim on the budget, given back with the buffer; 0 for a part, see handPart
 
 	told  answered  // by the answer that brought it
 	since time.Time // nothing in it was received before that; zero: not known

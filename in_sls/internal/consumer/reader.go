@@ -3,11 +3,11 @@ package consumer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
-	"fluent-bit-sls/shared/buffer"
 	"fluent-bit-sls/shared/loggroup"
 	"fluent-bit-sls/shared/sls"
 )
@@ -37,13 +37,18 @@ type shardReader struct {
 	readOnly bool // nothing was written any more before the last pull began
 	astray   bool // the cursor came from fallback_position and has not worked yet
 	size     pullSize
-	pace     pace
-	retry    backoff
-	stumble  backoff // after a panic
-	trouble  complaint
-	corrupt  complaint
-	list     loggroup.ListReader
-	decoder  loggroup.Decoder
+	claim    claim
+	raw      []byte // lent to the pull under way
+	// refused is the raw size of an answer that was too large, refusedGroups what it is of.
+	refused, refusedGroups int
+
+	pace    pace
+	retry   backoff
+	stumble backoff // after a panic
+	trouble complaint
+	corrupt complaint
+	list    loggroup.ListReader
+	decoder loggroup.Decoder
 
 	sighted time.Time // when the lag of the shard was known last
 	sights  sync.WaitGroup
@@ -66,19 +71,14 @@ func newShardReader(s *shared, o opener, shards *fresh[[]sls.Shard], q *queue, l
 		opened:  make(chan string, 1),
 		granted: time.Now(),
 		bound:   s.stop,
-		size:    newPullSize(s.cfg.FetchMaxGroups, s.budget.limit),
+		size:    newPullSize(s.cfg.FetchMaxGroups, s.budget.limit, s.cfg.filtered()),
+		claim:   claim{of: s.budget},
 		pace:    pace{least: s.cfg.FetchInterval},
 		retry:   backoff{least: 200 * time.Millisecond, most: 30 * time.Second},
 		stumble: backoff{least: time.Second, most: time.Minute},
 	}
-	r.decoder = r.newDecoder()
+	r.decoder = s.decoder(r.shard)
 	return r
-}
-
-func (r *shardReader) newDecoder() loggroup.Decoder {
-	d := r.shared.decoder(r.shard)
-	d.Most = partSize * int(r.size.target)
-	return d
 }
 
 // run reads until ctx ends or the shard does.
@@ -124,7 +124,7 @@ func (r *shardReader) turn(ctx context.Context) (end readEnd, over bool) {
 // of an answer that panicked is safe. Data that panics every time holds up its shard
 // and no other, and tries grow rare.
 func (r *shardReader) panicked(ctx context.Context, err error) {
-	r.decoder, r.list = r.newDecoder(), loggroup.ListReader{} // in whatever state they are
+	r.decoder, r.list, r.raw = r.shared.decoder(r.shard), loggroup.ListReader{}, nil // in whatever state they are
 	r.queue.meter.fetchErrors.Add(1)
 	r.trouble.log(ctx, r.log, slog.LevelError, "this shard stands still: reading it panics, and is tried again", "cursor", r.cursor, "error", err)
 	wait(ctx, r.stumble.pause(0))
@@ -146,7 +146,7 @@ func (r *shardReader) step(ctx context.Context) (end readEnd, over bool) {
 	switch {
 	case errors.Is(err, errLate):
 		return 0, false
-	case err != nil && sls.ClassOf(err) == sls.ClassSplit && r.size.tooLarge(asked):
+	case err != nil && sls.ClassOf(err) == sls.ClassSplit && r.size.tooLarge(asked, r.refused, r.refusedGroups):
 		return 0, false
 	case err != nil:
 		end = r.failed(ctx, err)
@@ -269,57 +269,43 @@ func (r *shardReader) fallBack(ctx context.Context, cause error) error {
 }
 
 // pull fetches up to count log groups, decodes them and puts the events into
-// the queue. The budget is taken before and corrected after.
+// the queue. The budget is taken before, see claim.
 func (r *shardReader) pull(ctx context.Context, count int) (sls.PullResult, error) {
 	if err := r.fetches.take(ctx); err != nil {
 		return sls.PullResult{}, err
 	}
 	defer r.fetches.give()
-	expected := r.size.raw(count)
-	cost, err := r.budget.take(ctx, int64(buffer.Room(expected)+buffer.Room(r.size.decoded(expected))))
-	if err != nil {
+	if err := r.claim.take(ctx, r.size.claim(r.size.raw(count))); err != nil {
 		return sls.PullResult{}, err
 	}
-	defer func() { r.budget.give(cost) }() // 0 once the queue has it: a panic must not keep it
-	raw, asked := r.buffers.Get(expected), time.Now()
+	defer r.claim.end() // what the queue has not got: a panic must not keep it
+	r.refused, r.refusedGroups = 0, 0
+	asked := time.Now()
 	res, err := r.logs.PullLogs(ctx, sls.Pull{
 		Shard: r.shard, Cursor: r.cursor, EndCursor: r.bound.cursor,
-		Count: count, Codec: sls.Codec(r.cfg.Compress), Buf: raw, MaxRawSize: r.size.largest(expected),
+		Count: count, Codec: sls.Codec(r.cfg.Compress), Lend: r.lend,
 		Query: r.cfg.Query, Processor: r.cfg.Processor,
 	})
 	if ctx.Err() == nil {
 		r.queue.meter.pulled(res, err)
 	}
 	if err == nil {
-		raw, err = res.Buf, r.leadsOn(res)
+		err = r.leadsOn(res)
 		if r.late() {
 			err = errLate
 		}
 	}
 	if err != nil {
-		r.buffers.Put(raw)
+		r.takeBack()
 		return res, err
 	}
 	b := batch{cursor: res.NextCursor, told: r.tell(res, count, asked)}
 	if len(res.Data) > 0 {
-		needed := r.size.decoded(len(res.Data))
-		cost = r.settle(cost, max(cost, int64(cap(res.Buf)+buffer.Room(needed))))
-		r.place(res)
-		b.events, b.records = r.decode(ctx, r.buffers.Get(needed), res.Data)
-		if err := ctx.Err(); err != nil {
-			r.buffers.Put(res.Buf)
+		if b.events, b.records, err = r.events(ctx, res); err != nil {
 			return res, err
 		}
-		r.size.learn(res.Groups, len(res.Data), len(b.events))
-		b.events = r.buffers.Fit(b.events)
+		b.cost = r.claim.keep(int64(cap(b.events)))
 	}
-	r.buffers.Put(res.Buf)
-	if len(b.events) == 0 {
-		r.buffers.Put(b.events)
-		b.events = nil
-	}
-	b.cost = r.settle(cost, int64(cap(b.events)))
-	cost = 0
 	if !r.handoff.push(r.queue, b) {
 		r.handoff.free([]batch{b})
 	}
@@ -327,7 +313,42 @@ func (r *shardReader) pull(ctx context.Context, count int) (sls.PullResult, erro
 	return res, nil
 }
 
-func (r *shardReader) settle(had, want int64) int64 {
-	r.budget.settle(had, want)
-	return want
+// lend returns a buffer for an answer of size bytes in so many groups, and claims what
+// that takes beyond what was expected. Memory that others have is not waited for,
+// with an answer on its way, nor is more taken than there is: the answer is refused, and
+// asked for again with a claim that is large enough, or for fewer groups.
+func (r *shardReader) lend(size, groups int) ([]byte, error) {
+	r.takeBack() // of a try before
+	if size > r.size.limit || !r.claim.raise(r.size.claim(size)) {
+		r.refused, r.refusedGroups = size, groups
+		return nil, fmt.Errorf("%w: %d bytes in %d groups", sls.ErrTooLarge, size, groups)
+	}
+	r.raw = r.buffers.Get(size)
+	return r.raw, nil
+}
+
+// takeBack ends the use of what lend has lent.
+func (r *shardReader) takeBack() {
+	raw := r.raw
+	r.raw = nil
+	r.buffers.Put(raw)
+}
+
+// events decodes an answer. Nothing that has seen it keeps it: a reader that waits for
+// its turn would hold on to megabytes that nobody counts.
+func (r *shardReader) events(ctx context.Context, res sls.PullResult) (events []byte, records int, err error) {
+	r.place(res)
+	events, records, size := r.decode(ctx, r.buffers.Get(r.size.decoded(len(res.Data))), res.Data)
+	r.list.Reset(nil)
+	r.takeBack()
+	if err := ctx.Err(); err != nil {
+		r.buffers.Put(events)
+		return nil, 0, err
+	}
+	r.size.learn(res.Groups, len(res.Data), size)
+	if events = r.buffers.Fit(events); len(events) == 0 {
+		r.buffers.Put(events)
+		return nil, 0, nil
+	}
+	return events, records, nil
 }
