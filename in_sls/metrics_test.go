@@ -31,6 +31,6 @@ func TestDashboardAndAlertsNameDeclaredMetrics(t *testing.T) {
 }
 
 func TestMainReadmeKnowsTheMetrics(t *testing.T) {
-	declared.Counted(t, "../README.md", "for the input", published(t))
-	declared.Named(t, "../README.md", "fluentbit_input_sls_", published(t))
+	declared.Counted(t, "../docs/comparison.md", "for the input", published(t))
+	declared.Named(t, "../docs", "fluentbit_input_sls_", published(t))
 }

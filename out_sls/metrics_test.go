@@ -28,6 +28,6 @@ func TestDashboardAndAlertsNameDeclaredMetrics(t *testing.T) {
 }
 
 func TestMainReadmeKnowsTheMetrics(t *testing.T) {
-	declared.Counted(t, "../README.md", "for the output", published(t))
-	declared.Named(t, "../README.md", "fluentbit_output_sls_", published(t))
+	declared.Counted(t, "../docs/comparison.md", "for the output", published(t))
+	declared.Named(t, "../docs", "fluentbit_output_sls_", published(t))
 }

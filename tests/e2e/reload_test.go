@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the README says of a reload beside workers holds for this engine: it goes on, and
+// What docs/tuning.md says of a reload beside workers holds for this engine: it goes on, and
 // leaves the threads behind that it started first, with their files. Without the plugin's
 // help it crashes within two reloads. An engine that has been mended leaves nothing
-// behind: then the README's advice to restart has had its day.
+// behind: then the page's advice to restart has had its day.
 func TestReloadBesideWorkersUnderFluentBit(t *testing.T) {
 	const workers, reloads = 3, 4
 	for _, host := range hosts[1:] {

@@ -148,9 +148,9 @@ func TestConsumerWritesAsAlone(t *testing.T) {
 	require.Equal(t, outputs("consume-to-elasticsearch.yaml"), outputs("kubernetes/consumer/fluent-bit.yaml"))
 }
 
-// What the README tells to write, on top of a base that lies where it says.
-func TestOverlayOfTheReadme(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(root, "conf/kubernetes/README.md"))
+// What docs/kubernetes.md tells to write, on top of a base that lies where it says.
+func TestOverlayOfThePage(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs/kubernetes.md"))
 	require.NoError(t, err)
 	block := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindSubmatch(text)
 	require.NotNil(t, block)
