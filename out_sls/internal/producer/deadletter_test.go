@@ -222,8 +222,8 @@ func TestDeadLettersGoToARegularFileOnly(t *testing.T) {
 // A file that was there before, readable for all, holds whole records from now on.
 func TestDeadLettersArePrivateInAnOldFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "dead")
-	require.NoError(t, os.WriteFile(file, nil, 0o644)) //nolint:gosec // that is the point
-	require.NoError(t, os.Chmod(file, 0o644))          //nolint:gosec // whatever the umask is
+	require.NoError(t, os.WriteFile(file, nil, 0o644))
+	require.NoError(t, os.Chmod(file, 0o644))
 	d := &deadLetters{path: file, limit: 100}
 	require.NoError(t, d.write([]byte("letter\n")))
 	require.NoError(t, d.close())

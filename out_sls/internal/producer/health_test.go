@@ -1,7 +1,6 @@
 package producer
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -183,11 +182,11 @@ func TestLogstoreThatDoesNotAnswer(t *testing.T) {
 				c.Delay(time.Hour)
 			}
 		})
-		ctx, stop := context.WithCancel(t.Context())
-		defer stop()
+		var stopped atomic.Bool
+		defer stopped.Store(true)
 		var wg sync.WaitGroup
 		wg.Go(func() { // the others go on all the time
-			for ctx.Err() == nil {
+			for !stopped.Load() {
 				assert.Equal(t, OK, b.flush(routed("app-1")))
 				wait(t, 500*time.Millisecond)
 			}
@@ -205,7 +204,7 @@ func TestLogstoreThatDoesNotAnswer(t *testing.T) {
 		wait(t, probeEvery)
 		require.Equal(t, OK, b.flush(routed("app-0")))
 		require.Equal(t, OK, b.flush(routed("app-0", "app-0")))
-		stop()
+		stopped.Store(true)
 		wg.Wait()
 		times := map[uint32]int{}
 		for _, l := range b.sls.Logs("pro", "app-1") {
