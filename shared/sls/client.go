@@ -2,7 +2,6 @@ package sls
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -173,31 +172,3 @@ func (c *Client) correctClock(server time.Time) error {
 }
 
 var errNoServerTime = errors.New("the answer does not tell the server's time")
-
-// do carries out one call: one request, or two when the server refuses the
-// first for its time and tells the right one, or for its credentials and there
-// are others by now. A refused request was not carried out, so sending it again
-// cannot do it twice.
-func (c *Client) do(ctx context.Context, r *request) error {
-	if err := r.check(c); err != nil {
-		return err
-	}
-	cred, err := c.credentialsNow(ctx)
-	if err != nil {
-		return c.credentialsError(ctx, r, err)
-	}
-	failure := c.send(ctx, r, cred)
-	if failure != nil && failure.Class == ClassClock {
-		if failure.Err = c.correctClock(failure.serverTime); failure.Err == nil {
-			failure = c.send(ctx, r, cred)
-		}
-	}
-	failure = c.sendRefused(ctx, r, cred, failure)
-	if failure == nil {
-		return nil // not the typed nil
-	}
-	if failure.Class == ClassCredentials {
-		failure.Mend = cmp.Or(mendDenied(failure), c.mendCredentials(failure.Mend))
-	}
-	return failure
-}

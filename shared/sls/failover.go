@@ -177,39 +177,3 @@ func (e *Error) cause() string {
 	}
 	return "no answer"
 }
-
-// send sends the request to the endpoint in use, and where that cannot be
-// connected to, to the others.
-func (c *Client) send(ctx context.Context, r *request, cred credential) *Error {
-	e := &c.endpoints
-	first, probe := e.pick()
-	failure := c.attempt(ctx, r, cred, e.list[first])
-	if failure != nil && failure.unreachable && len(e.list) > 1 {
-		return c.sendElsewhere(ctx, r, cred, first, failure)
-	}
-	e.note(first, probe, failure)
-	return failure
-}
-
-// sendElsewhere tries, after the endpoint tried could not be connected to, the
-// one in use and then those after it. When none can be, the failure is the first
-// one's, and nothing is switched: that is a network that is down.
-func (c *Client) sendElsewhere(ctx context.Context, r *request, cred credential, tried int, failure *Error) *Error {
-	e := &c.endpoints
-	n := len(e.list)
-	from := int(e.current.Load())
-	for step := range n {
-		i := (from + step) % n
-		if i == tried || ctx.Err() != nil {
-			continue
-		}
-		other := c.attempt(ctx, r, cred, e.list[i])
-		if other != nil && (other.unreachable || outcomeOf(other) == outcomeUnknown) {
-			continue
-		}
-		e.use(i, failure.cause())
-		e.note(i, false, other)
-		return other
-	}
-	return failure
-}

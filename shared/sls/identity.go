@@ -102,23 +102,6 @@ func (c *Client) credentialsTimeout(ctx context.Context) (context.Context, conte
 	return context.WithTimeoutCause(ctx, c.timeout, errSlowProvider)
 }
 
-// sendRefused sends the request once more if it was refused for its credentials and
-// there are others by now.
-func (c *Client) sendRefused(ctx context.Context, r *request, used credential, failure *Error) *Error {
-	if !failure.refusesKeys() {
-		return failure
-	}
-	cred, ok := c.otherCredentials(ctx, used)
-	if !ok {
-		return failure
-	}
-	failure = c.send(ctx, r, cred)
-	if failure == nil || failure.Code != "" && !failure.refusesKeys() {
-		c.refresher.Accepted()
-	}
-	return failure
-}
-
 // refusesKeys tells whether others may be accepted. A missing permission is not the
 // keys' fault, and fetching others for it would never end.
 func (e *Error) refusesKeys() bool {

@@ -1,7 +1,6 @@
 package sls
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,88 +83,6 @@ func (r *request) fullPath() string {
 	}
 	return "/logstores/" + url.PathEscape(r.logstore) + r.path
 }
-
-// once signs and sends the request to the endpoint once.
-func (c *Client) once(ctx context.Context, r *request, cred credential, ep endpoint, v4 bool) *Error {
-	header, err := c.sign(r, cred, ep, v4)
-	if err != nil {
-		return &Error{Op: r.opText(), Class: ClassCredentials, Mend: mendKeys, Err: fmt.Errorf("sign: %w", err)}
-	}
-	rctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	x := &exchange{client: c, request: r, endpoint: ep, caller: ctx, ctx: rctx, cred: cred}
-	// The request's bytes are the caller's again, also when the transport panics.
-	defer x.body.release()
-	resp, err := c.transport.RoundTrip(x.build(rctx, header))
-	if err != nil {
-		return x.noAnswer(err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // nothing to learn: the body has been read as far as it is wanted
-	if resp.StatusCode != http.StatusOK {
-		return x.refusal(resp)
-	}
-	if r.read == nil {
-		if !x.sent() {
-			return x.tooEarly(resp)
-		}
-		// 200 is the acceptance; what follows it cannot take it back.
-		drain(resp.Body)
-		return nil
-	}
-	if err := r.read(answer{resp.Header, resp.Body, resp.ContentLength}); err != nil {
-		return x.badAnswer(resp, err)
-	}
-	return nil
-}
-
-// exchange is one request sent once.
-type exchange struct {
-	client   *Client
-	request  *request
-	endpoint endpoint
-	caller   context.Context // the call's own
-	ctx      context.Context // with the request's time-out
-	cred     credential
-	body     requestBody
-}
-
-// build makes the HTTP request. net/http's transport is called directly, not
-// through http.Client: no redirects, no cookies, no second timer.
-func (x *exchange) build(ctx context.Context, header http.Header) *http.Request {
-	r := x.request
-	host := x.endpoint.hostHeader(r.project)
-	path := r.fullPath()
-	decoded, err := url.PathUnescape(path)
-	if err != nil {
-		decoded = path // cannot be: fullPath escapes
-	}
-	req := &http.Request{
-		Method: r.method,
-		URL: &url.URL{
-			Scheme: x.endpoint.scheme, Host: x.endpoint.urlHost(host),
-			Path: decoded, RawPath: path, RawQuery: r.query,
-		},
-		Host:       host,
-		Header:     header,
-		Proto:      "HTTP/1.1",
-		ProtoMajor: 1,
-		ProtoMinor: 1,
-	}
-	if len(r.body) > 0 {
-		x.body.data = r.body
-		req.Body = &x.body
-		// Lets the transport send again when a pooled connection turned out dead
-		// before one byte was written to it; it never repeats more than that of a POST.
-		req.GetBody = x.body.rewind
-		req.ContentLength = int64(len(r.body))
-	}
-	return req.WithContext(ctx)
-}
-
-// sent reports whether the last byte of the request's body, which every call that
-// changes something has, was handed to a connection, and makes sure that it never
-// will be afterwards.
-func (x *exchange) sent() bool { return x.body.release() }
 
 // jsonBody encodes a request body made of plain structs and lists, which cannot
 // fail.

@@ -2,7 +2,6 @@ package sls
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -54,8 +53,8 @@ func chooseSignature(list []endpoint, version, region string) error {
 	return nil
 }
 
-// needRegion: V4 without the option region needs endpoints that tell theirs. None are
-// none that can be read.
+// needRegion refuses V4 without the option region where an endpoint does not tell its
+// own. An empty list is an endpoint option that could not be read.
 func needRegion(list []endpoint) error {
 	for _, ep := range list {
 		if ep.ownRegion() == "" {
@@ -86,28 +85,4 @@ func (e endpoint) ownRegion() string {
 		return ""
 	}
 	return strings.TrimSuffix(region, "-internal")
-}
-
-// attempt sends the request to the endpoint once. With SignAuto it is sent again,
-// with V1, when the signature is refused before V4 was ever accepted there: a wrong guess
-// of the region costs a request, not the logs.
-func (c *Client) attempt(ctx context.Context, r *request, cred credential, ep endpoint) *Error {
-	v4 := ep.region != "" && ep.v4.Load() != v4Refused
-	failure := c.once(ctx, r, cred, ep, v4)
-	if !v4 || ep.v4.Load() == v4Taken {
-		return failure
-	}
-	if failure == nil {
-		ep.v4.Store(v4Taken)
-		return nil
-	}
-	if failure.Code != "SignatureNotMatch" {
-		return failure
-	}
-	failure = c.once(ctx, r, cred, ep, false) // refused again: it is the secret
-	if failure == nil && ep.v4.CompareAndSwap(v4Untried, v4Refused) && c.endpoints.log != nil {
-		c.endpoints.log.Warn("SLS takes V1 signatures and not V4 ones, V1 is used; option region may be wrong, or option sign_version should be v1",
-			"endpoint", ep.url(), "region", ep.region)
-	}
-	return failure
 }
