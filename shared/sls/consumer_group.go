@@ -130,11 +130,22 @@ func (l Logstore) Heartbeat(ctx context.Context, m Member, held []int) ([]int, e
 // UpdateCheckpoint stores the group's position in a shard:
 // POST /logstores/L/consumergroups/G?consumer=C&forceSuccess=false&type=checkpoint.
 // The server refuses it from a member that does not hold the shard
-// (ConsumerNotMatch, ClassLeaseLost); there is no way to force it here.
+// (ConsumerNotMatch, ClassLeaseLost).
 func (l Logstore) UpdateCheckpoint(ctx context.Context, m Member, shard int, cursor string) error {
+	return l.checkpoint(ctx, m, shard, cursor, "false")
+}
+
+// PlaceCheckpoint stores where the group is to begin in a shard that nobody has held yet:
+// UpdateCheckpoint with forceSuccess=true, which the server takes from anybody. It would
+// overwrite what an owner has written.
+func (l Logstore) PlaceCheckpoint(ctx context.Context, m Member, shard int, cursor string) error {
+	return l.checkpoint(ctx, m, shard, cursor, "true")
+}
+
+func (l Logstore) checkpoint(ctx context.Context, m Member, shard int, cursor, force string) error {
 	r := l.group("update checkpoint in", http.MethodPost, m.Group)
 	r.detail += " consumer " + m.Consumer + shardDetail(shard)
-	r.query = escapeQuery("consumer", m.Consumer, "forceSuccess", "false", "type", "checkpoint")
+	r.query = escapeQuery("consumer", m.Consumer, "forceSuccess", force, "type", "checkpoint")
 	r.setJSON(struct {
 		Cursor string `json:"checkpoint"`
 		Shard  int    `json:"shard"`

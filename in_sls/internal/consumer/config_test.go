@@ -125,39 +125,44 @@ func FuzzParsePosition(f *testing.F) {
 
 func TestStartRule(t *testing.T) {
 	unix := func(sec int64) time.Time { return time.Unix(sec, 0) }
-	const absent = 1_000_000
-	margin := int64(skewMargin / time.Second)
-	whole, left, right := "0", "0", "8"
+	const now = 1_000_000
 	shards := []sls.Shard{
-		{ID: 0, BeginKey: whole, EndKey: "f", ReadOnly: true, CreateTime: 1000},
-		{ID: 1, BeginKey: left, EndKey: "8", CreateTime: 2000},
-		{ID: 2, BeginKey: right, EndKey: "f", CreateTime: absent + 50},
+		{ID: 0, BeginKey: "0", EndKey: "f", ReadOnly: true, CreateTime: 1000},
+		{ID: 1, BeginKey: "0", EndKey: "8", CreateTime: 2000},
+		{ID: 2, BeginKey: "8", EndKey: "f", CreateTime: now - 800},
 		{ID: 3, BeginKey: "f", EndKey: "ff", CreateTime: 3000},
 	}
 	end := position{kind: positionEnd}
+	point := func(shard int, updated int64) []sls.Checkpoint {
+		return []sls.Checkpoint{{Shard: shard, Cursor: "x", UpdateTime: unix(updated)}}
+	}
 	for _, c := range []struct {
 		name   string
 		shard  int
-		absent time.Time
 		start  position
 		points []sls.Checkpoint
 		want   string
+		open   bool // the parents may yet be opened
 	}{
 		{name: "no parent", shard: 3, start: end, want: "end"},
 		{name: "not in the list", shard: 9, start: end, want: "end"},
 		{name: "read-only without parent", shard: 0, start: end, want: "end"},
-		{name: "child, age of the group unknown", shard: 1, start: end, want: "begin"},
-		{name: "child made long before the group", shard: 1, absent: unix(absent), start: end, want: "1000000"},
-		{name: "child made long before the group, from a time", shard: 1, absent: unix(absent), start: position{kind: positionTime, at: unix(7)}, want: "7"},
-		{name: "child made after the group", shard: 2, absent: unix(absent), start: end, want: "begin"},
-		{name: "child made shortly before the group", shard: 1, absent: unix(2000 + margin - 1), start: end, want: "begin"},
-		{name: "checkpoint older than the shard", shard: 3, start: end, points: []sls.Checkpoint{{Shard: 7, Cursor: "x", UpdateTime: unix(2999)}}, want: "begin"},
-		{name: "checkpoint younger than the shard", shard: 3, start: end, points: []sls.Checkpoint{{Shard: 7, Cursor: "x", UpdateTime: unix(3000)}}, want: "end"},
+		{name: "begin", shard: 1, start: position{kind: positionBegin}, want: "begin"},
+		{name: "parent not opened", shard: 1, start: end, want: "end", open: true},
+		{name: "parent not opened, from a time", shard: 1, start: position{kind: positionTime, at: unix(7)}, want: "7", open: true},
+		{name: "parent not opened, young child", shard: 2, start: end, want: "begin", open: true},
+		{name: "parent opened after the split", shard: 1, start: end, points: point(0, 5000), want: "begin"},
+		{name: "parent given to a member that has not committed", shard: 1, start: end, points: []sls.Checkpoint{{Shard: 0}}, want: "end", open: true},
+		{name: "checkpoint older than the shard", shard: 3, start: end, points: point(7, 2999), want: "begin"},
+		{name: "checkpoint younger than the shard", shard: 3, start: end, points: point(7, 3000), want: "end"},
 		{name: "owner without checkpoint", shard: 3, start: end, points: []sls.Checkpoint{{Shard: 7}}, want: "end"},
 	} {
-		rule := startRule{start: c.start, absent: c.absent}
-		require.Equal(t, c.want, rule.position(c.shard, shards, c.points).from(), c.name)
+		got, final := startRule{start: c.start}.position(c.shard, shards, c.points, unix(now))
+		require.Equal(t, c.want, got.from(), c.name)
+		require.Equal(t, !c.open, final, c.name)
 	}
 	shards[1].CreateTime = 0 // not sent: nothing is known
-	require.Equal(t, "begin", startRule{start: end, absent: unix(absent)}.position(1, shards, nil).from())
+	got, final := startRule{start: end}.position(1, shards, nil, unix(now))
+	require.Equal(t, "begin", got.from())
+	require.False(t, final)
 }

@@ -4,7 +4,8 @@
 //
 // It never calls Fluent Bit, knows what becomes of the events it handed over
 // through a Monitor only, and never moves a checkpoint it does not hold the
-// lease of (forceSuccess=false).
+// lease of (forceSuccess=false). It may place the first one of a shard that nobody has
+// held (see startRule).
 //
 // # Who does what
 //
@@ -54,7 +55,8 @@
 // From the checkpoint of the group; without one from start_position, except
 // that a shard made by a split or a merge after the group began starts at its
 // beginning: nothing written between the split and its discovery is skipped.
-// See startRule. The position found is committed at once, so that a restart
+// Whoever opens a shard that was over before the group began places the first
+// checkpoints of its children. See startRule. The position found is committed at once, so that a restart
 // with "start_position end" goes on from there and not from a later end.
 //
 // # Where it ends

@@ -50,7 +50,6 @@ type group struct {
 
 	// Owned by run.
 	timeout time.Duration  // of the group, as the server has it
-	absent  time.Time      // see startRule
 	sent    time.Time      // last heartbeat, good or not
 	ends    map[int]string // cursors of stop_position by shard
 	idled   bool           // all was read when the last heartbeat, a good one, was sent
@@ -272,8 +271,8 @@ func (g *group) grant(hard, reading context.Context, shard int) {
 	l := &lease{
 		shared: g.shared, member: g.member, shard: shard, epoch: g.epoch, log: log, queue: q,
 		reader: newShardReader(g.shared, groupOpener{
-			logs: g.logs, shard: shard, shards: g.shards, checkpoints: g.checkpoints,
-			rule: startRule{start: g.start, absent: g.absent},
+			logs: g.logs, member: g.member, log: log, shard: shard, shards: g.shards, checkpoints: g.checkpoints,
+			rule: startRule{start: g.start, patience: g.patience()},
 		}, g.shards, q, log),
 		revoked: make(chan struct{}), cancel: cancel, ended: g.ended, moveOn: g.poke, namesakes: g.namesakes,
 		retry: backoff{least: 500 * time.Millisecond, most: max(g.cfg.CheckpointInterval, time.Second)},
@@ -282,6 +281,15 @@ func (g *group) grant(hard, reading context.Context, shard int) {
 	g.leases[shard] = l
 	g.mu.Unlock()
 	g.panics.Go(&g.ending, "a shard", func() { l.run(ctx, reading) })
+}
+
+// patience is how long a shard may wait for its parents to be opened: until one that its
+// member has died with is another's. With checkpoint off nobody would see that they are.
+func (g *group) patience() time.Duration {
+	if g.cfg.Checkpoint == checkpointOff {
+		return 0
+	}
+	return g.timeout + commitTimeout
 }
 
 // loseAll ends every lease at once: what is queued of the shards and what is

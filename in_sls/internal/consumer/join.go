@@ -46,7 +46,6 @@ func level(err error) slog.Level {
 // tryJoin creates the consumer group or joins it as it is, and returns how
 // long to wait before going on: until then timeout stays 0.
 func (g *group) tryJoin(ctx context.Context) time.Duration {
-	asked := time.Now()
 	groups, err := g.logs.ListConsumerGroups(ctx)
 	if err != nil {
 		return g.joinFailed(ctx, err)
@@ -57,7 +56,6 @@ func (g *group) tryJoin(ctx context.Context) time.Duration {
 			return 0
 		}
 	}
-	g.absent = asked
 	want := sls.ConsumerGroup{Name: g.cfg.ConsumerGroup, Timeout: g.cfg.HeartbeatTimeout, Order: g.cfg.InOrder}
 	err = g.logs.CreateConsumerGroup(ctx, want)
 	if err != nil && sls.ClassOf(err) == sls.ClassConflict {

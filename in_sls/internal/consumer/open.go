@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"fluent-bit-sls/shared/sls"
@@ -28,6 +29,8 @@ type begun struct {
 // among them.
 type groupOpener struct {
 	logs        sls.Logstore
+	member      sls.Member
+	log         *slog.Logger
 	shard       int
 	shards      *fresh[[]sls.Shard]
 	checkpoints *fresh[[]sls.Checkpoint]
@@ -39,18 +42,63 @@ func (o groupOpener) open(ctx context.Context, notBefore time.Time) (begun, erro
 	if err != nil {
 		return begun{}, err
 	}
-	checkpoints, err := o.checkpoints.get(ctx, notBefore)
-	if err != nil {
-		return begun{}, err
-	}
 	b := begun{readOnly: readOnly(shards, o.shard)}
-	if cursor := checkpointOf(checkpoints, o.shard); cursor != "" {
-		b.cursor, b.checkpoint, b.from = cursor, cursor, "checkpoint"
-		return b, nil
+	for since := time.Now(); ; notBefore = time.Now() {
+		checkpoints, err := o.checkpoints.get(ctx, notBefore)
+		if err != nil {
+			return begun{}, err
+		}
+		if cursor := checkpointOf(checkpoints, o.shard); cursor != "" {
+			b.cursor, b.checkpoint, b.from = cursor, cursor, "checkpoint"
+			return b, nil
+		}
+		start, final := o.rule.position(o.shard, shards, checkpoints, time.Now())
+		if final || time.Since(since) >= o.rule.patience {
+			b.from = start.from()
+			if b.cursor, err = o.logs.GetCursor(ctx, o.shard, b.from); err == nil && b.readOnly {
+				err = o.placeChildren(ctx, b, shards, checkpoints)
+			}
+			return b, err
+		}
+		if !wait(ctx, time.Second) {
+			return begun{}, ctx.Err()
+		}
 	}
-	b.from = o.rule.position(o.shard, shards, checkpoints).from()
-	b.cursor, err = o.logs.GetCursor(ctx, o.shard, b.from)
-	return b, err
+}
+
+// placeChildren writes the first checkpoints of the children of a read-only shard of which
+// the group reads nothing: see startRule. It is the one checkpoint that a member writes of
+// a shard that it does not hold. A child of another shard that the group has
+// begun to read starts at its beginning: that is left to the rule.
+func (o groupOpener) placeChildren(ctx context.Context, b begun, shards []sls.Shard, checkpoints []sls.Checkpoint) error {
+	children := childrenOf(o.shard, shards)
+	if b.from == "begin" || len(children) == 0 {
+		return nil
+	}
+	end, err := o.logs.GetCursor(ctx, o.shard, "end")
+	if err != nil || before(b.cursor, end) {
+		return err
+	}
+	for _, child := range children {
+		if checkpointOf(checkpoints, child.ID) != "" || hasOpenParent(child, shards, checkpoints) {
+			continue
+		}
+		cursor, err := o.logs.GetCursor(ctx, child.ID, b.from)
+		if err == nil {
+			err = o.logs.PlaceCheckpoint(ctx, o.member, child.ID, cursor)
+		}
+		switch {
+		case err == nil:
+			o.log.Info("a shard split before the group began: its child starts at start_position, too", "child", child.ID, "from", b.from, "cursor", cursor)
+		case isShardGone(err):
+		case ctx.Err() != nil || sls.ClassOf(err) == sls.ClassRetry || sls.ClassOf(err) == sls.ClassThrottle:
+			return err // the shard is not opened before this is done
+		default:
+			o.log.Warn("a shard split before the group began, but the start of its child cannot be written: it is read from its beginning",
+				"child", child.ID, "error", err)
+		}
+	}
+	return nil
 }
 
 // soloOpener goes by a position only: nobody keeps checkpoints.
@@ -58,11 +106,15 @@ type soloOpener struct {
 	logs     sls.Logstore
 	shard    int
 	start    position
+	cursor   string // where that was when the reading began; "" = to be asked for
 	readOnly bool
 }
 
 func (o soloOpener) open(ctx context.Context, _ time.Time) (begun, error) {
-	b := begun{from: o.start.from(), readOnly: o.readOnly}
+	b := begun{from: o.start.from(), cursor: o.cursor, readOnly: o.readOnly}
+	if b.cursor != "" {
+		return b, nil
+	}
 	var err error
 	b.cursor, err = o.logs.GetCursor(ctx, o.shard, b.from)
 	return b, err

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"fluent-bit-sls/shared/sls"
@@ -43,56 +44,83 @@ func (f *fresh[T]) get(ctx context.Context, notBefore time.Time) (T, error) {
 	return f.value, f.err
 }
 
-// skewMargin is how far this machine's clock may be from the server's: the
-// window in which SLS accepts signatures. A shard is taken to be older than
-// the group only if it is by more than this.
-const skewMargin = 15 * time.Minute
+// recent is how young a shard is of which it is not known whether the group is
+// younger. It is more than a commit may take and this machine's clock be wrong.
+const recent = 15 * time.Minute
 
 // startRule decides where a shard without a checkpoint starts. ListShards and
 // the checkpoints are all there is to go by: the server does not say when a
-// group began.
+// group began, and a checkpoint tells its last update only.
 //
-//  1. A checkpoint of the group written before the shard was made proves the
-//     group older: the shard is new to it and starts at its beginning. Both
-//     times are the server's.
-//  2. A shard with a parent in the list (read-only, lower id, overlapping
-//     range) may have been made while the group was reading the parent, so it
-//     starts at its beginning as well, unless this member has seen that the
-//     group did not exist when the shard already did. Then start_position
-//     holds; "end" is then the time the group was seen missing, because with
-//     order=true a child is handed out only after its parents are finished.
-//  3. Any other shard was there first: start_position.
+// A shard that a split or a merge made, a child, starts at its beginning if the group
+// was reading a parent of it, that is a shard of the list that is read-only, has a
+// lower id and an overlapping range. Else it was there before the group and
+// starts at start_position, as its parents did. So what is to be known of a child
+// is where its parents started, and who opens a parent first knows that. Every
+// member opens a shard in this order:
 //
-// Where nothing can be proven the rule errs on the side of reading too much:
-// a member that joins a young group with "start_position end" reads the
-// children of old splits from their beginning.
+//  1. It lists shards and checkpoints.
+//  2. It finds the cursor. Where that is the end of a read-only shard, the group reads
+//     nothing of it, and nothing of what the group reads was written before its children
+//     were made. So start_position holds for them, too: the member
+//     places their first checkpoints there, those of grandchildren before those of children
+//     (groupOpener.placeChildren).
+//  3. It commits the cursor as the shard's own first checkpoint, at once.
+//
+// Whoever finds a parent with a checkpoint finds those of its children, then, if
+// they were to start elsewhere than at their beginning. That holds for any form of
+// start_position, any member, any order of hand-out, and however long any of it takes.
+// In the order of the rule:
+//
+//   - A checkpoint of the group written before the shard was made proves the group
+//     older: the shard starts at its beginning. Both times are the server's.
+//   - A shard without parents in the list was there first: start_position.
+//   - A parent has a checkpoint, the child has none: its beginning.
+//   - No parent has one: nobody has opened them yet. A group without order hands out
+//     parents and children at once, so this is waited for, as long as it takes until
+//     somebody has taken the parents over from a member that has died.
+//   - Nobody opens them: a server may not hand out parents in which nothing was
+//     ever written. A child from before recent starts at start_position. Of a younger one it
+//     is not known whether a member that cannot commit is reading its parent: it
+//     starts at its beginning, which is too much if not.
+//
+// With checkpoint off step 3 is left out but for the end of a read-only shard, so a child
+// of a group without order is judged by its age.
 type startRule struct {
-	start  position
-	absent time.Time // when this member saw that the group did not exist; zero if never
+	start    position
+	patience time.Duration // how long to wait for the parents to be opened
 }
 
-// position returns where shard starts.
-func (r startRule) position(shard int, shards []sls.Shard, checkpoints []sls.Checkpoint) position {
+// position returns where shard starts. It is not final while the parents may yet be
+// opened.
+func (r startRule) position(shard int, shards []sls.Shard, checkpoints []sls.Checkpoint, now time.Time) (p position, final bool) {
 	made, known := find(shards, shard)
-	if !known {
-		return r.start
+	if !known || r.start.kind == positionBegin {
+		return r.start, true
 	}
+	beginning := position{kind: positionBegin}
 	created := time.Unix(made.CreateTime, 0)
 	for _, c := range checkpoints {
 		if c.Cursor != "" && !c.UpdateTime.IsZero() && c.UpdateTime.Before(created) {
-			return position{kind: positionBegin}
+			return beginning, true
 		}
 	}
 	switch {
 	case !hasParent(made, shards):
-		return r.start
-	case r.absent.IsZero() || made.CreateTime <= 0 || created.Add(skewMargin).After(r.absent):
-		return position{kind: positionBegin}
-	case r.start.kind == positionEnd:
-		return position{kind: positionTime, at: r.absent}
+		return r.start, true
+	case hasOpenParent(made, shards, checkpoints):
+		return beginning, true
+	case made.CreateTime <= 0 || created.Add(recent).After(now):
+		return beginning, false
 	default:
-		return r.start
+		return r.start, false
 	}
+}
+
+// hasOpenParent reports whether the group has begun to read a shard that was split or
+// merged into this one.
+func hasOpenParent(child sls.Shard, shards []sls.Shard, checkpoints []sls.Checkpoint) bool {
+	return !parentsOver(child, shards, func(id int) bool { return checkpointOf(checkpoints, id) == "" })
 }
 
 // hasParent reports whether another shard of the list was split or merged into
@@ -105,11 +133,31 @@ func hasParent(child sls.Shard, shards []sls.Shard) bool {
 // split or merged into this one, at once or by way of others.
 func parentsOver(child sls.Shard, shards []sls.Shard, over func(id int) bool) bool {
 	for _, s := range shards {
-		if s.ReadOnly && s.ID < child.ID && s.BeginKey < child.EndKey && child.BeginKey < s.EndKey && !over(s.ID) {
+		if isParent(s, child) && !over(s.ID) {
 			return false
 		}
 	}
 	return true
+}
+
+// isParent reports whether a shard was split or merged into another, at once or by way of
+// others: what was written to a key of both was written there first.
+func isParent(s, child sls.Shard) bool {
+	return s.ReadOnly && s.ID < child.ID && s.BeginKey < child.EndKey && child.BeginKey < s.EndKey
+}
+
+// childrenOf are the shards of the list that a shard was split or merged into, at once or by
+// way of others, the youngest first.
+func childrenOf(shard int, shards []sls.Shard) []sls.Shard {
+	parent, _ := find(shards, shard)
+	var children []sls.Shard
+	for _, s := range shards {
+		if isParent(parent, s) {
+			children = append(children, s)
+		}
+	}
+	slices.SortFunc(children, func(a, b sls.Shard) int { return b.ID - a.ID })
+	return children
 }
 
 func find(shards []sls.Shard, id int) (sls.Shard, bool) {

@@ -22,9 +22,9 @@ type solo struct {
 	ending sync.WaitGroup
 
 	// Owned by run.
-	chosen  []int        // the option shards, nil for all
-	begun   time.Time    // of the first list
-	first   map[int]bool // shards of the first list
+	chosen  []int          // the option shards, nil for all
+	first   map[int]bool   // shards of the first list
+	waiting map[int]string // of these, where those that wait for their parents begin
 	started map[int]bool
 	epoch   uint64
 	warned  bool
@@ -81,13 +81,13 @@ func (s *solo) look(hard, reading context.Context) (pause time.Duration, all boo
 		}
 		return s.retry.pause(retryAfter(err)), false
 	}
-	s.retry.reset()
 	if s.first == nil {
-		s.begun, s.first = asked, map[int]bool{}
-		for _, sh := range shards {
-			s.first[sh.ID] = true
+		if err := s.begin(reading, shards); err != nil {
+			s.trouble.log(reading, s.log, level(err), "cannot find where to begin", "error", err)
+			return s.retry.pause(retryAfter(err)), false
 		}
 	}
+	s.retry.reset()
 	over := s.ended()
 	all = len(shards) > 0 && (s.stop.known(asked) || s.chosen != nil && !s.missing(shards))
 	for _, sh := range shards {
@@ -102,7 +102,7 @@ func (s *solo) look(hard, reading context.Context) (pause time.Duration, all boo
 		if s.cfg.InOrder && !parentsOver(sh, shards, func(id int) bool { return over[id] || !s.reads(id) }) {
 			continue
 		}
-		s.launch(hard, reading, sh, s.position(sh, shards))
+		s.launch(hard, reading, sh)
 	}
 	return s.cfg.DiscoveryInterval, all
 }
@@ -127,24 +127,34 @@ func (s *solo) missing(shards []sls.Shard) bool {
 	return len(none) > 0
 }
 
-// position is where a shard is begun: one that came later at its beginning, so
-// that nothing written between a split and its discovery is skipped. A child
-// that waits for its parents is begun at the end as of the first list.
-func (s *solo) position(sh sls.Shard, shards []sls.Shard) position {
-	switch {
-	case !s.first[sh.ID]:
-		return position{kind: positionBegin}
-	case s.start.kind == positionEnd && s.cfg.InOrder && hasParent(sh, shards):
-		return position{kind: positionTime, at: s.begun}
-	default:
-		return s.start
+// begin notes which shards there are when the reading begins, and where those begin
+// that wait for their parents: the end, for one, is later by then.
+func (s *solo) begin(ctx context.Context, shards []sls.Shard) error {
+	first, waiting := map[int]bool{}, map[int]string{}
+	for _, sh := range shards {
+		first[sh.ID] = true
+		if s.start.kind == positionBegin || !s.cfg.InOrder || !s.reads(sh.ID) || !hasParent(sh, shards) {
+			continue
+		}
+		cursor, err := s.logs.GetCursor(ctx, sh.ID, s.start.from())
+		if err != nil && !isShardGone(err) {
+			return err
+		}
+		waiting[sh.ID] = cursor
 	}
+	s.first, s.waiting = first, waiting
+	return nil
 }
 
-func (s *solo) launch(hard, reading context.Context, sh sls.Shard, from position) {
+// launch begins a shard: one that came later at its beginning, so that nothing written
+// between a split and its discovery is skipped.
+func (s *solo) launch(hard, reading context.Context, sh sls.Shard) {
 	s.epoch++
 	s.started[sh.ID] = true
-	o := soloOpener{logs: s.logs, shard: sh.ID, start: from, readOnly: sh.ReadOnly}
+	o := soloOpener{logs: s.logs, shard: sh.ID, start: s.start, cursor: s.waiting[sh.ID], readOnly: sh.ReadOnly}
+	if !s.first[sh.ID] {
+		o.start = position{kind: positionBegin}
+	}
 	ctx, cancel := context.WithCancel(hard)
 	l := newLoneLease(s.shared, o, s.shards, &s.clock, sh.ID)
 	l.epoch, l.cancel, l.ended, l.moveOn = s.epoch, cancel, s.end, s.poke

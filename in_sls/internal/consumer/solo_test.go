@@ -103,20 +103,25 @@ func TestSoloOutOfOrder(t *testing.T) {
 }
 
 // Old splits are read from start_position too; "end" is that of the first look
-// also for a child that has to wait for its parent.
+// also for a child that has to wait for its parent, whatever this machine's clock shows.
 func TestSoloStartsOldChildrenAtStartPosition(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, 1)
-		r.put(0, 1)
-		r.split(0)
-		r.put(1, 1)
-		advance(time.Minute)
-		a := r.agent("a", "consumer_group", "none", "start_position", "end")
-		advance(10 * time.Millisecond)
-		r.put(1, 1)
-		collectFor(30, a)
-		require.Equal(t, []int{3}, ids(a.got))
-	})
+	for _, offset := range []time.Duration{0, 10 * time.Minute, -10 * time.Minute} {
+		t.Run(offset.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, 1)
+				r.srv.SetClockOffset(offset)
+				r.put(0, 1)
+				r.split(0)
+				r.put(1, 1)
+				advance(time.Minute)
+				a := r.agent("a", "consumer_group", "none", "start_position", "end")
+				advance(10 * time.Millisecond)
+				r.put(1, 1)
+				collectFor(30, a)
+				require.Equal(t, []int{3}, ids(a.got))
+			})
+		})
+	}
 }
 
 // Chosen shards that are read-only come to an end, and the engine says so.
