@@ -92,6 +92,14 @@ func outMeasurements() []measurement {
 				over: "producer/Scale/workers=8 MB/s", under: "producer/Scale/workers=1 MB/s",
 			}},
 		},
+		{
+			// Ten times the destinations.
+			probes: []probe{{"producer", "^BenchmarkDestinations$/^topic$", "1x", ""}},
+			figures: []figure{{
+				name: "out_destinations_scale", unit: "times", bar: bar{atMost, 14},
+				over: "producer/Destinations/topic/20000 queue-ms", under: "producer/Destinations/topic/2000 queue-ms",
+			}},
+		},
 	}
 }
 

@@ -2,9 +2,9 @@ package producer
 
 import (
 	"log/slog"
-	"math"
 	"time"
 
+	"fluent-bit-sls/out_sls/internal/route"
 	"fluent-bit-sls/shared/sls"
 )
 
@@ -24,6 +24,12 @@ func isAbsent(err error) bool {
 	return sls.IsCode(err, "LogStoreNotExist") || sls.IsCode(err, "ProjectNotExist")
 }
 
+// chosen tells whether a template has chosen d, whose records then have another way.
+func (p *Producer) chosen(d route.Destination) bool {
+	_, chosen := p.router.Home(d)
+	return chosen
+}
+
 // strays tells whether r has gone to a destination that a template has chosen and SLS
 // does not have.
 func (p *Producer) strays(r *request, err error) bool {
@@ -33,7 +39,7 @@ func (p *Producer) strays(r *request, err error) bool {
 // elsewhereLocked tells whether s should not even be sent where a template has it go. It
 // lets one through when it is time to ask again.
 func (p *Producer) elsewhereLocked(s *segment) bool {
-	l := p.lanes[laneID{s.dest.Project, s.dest.Logstore}]
+	l := p.schedule.lanes[laneID{s.dest.Project, s.dest.Logstore}]
 	if l == nil || l.absent.IsZero() {
 		return false
 	}
@@ -53,6 +59,7 @@ func (p *Producer) believes(r *request, attempt int) bool {
 		return false
 	}
 	l.absent = time.Now()
+	p.schedule.placeLane(l)
 	return true
 }
 
@@ -62,8 +69,8 @@ func (p *Producer) redirect(r *request) {
 	defer p.mu.Unlock()
 	l := r.queue.lane
 	segments := r.segments
-	for _, q := range l.turn {
-		segments = append(segments, q.takeLocked(math.MaxInt, math.MaxInt)...)
+	for _, q := range l.queues {
+		segments = append(segments, p.schedule.abandon(q, everything)...)
 	}
 	for _, s := range segments {
 		s.outcome.wake = nil
@@ -76,12 +83,13 @@ func (p *Producer) redirect(r *request) {
 func (p *Producer) sendHomeLocked(s *segment) {
 	p.metrics.redirected.With(s.dest.Logstore).Add(uint64(s.logs))
 	s.dest.Destination, _ = p.router.Home(s.dest.Destination)
-	l := p.laneLocked(s.dest)
-	if len(s.outcome.waiters) == 0 || p.stopped || p.hopelessLocked(l) || p.outageLocked(l) != nil {
+	l := p.schedule.lane(s.dest)
+	if len(s.outcome.waiters) == 0 || p.schedule.stopped || p.schedule.hopeless(l) || p.schedule.outage(l) != nil {
 		p.failLocked(s)
 		return
 	}
-	p.queueLocked(l, s)
+	p.schedule.enqueue(s)
+	p.startLocked()
 }
 
 func (p *Producer) reportAbsent(r *request, err error) {

@@ -177,7 +177,7 @@ func TestSmallSegmentsHoldLittle(t *testing.T) {
 		synctest.Wait()
 		held, used := 0, 0
 		b.mu.Lock()
-		for _, q := range b.lanes[laneID{"pro", "logs"}].queues {
+		for _, q := range b.schedule.lanes[laneID{"pro", "logs"}].queues {
 			for _, s := range q.waiting {
 				held += cap(s.buf)
 				used += len(s.buf)

@@ -82,23 +82,12 @@ func (h *health) ask(now time.Time) bool {
 
 // patience is how long SLS may go without an answer before that is an outage: a little
 // less than flush_timeout, so that it is known when the first flush has met its deadline.
-func (p *Producer) patience() time.Duration { return p.cfg.FlushTimeout * 9 / 10 }
-
-// outageLocked is the outage that l is part of: the whole instance's, its own, or nil.
-func (p *Producer) outageLocked(l *lane) *health {
-	now := time.Now()
-	for _, h := range []*health{&p.health, &l.health} {
-		if h.out(now, p.patience()) {
-			return h
-		}
-	}
-	return nil
-}
+func (c *Config) patience() time.Duration { return c.FlushTimeout * 9 / 10 }
 
 // waitLocked tells whether f may wait for l, of which an outage may be known. That of
 // the instance is begin's to deal with.
 func (p *Producer) waitLocked(f *flight, l *lane) bool {
-	h := p.outageLocked(l)
+	h := p.schedule.outage(l)
 	if h != &l.health {
 		return true
 	}
@@ -116,26 +105,23 @@ func (p *Producer) sent(l *lane) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	l.health.sent(now, p.patience())
-	p.health.sent(now, p.patience())
+	l.health.sent(now, p.cfg.patience())
+	p.schedule.health.sent(now, p.cfg.patience())
 }
 
 // heardLocked takes note of how a request to l ended. When SLS is back after it has
 // answered nobody, what waits for any logstore starts: what is known of each was of that.
 // It returns how long an outage has lasted that is over, and what was handed back.
 func (p *Producer) heardLocked(l *lane, err error) (outage time.Duration, back uint64) {
-	now, ok, all := time.Now(), answered(err), p.health
+	now, ok, all := time.Now(), answered(err), p.schedule.health
 	l.health.ended(now, ok)
-	p.health.ended(now, ok)
-	out := all.out(now, p.patience())
+	p.schedule.health.ended(now, ok)
+	out := all.out(now, p.cfg.patience())
 	if !ok || !out && !p.allFailLocked(l) {
 		return 0, 0
 	}
-	for _, l := range p.lanes {
-		l.failures = 0
-		l.health.reset()
-		p.startLocked(l)
-	}
+	p.schedule.recovered()
+	p.startLocked()
 	if !out {
 		return 0, 0
 	}
@@ -145,15 +131,5 @@ func (p *Producer) heardLocked(l *lane, err error) (outage time.Duration, back u
 
 // allFailLocked tells whether l and all other logstores in use have failed last.
 func (p *Producer) allFailLocked(l *lane) bool {
-	return l.failures > 0 && !p.othersWorkLocked(l)
-}
-
-// othersWorkLocked tells whether a logstore in use, l aside, has not failed last.
-func (p *Producer) othersWorkLocked(l *lane) bool {
-	for _, other := range p.lanes {
-		if other != l && other.failures == 0 && other.absent.IsZero() && time.Since(other.used) < laneIdle {
-			return true
-		}
-	}
-	return false
+	return l.failures > 0 && !p.schedule.othersWork(l)
 }

@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"container/list"
 	"slices"
 	"time"
 
@@ -12,9 +13,11 @@ import (
 type lane struct {
 	id       laneID
 	queues   map[address]*queue
-	turn     []*queue // the queues, the one whose turn it is first
-	inFlight int      // requests, those that pause before they are sent again included
+	line     list.List // of *queue: a request for them may begin
+	inFlight int       // requests, those that pause before they are sent again included
 	used     time.Time
+	place    *list.Element // in schedule.line; nil = no request may begin
+	works    *list.Element // in schedule.working
 
 	// allowed is how many requests may be under way at once: it grows by one for
 	// as many successes, and halves when SLS throttles (additive increase,
@@ -22,7 +25,6 @@ type lane struct {
 	allowed float64
 	cut     time.Time       // when it was last halved
 	sending int             // requests under way
-	starved bool            // it is in Producer.starved
 	turns   []chan struct{} // closed in order, each passing a request under way on
 
 	failures int       // in a row, throttling aside
@@ -34,121 +36,12 @@ type lane struct {
 
 type laneID struct{ project, logstore string }
 
-// maxRequests is how many requests an instance has in flight at once, to whatever
-// destinations. Each takes a goroutine and a connection, which memory_limit does not
-// know of: a chunk whose records name a logstore each would open thousands.
-const maxRequests = 512
-
-// Bounds of what is known of logstores that are not in use.
-const (
-	maxIdleLanes = 1000
-	laneIdle     = 10 * time.Minute
-)
-
 // A logstore is given up on for the moment after this many failures in a row
 // over this time, if others need the flushes that it holds.
 const (
 	downAfter    = 3
 	downDuration = 2 * time.Second
 )
-
-func (p *Producer) laneLocked(d address) *lane {
-	id := laneID{d.Project, d.Logstore}
-	l := p.lanes[id]
-	if l == nil {
-		p.pruneLocked()
-		_, chosen := p.router.Home(d.Destination)
-		l = &lane{id: id, queues: map[address]*queue{}, allowed: float64(p.cfg.Concurrency), chosen: chosen}
-		p.lanes[id] = l
-	}
-	l.used = time.Now()
-	return l
-}
-
-// pruneLocked forgets lanes that have been idle, so that logstores named by
-// records cannot pile up: those idle for long or, if that is not enough, all.
-func (p *Producer) pruneLocked() {
-	if len(p.lanes) < max(p.pruneAt, maxIdleLanes) {
-		return
-	}
-	p.forgetLanesLocked(laneIdle)
-	if len(p.lanes) > maxIdleLanes/2 {
-		p.forgetLanesLocked(0)
-	}
-	p.pruneAt = 2 * len(p.lanes) // or each new lane would go through all that are in use
-}
-
-func (p *Producer) forgetLanesLocked(idle time.Duration) {
-	for id, l := range p.lanes {
-		if l.inFlight == 0 && len(l.queues) == 0 && time.Since(l.used) >= idle {
-			delete(p.lanes, id)
-		}
-	}
-}
-
-// startLocked starts the requests that l is entitled to, its destinations in
-// turn, as far as the instance may have more in flight.
-func (p *Producer) startLocked(l *lane) {
-	for l.inFlight < int(l.allowed) {
-		i := slices.IndexFunc(l.turn, p.readyLocked)
-		if i < 0 {
-			break
-		}
-		if p.inFlight == maxRequests {
-			if !l.starved {
-				l.starved = true
-				p.starved = append(p.starved, l)
-			}
-			break
-		}
-		if h := p.outageLocked(l); h != nil && !h.ask(time.Now()) {
-			break
-		}
-		q := l.turn[i]
-		l.turn = append(slices.Delete(l.turn, i, i+1), q)
-		q.inFlight++
-		l.inFlight++
-		p.inFlight++
-		r := p.newRequestLocked(q, q.takeLocked(int(p.cfg.BatchBytes), p.cfg.BatchCount))
-		q.latest = r
-		p.panics.Go(&p.wg, "a request", func() { p.run(r) })
-	}
-	l.tidyLocked()
-}
-
-// tidyLocked forgets the destinations that have nothing left to do.
-func (l *lane) tidyLocked() {
-	l.turn = slices.DeleteFunc(l.turn, func(q *queue) bool {
-		idle := len(q.waiting) == 0 && q.inFlight == 0
-		if idle {
-			delete(l.queues, q.dest)
-			if q.timer != nil {
-				q.timer.Stop() // or it keeps the producer for as long as linger
-			}
-		}
-		return idle
-	})
-}
-
-// run is one request's goroutine.
-func (p *Producer) run(r *request) {
-	p.deliverContained(r)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	r.queue.inFlight--
-	if r.queue.latest == r {
-		r.queue.latest = nil
-	}
-	r.queue.lane.inFlight--
-	p.inFlight--
-	for len(p.starved) > 0 && p.inFlight < maxRequests {
-		l := p.starved[0]
-		p.starved = p.starved[1:]
-		l.starved = false
-		p.startLocked(l)
-	}
-	p.startLocked(r.queue.lane)
-}
 
 // takeTurn waits until one more request may be under way to the lane of r: when
 // SLS throttles there are more in flight than it takes, each with a pause behind
@@ -207,6 +100,7 @@ func (p *Producer) learn(l *lane, begin time.Time, err error) {
 	p.mu.Lock()
 	outage, back := p.heardLocked(l, err)
 	p.learnLocked(l, begin, err)
+	p.schedule.placeLane(l)
 	p.mu.Unlock()
 	if outage > 0 {
 		p.log.log.Warn("SLS answers again", "after", outage.Round(time.Second), "handed_back", back)
@@ -233,7 +127,7 @@ func (p *Producer) learnLocked(l *lane, begin time.Time, err error) {
 		if l.failures++; l.failures == 1 {
 			l.since = time.Now()
 		}
-		if p.downLocked(l) {
+		if p.schedule.down(l) {
 			for _, q := range l.queues {
 				p.dropLocked(q, everything)
 			}
@@ -241,22 +135,8 @@ func (p *Producer) learnLocked(l *lane, begin time.Time, err error) {
 	}
 }
 
-// downLocked tells whether l fails for good, as far as can be known, while other
-// logstores work. Its flushes are then answered at once instead of at
-// their deadline: the engine has few workers, and one dead destination must not
-// hold up the others. The engine's own retries find out when it is back.
-func (p *Producer) downLocked(l *lane) bool {
-	return l.failures >= downAfter && time.Since(l.since) >= downDuration && p.othersWorkLocked(l)
-}
-
-// hopelessLocked tells whether a segment for l should fail at once. One request
-// at a time still goes out, to find out.
-func (p *Producer) hopelessLocked(l *lane) bool {
-	return l.inFlight > 0 && p.downLocked(l)
-}
-
 func (p *Producer) down(l *lane) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.downLocked(l)
+	return p.schedule.down(l)
 }

@@ -44,13 +44,13 @@ func TestConcurrencyFollowsTheThrottling(t *testing.T) {
 			now--
 		})
 		require.Equal(t, OK, b.flush(chunk(0, 20_000, 100)))
-		require.Less(t, b.lanes[laneID{"pro", "logs"}].allowed, 12.0)
+		require.Less(t, b.schedule.lanes[laneID{"pro", "logs"}].allowed, 12.0)
 		require.Less(t, refused, taken*2/3, "most requests are taken: %d refused, %d taken", refused, taken)
 		mu.Lock()
 		limit = 1000
 		mu.Unlock()
 		require.Equal(t, OK, b.flush(chunk(20_000, 100_000, 100)))
-		require.Greater(t, b.lanes[laneID{"pro", "logs"}].allowed, 16.0)
+		require.Greater(t, b.schedule.lanes[laneID{"pro", "logs"}].allowed, 16.0)
 		b.requireOnce(0, 100_000)
 	})
 }
@@ -277,7 +277,7 @@ func TestNoTimerOfLingerIsLeftBehind(t *testing.T) {
 		synctest.Wait()
 		var timer *time.Timer
 		b.mu.Lock()
-		for _, l := range b.lanes {
+		for _, l := range b.schedule.lanes {
 			for _, q := range l.queues {
 				timer = q.timer
 			}
@@ -295,11 +295,11 @@ func TestIdleLogstoresAreForgotten(t *testing.T) {
 		b.mu.Lock()
 		for i := range maxIdleLanes {
 			id := laneID{"pro", fmt.Sprint(i)}
-			b.lanes[id] = &lane{id: id, used: time.Now()}
+			b.schedule.lanes[id] = &lane{id: id, used: time.Now()}
 		}
 		b.mu.Unlock()
 		wait(t, 2*laneIdle)
 		require.Equal(t, OK, b.flush(chunk(0, 1, 1)))
-		require.Len(t, b.lanes, 1)
+		require.Len(t, b.schedule.lanes, 1)
 	})
 }

@@ -70,9 +70,11 @@ func runWith(t *testing.T, server slsfake.Config, set string, fn func(t *testing
 		b.Stop(t.Context())
 		b.client.Close()
 		require.True(t, b.budget.TryAcquire(int64(b.cfg.MemoryLimit)), "the whole budget is free again")
-		for _, l := range b.lanes {
+		require.Zero(t, b.schedule.inFlight)
+		require.Zero(t, b.schedule.line.Len())
+		for _, l := range b.schedule.lanes {
 			require.Empty(t, l.queues)
-			require.Empty(t, l.turn)
+			require.Zero(t, l.line.Len())
 			require.Zero(t, l.inFlight)
 		}
 	})

@@ -99,8 +99,8 @@ func (p *Producer) Metrics() *metric.Set { return p.metrics.set }
 
 func (p *Producer) emitAllowed(emit metric.Emit) {
 	p.mu.Lock()
-	allowed := make(map[string]float64, len(p.lanes))
-	for id, l := range p.lanes {
+	allowed := make(map[string]float64, len(p.schedule.lanes))
+	for id, l := range p.schedule.lanes {
 		allowed[id.logstore] = max(allowed[id.logstore], float64(int(l.allowed)))
 	}
 	p.mu.Unlock()

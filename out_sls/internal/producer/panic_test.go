@@ -53,7 +53,7 @@ func TestPanicInARequestFailsItsChunk(t *testing.T) {
 		}
 		require.Zero(t, time.Since(begin))
 		require.Zero(t, b.values()["buffer_bytes[]"])
-		require.Zero(t, b.lanes[laneID{"pro", "logs"}].sending)
+		require.Zero(t, b.schedule.lanes[laneID{"pro", "logs"}].sending)
 		require.Contains(t, b.log.String(), "broken")
 		require.Contains(t, b.log.String(), "panic_test.go")
 		require.Equal(t, OK, b.flush(chunk(0, 10, 10)))

@@ -53,16 +53,9 @@ type Producer struct {
 	// mu guards what follows, and every outcome and flight. It is taken per
 	// segment and per request, never per record; nothing is sent, logged or
 	// waited for while it is held.
-	mu      sync.Mutex
-	stopped bool
-	lanes   map[laneID]*lane
-	pruneAt int // lanes at which those that are idle are forgotten
-	// inFlight counts requests over all lanes, starved are the lanes that wait for
-	// it to fall below maxRequests.
-	inFlight int
-	starved  []*lane
-	health   health // of SLS in all that is sent
-	back     uint64 // flushes handed back since it was last there
+	mu       sync.Mutex
+	schedule schedule
+	back     uint64 // flushes handed back since SLS was last there
 	memory   *memory
 	packs    packs
 }
@@ -79,7 +72,7 @@ func New(cfg Config, router *route.Router, client *sls.Client, log *slog.Logger)
 		cfg: cfg, client: client, router: router, encode: encode, log: newErrorLog(log, cfg.LogInterval),
 		budget: semaphore.NewWeighted(int64(cfg.MemoryLimit)),
 		ctx:    ctx, cancel: cancel, drain: make(chan struct{}),
-		lanes: map[laneID]*lane{}, memory: newMemory(),
+		memory:   newMemory(),
 		answered: func(string, string, error) {},
 	}
 	if cfg.DeadLetterFile != "" {
@@ -87,6 +80,9 @@ func New(cfg Config, router *route.Router, client *sls.Client, log *slog.Logger)
 	}
 	p.metrics = newMetrics(p)
 	p.panics = panics.New(log, func() { p.metrics.panics.Add(1) })
+	p.schedule = newSchedule(&p.cfg, p.chosen, func(d time.Duration, q *queue) *time.Timer {
+		return p.panics.AfterFunc(d, "held back", func() { p.release(q) })
+	})
 	return p, nil
 }
 
@@ -135,14 +131,14 @@ func (p *Producer) admit() (f *flight, ok bool) {
 	p.mu.Lock()
 	now := time.Now()
 	f = newFlight()
-	if p.stopped || !p.health.out(now, p.patience()) {
+	if p.schedule.stopped || !p.schedule.health.out(now, p.cfg.patience()) {
 		defer p.mu.Unlock()
-		return f, !p.stopped
+		return f, !p.schedule.stopped
 	}
-	if f.until, ok = p.health.admit(now); !ok {
+	if f.until, ok = p.schedule.health.admit(now); !ok {
 		p.back++
 	}
-	back, since := p.back, p.health.since
+	back, since := p.back, p.schedule.health.since
 	p.mu.Unlock()
 	if !ok {
 		p.metrics.handedBack.Add(1)
@@ -174,7 +170,7 @@ func (p *Producer) await(ctx context.Context, f *flight) {
 	case <-f.done:
 		return
 	case <-f.impatience():
-		p.abandon(f, func(o *outcome) bool { return p.outageLocked(o.lane) != nil })
+		p.abandon(f, func(o *outcome) bool { return p.schedule.outage(o.queue.lane) != nil })
 	case <-ctx.Done():
 	}
 	select {
@@ -260,6 +256,7 @@ func (p *Producer) bury(f *flight, tag string, chunk []byte) error {
 func (p *Producer) abandon(f *flight, which func(*outcome) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	var left []*outcome // that nobody waits for
 	for _, o := range f.outcomes {
 		if o.state != statePending || !slices.Contains(o.waiters, f) || !which(o) {
 			continue
@@ -267,24 +264,35 @@ func (p *Producer) abandon(f *flight, which func(*outcome) bool) {
 		f.failed = true
 		f.closeLocked()
 		o.waiters = slices.DeleteFunc(o.waiters, func(w *flight) bool { return w == f })
-		if len(o.waiters) > 0 || o.wake == nil {
-			continue
-		}
-		select {
-		case o.wake <- struct{}{}:
-		default: // a wake-up is waiting already
+		if len(o.waiters) == 0 {
+			left = append(left, o)
 		}
 	}
-	for _, l := range p.lanes {
-		for _, q := range l.queues {
-			p.dropLocked(q, abandoned)
+	for _, o := range left {
+		switch {
+		case o.state != statePending: // it has left its queue with the one before
+		case o.wake == nil:
+			p.dropLocked(o.queue, abandoned)
+		default:
+			select {
+			case o.wake <- struct{}{}:
+			default: // a wake-up is waiting already
+			}
 		}
-		l.tidyLocked()
 	}
-	p.starved = slices.DeleteFunc(p.starved, func(l *lane) bool {
-		l.starved = len(l.queues) > 0
-		return !l.starved
-	})
+}
+
+// dropLocked fails the segments that wait in q and which is true for.
+func (p *Producer) dropLocked(q *queue, which func(*segment) bool) {
+	for _, s := range p.schedule.abandon(q, which) {
+		p.failLocked(s)
+	}
+}
+
+// failLocked settles a segment of which nothing was sent.
+func (p *Producer) failLocked(s *segment) {
+	s.outcome.state, s.outcome.missing = stateFailed, s.runs
+	p.settleLocked(s)
 }
 
 // settleLocked ends the delivery of a segment, once: it gives its bytes back and
@@ -297,7 +305,7 @@ func (p *Producer) settleLocked(s *segment) {
 	for _, f := range o.waiters {
 		f.settleLocked(o)
 	}
-	o.waiters, o.wake, o.lane = nil, nil, nil
+	o.waiters, o.wake, o.queue = nil, nil, nil
 }
 
 // Stop ends the producer: no new flush is taken, no request is sent again, those
@@ -306,13 +314,12 @@ func (p *Producer) settleLocked(s *segment) {
 func (p *Producer) Stop(ctx context.Context) {
 	p.mu.Lock()
 	now := time.Now()
-	out, back, since := p.health.out(now, p.patience()) && !p.stopped, p.back, p.health.since
-	if !p.stopped {
-		p.stopped = true
+	health := &p.schedule.health
+	out, back, since := health.out(now, p.cfg.patience()) && !p.schedule.stopped, p.back, health.since
+	if !p.schedule.stopped {
 		close(p.drain)
-		for _, l := range p.lanes {
-			p.startLocked(l) // what lingers does not, from now on
-		}
+		p.schedule.stop()
+		p.startLocked()
 	}
 	p.mu.Unlock()
 	if out {

@@ -175,7 +175,7 @@ func TestBudgetBoundsWhatIsBuffered(t *testing.T) {
 		synctest.Wait()
 		held := 0
 		b.mu.Lock()
-		for _, l := range b.lanes {
+		for _, l := range b.schedule.lanes {
 			for _, q := range l.queues {
 				for _, s := range q.waiting {
 					held += cap(s.buf)
@@ -197,7 +197,7 @@ func TestBudgetChargesCapacity(t *testing.T) {
 		synctest.Wait()
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		for _, l := range b.lanes {
+		for _, l := range b.schedule.lanes {
 			for _, q := range l.queues {
 				require.Len(t, q.waiting, 1)
 				s := q.waiting[0]

@@ -78,7 +78,7 @@ type outcome struct {
 	missing []span        // failed: what is to be sent again, in order; nil = all
 	waiters []*flight     // flushes that wait for it; none = nobody needs it any more
 	wake    chan struct{} // in flight: tells the request that the last waiter left
-	lane    *lane         // while it is pending
+	queue   *queue        // while it is pending
 }
 
 // lostLog is a log that SLS will never take: its place in the segment, and why.

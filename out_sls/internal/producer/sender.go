@@ -38,19 +38,37 @@ type delivery struct {
 	missing []span // pieces that failed, in order
 }
 
-// newRequestLocked numbers the log group: those of a tag have to be numbered in the
-// order of its records, which the requests, once they are under way, do not keep.
-func (p *Producer) newRequestLocked(q *queue, segments []*segment) *request {
-	r := &request{queue: q, began: time.Now(), wake: make(chan struct{}, 1)}
-	p.numberLocked(r)
-	for _, s := range segments {
-		s.outcome.wake = r.wake
-		r.pieces = append(r.pieces, s.pieces()...)
+// startLocked starts the requests that may begin now.
+func (p *Producer) startLocked() {
+	for r := p.schedule.next(); r != nil; r = p.schedule.next() {
+		p.numberLocked(r)
+		for _, s := range r.segments {
+			s.outcome.wake = r.wake
+			r.pieces = append(r.pieces, s.pieces()...)
+		}
+		p.panics.Go(&p.wg, "a request", func() { p.run(r) })
 	}
-	r.segments = segments
-	return r
 }
 
+// run is one request's goroutine.
+func (p *Producer) run(r *request) {
+	p.deliverContained(r)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.schedule.done(r)
+	p.startLocked()
+}
+
+// release starts what q has held back, if it was long enough.
+func (p *Producer) release(q *queue) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.schedule.release(q)
+	p.startLocked()
+}
+
+// numberLocked numbers the log group of r. Those of a tag have to be numbered in the
+// order of its records, which requests, once they are under way, do not keep.
 func (p *Producer) numberLocked(r *request) {
 	if prefix := r.queue.dest.pack; prefix != "" {
 		r.pack = p.packs.id(prefix)

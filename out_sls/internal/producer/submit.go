@@ -57,3 +57,44 @@ func (p *Producer) giveUp(f *flight, known []*outcome) {
 		f.outcomes = append(f.outcomes, known[n:]...)
 	}
 }
+
+// enqueue queues a segment whose bytes the budget has granted.
+func (p *Producer) enqueue(f *flight, s *segment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f.outcomes = append(f.outcomes, s.outcome)
+	f.open++
+	if p.elsewhereLocked(s) {
+		p.metrics.redirected.With(s.dest.Logstore).Add(uint64(s.logs))
+		s.dest.Destination, _ = p.router.Home(s.dest.Destination)
+	}
+	l := p.schedule.lane(s.dest)
+	if p.schedule.stopped || p.schedule.hopeless(l) || !p.waitLocked(f, l) {
+		p.failLocked(s)
+		return
+	}
+	p.schedule.enqueue(s)
+	p.startLocked()
+}
+
+// adopt makes f wait for an outcome of an earlier flush of its chunk, or takes
+// note of it. It is false when that segment must be sent again.
+func (p *Producer) adopt(f *flight, o *outcome) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if o.state == stateFailed {
+		return false
+	}
+	f.outcomes = append(f.outcomes, o)
+	f.open++
+	switch {
+	case o.state != statePending:
+		f.settleLocked(o)
+	case !p.waitLocked(f, o.queue.lane):
+		f.failed = true
+		f.closeLocked()
+	default:
+		o.waiters = append(o.waiters, f)
+	}
+	return true
+}
