@@ -9,7 +9,66 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
 )
+
+// What a page names exists: a name of several words in a code font is an option, a metric,
+// or a name that others gave.
+func TestPagesNameWhatExists(t *testing.T) {
+	known := names(t)
+	code := regexp.MustCompile("`([^`\n]+)`")
+	word := regexp.MustCompile(`^(fluentbit_(?:out|in)put_sls_)?([a-z][a-z0-9]*(?:_[a-z0-9]+)+)(?:$|[ :{=])`)
+	checked := 0
+	for _, page := range files(t, ".md") {
+		if strings.HasPrefix(page, "tests/") || page == "DESIGN.md" || page == "CHANGELOG.md" {
+			continue // they speak of code, of the emulator's parameters, and of what was
+		}
+		for _, m := range code.FindAllStringSubmatch(prose(t, page), -1) {
+			if w := word.FindStringSubmatch(m[1]); w != nil {
+				require.True(t, known[w[2]], "%s names `%s`, which is no option and no metric", page, m[1])
+				checked++
+			}
+		}
+	}
+	require.Greater(t, checked, 300)
+}
+
+// names are what the tables of the plugins' pages hold, which are made of the declarations:
+// options, other names for them, metrics. With them are foreignNames.
+func names(t *testing.T) map[string]bool {
+	t.Helper()
+	known := map[string]bool{}
+	for _, name := range foreignNames {
+		known[name] = true
+	}
+	name := regexp.MustCompile("`([a-z][a-z0-9_.]*)`")
+	for _, plugin := range []string{"out_sls", "in_sls"} {
+		known[plugin] = true
+		page := prose(t, plugin+"/README.md")
+		for _, table := range regexp.MustCompile(`(?m)^\|.*\n(?:\|.*\n)+`).FindAllString(page, -1) {
+			head, rows, _ := strings.Cut(table, "\n")
+			for row := range strings.Lines(rows) {
+				cells := strings.Split(strings.ReplaceAll(row, `\|`, ""), "|")
+				for _, n := range name.FindAllStringSubmatch(cells[1], -1) {
+					known[n[1]] = known[n[1]] || strings.HasPrefix(head, "| Option |") ||
+						strings.HasPrefix(head, "| Typed |") || strings.HasPrefix(head, "| metric |")
+				}
+			}
+		}
+	}
+	return known
+}
+
+// foreignNames are names in the pages that the plugins did not give.
+var foreignNames = []string{
+	// Fluent Bit's options, and those of its plugins and filters
+	"coro_stack_size", "dns_retries", "dns_wait_time", "emitter_name", "exclude_path", "flush_ms", "hot_reload",
+	"http_port", "http_server", "id_key", "plugins_file", "read_from_head", "retry_limit",
+	// plugins, functions, and Prometheus's setting
+	"aliyun_sls", "flb_upstream_conn_timeouts", "rewrite_tag", "rule_files",
+	// values of options and labels, and keys of records
+	"assume_role", "audit_error", "ecs_ram_role", "epoch_ms", "epoch_ns", "epoch_us", "lease_lost", "span_id", "trace_id",
+}
 
 // DESIGN.md names its steps `file.go:func`: what has moved or is gone has to be told there.
 func TestDesignNamesWhatExists(t *testing.T) {
@@ -49,6 +108,69 @@ func TestLinksLeadSomewhere(t *testing.T) {
 			if heading != "" {
 				require.Contains(t, headings(t, target), heading, "%s links to %s", page, m[1])
 			}
+		}
+	}
+}
+
+// A page has no heading twice: a link to it would lead to the first.
+func TestHeadingsAreUnique(t *testing.T) {
+	for _, page := range files(t, ".md") {
+		seen := map[string]bool{}
+		for _, heading := range headings(t, page) {
+			require.False(t, seen[heading], "%s has two headings %q", page, heading)
+			seen[heading] = true
+		}
+	}
+}
+
+// CONTRIBUTING.md names the files where something is added.
+func TestContributingNamesWhatExists(t *testing.T) {
+	named := regexp.MustCompile("`([a-z_]+/[\\w/]+\\.go)`").FindAllStringSubmatch(prose(t, "CONTRIBUTING.md"), -1)
+	require.Greater(t, len(named), 15)
+	for _, m := range named {
+		_, err := os.Stat(m[1])
+		require.NoError(t, err, "CONTRIBUTING.md names %s", m[1])
+	}
+}
+
+// What the pages show as YAML can be read, and a section named sls has only options that
+// exist, or Fluent Bit's.
+func TestExamplesCanBeRead(t *testing.T) {
+	known, read := names(t), 0
+	for _, page := range files(t, ".md") {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, block := range regexp.MustCompile("(?ms)^( *)```yaml\n(.*?)^ *```$").FindAllStringSubmatch(string(text), -1) {
+			var value any
+			require.NoError(t, yaml.Unmarshal([]byte(block[2]), &value), "%s:\n%s", page, block[2])
+			sections(value, func(section map[string]any) {
+				read++
+				for key := range section {
+					require.True(t, known[key] || slices.Contains(engineOptions, key), "%s: %q in\n%s", page, key, block[2])
+				}
+			})
+		}
+	}
+	require.GreaterOrEqual(t, read, 10)
+}
+
+// engineOptions are Fluent Bit's own options of a section.
+var engineOptions = []string{"name", "alias", "match", "tag", "workers", "retry_limit", "mem_buf_limit", "storage.type", "storage.total_limit_size"}
+
+// sections calls found with each section of a plugin of ours in what was read from YAML: one
+// named sls.
+func sections(value any, found func(map[string]any)) {
+	switch v := value.(type) {
+	case []any:
+		for _, item := range v {
+			sections(item, found)
+		}
+	case map[string]any:
+		if v["name"] == "sls" {
+			found(v)
+		}
+		for _, item := range v {
+			sections(item, found)
 		}
 	}
 }

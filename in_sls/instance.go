@@ -34,7 +34,8 @@ type config struct {
 
 // options declares every option of the plugin, in the order of the README.
 func (c *config) options() []option.Option {
-	return slices.Concat(c.conn.Options(), c.check.Options(startup.Warn, "the first call of each logstore's reading"), c.read.Options())
+	check := c.check.Options(startup.Warn, "the first call of each logstore's reading")
+	return slices.Concat(c.read.Options(), c.conn.Options(), check)
 }
 
 // instance is one [INPUT] section.

@@ -40,7 +40,8 @@ type config struct {
 
 // options declares every option of the plugin, in the order of the README.
 func (c *config) options() []option.Option {
-	return slices.Concat(c.conn.Options(), c.check.Options(startup.Off, "a write to each known destination that it must refuse"), c.route.Options(), c.send.Options())
+	check := c.check.Options(startup.Off, "a write to each known destination that it must refuse")
+	return slices.Concat(c.route.Options(), c.send.Options(), c.conn.Options(), check)
 }
 
 // instance is one [OUTPUT] section.

@@ -52,25 +52,25 @@ type Config struct {
 // Options declares the options, with c's fields as their destinations.
 func (c *Config) Options() []option.Option {
 	const visible = "visible ASCII characters"
-	return append([]option.Option{
+	return option.Grouped("Credentials", append([]option.Option{
 		{
 			Name: "credentials", Dst: &c.Kind, Default: Auto,
 			Enum: []string{Auto, Static, Env, Profile, ECSRAMRole, RRSA, AssumeRole, URI},
 			Help: "Where the access keys come from; auto: static when keys are set, else the first that works of env, rrsa, profile, ecs_ram_role, uri",
 		},
 		{
-			Name: "access_key_id", Dst: &c.AccessKeyID, Check: c.noting("access_key_id", checkKey), Allowed: visible,
+			Name: "access_key_id", Dst: &c.AccessKeyID, Example: "${SLS_ACCESS_KEY_ID}", Check: c.noting("access_key_id", checkKey), Allowed: visible,
 			Help: "Access key id; required with credentials static",
 		},
 		{
-			Name: "access_key_secret", Dst: &c.AccessKeySecret, Secret: true, Check: c.noting("access_key_secret", checkKey), Allowed: visible,
+			Name: "access_key_secret", Dst: &c.AccessKeySecret, Example: "${SLS_ACCESS_KEY_SECRET}", Secret: true, Check: c.noting("access_key_secret", checkKey), Allowed: visible,
 			Help: "Access key secret; required with credentials static",
 		},
 		{
 			Name: "security_token", Dst: &c.SecurityToken, Secret: true, Check: c.noting("security_token", checkKey), Allowed: visible,
 			Help: "Security token of temporary (STS) keys",
 		},
-	}, c.otherOptions()...)
+	}, c.otherOptions()...))
 }
 
 func (c *Config) otherOptions() []option.Option {

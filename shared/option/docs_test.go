@@ -1,6 +1,7 @@
 package option_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -38,27 +39,38 @@ func (s *sample) options() []option.Option {
 	}
 }
 
-const sampleTable = "" +
+const sampleHead = "" +
 	"| Option | Type | Default | Allowed | Meaning |\n" +
-	"|---|---|---|---|---|\n" +
-	"| `endpoint` | string | **required** | text | Where SLS is. |\n" +
-	"| `access_key_secret` | string | - | text | Key. |\n" +
-	"| `compression` | enum | `lz4` | `lz4`, `zstd` | Codec. |\n" +
-	"| `start` | string | `end` | `begin` or `end` | From. |\n" +
-	"| `time_ns` | bool | `off` | `on`, `off` | Nanoseconds. |\n" +
-	"| `max_conns` | integer | `4` | `1` to `64` | Connections. |\n" +
-	"| `linger` | duration | `60s` | at most `2h` | Wait. |\n" +
-	"| `batch_bytes` | size | `3072k` | at least `1k` | Size. |\n" +
-	"| `meta` | list | - | comma-separated: `topic`, `source` | Fields. |\n" +
-	"| `tags` | key=value list | - | `key=value`, comma-separated | Tags. |\n"
+	"|---|---|---|---|---|\n"
 
-func TestTable(t *testing.T) {
-	require.Equal(t, sampleTable, option.Table((&sample{}).options()))
+var sampleRows = []string{
+	"| `endpoint` | string | **required** | text | Where SLS is. |\n",
+	"| `access_key_secret` | string | - | text | Key. |\n",
+	"| `compression` | enum | `lz4` | `lz4`, `zstd` | Codec. |\n",
+	"| `start` | string | `end` | `begin` or `end` | From. |\n",
+	"| `time_ns` | bool | `off` | `on`, `off` | Nanoseconds. |\n",
+	"| `max_conns` | integer | `4` | `1` to `64` | Connections. |\n",
+	"| `linger` | duration | `60s` | at most `2h` | Wait. |\n",
+	"| `batch_bytes` | size | `3072k` | at least `1k` | Size. |\n",
+	"| `meta` | list | - | comma-separated: `topic`, `source` | Fields. |\n",
+	"| `tags` | key=value list | - | `key=value`, comma-separated | Tags. |\n",
+}
+
+// Required options come first, whatever their group; then the groups as declared, each
+// with the examples of its options.
+func TestTables(t *testing.T) {
+	opts := (&sample{}).options()
+	opts[0].Example, opts[8].Example, opts[9].Example = "a.b", "*", "env=it's: here"
+	option.Grouped("Small", opts[1:8])
+	opts = append(opts[8:], opts[:8]...)
+	require.Equal(t, "### Required\n\n"+sampleHead+sampleRows[0]+"\n```yaml\n      endpoint: a.b\n```\n\n"+
+		"### Else\n\n"+sampleHead+sampleRows[8]+sampleRows[9]+"\n```yaml\n      meta: '*'\n      tags: 'env=it''s: here'\n```\n\n"+
+		"### Small\n\n"+sampleHead+strings.Join(sampleRows[1:8], ""), option.Tables(option.Grouped("Else", opts)))
 }
 
 func TestTableKeepsCellsWhole(t *testing.T) {
 	var s string
-	table := option.Table([]option.Option{{Name: "sep", Dst: &s, Default: "|", Help: "a|b\nc"}})
+	table := option.Tables([]option.Option{{Name: "sep", Dst: &s, Default: "|", Help: "a|b\nc"}})
 	require.Contains(t, table, "| `sep` | string | `\\|` | text | a\\|b c |\n")
 }
 

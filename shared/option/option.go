@@ -75,6 +75,22 @@ type Option struct {
 	Secret bool
 	// Help is the meaning in one line, without a pipe character.
 	Help string
+	// Group is the heading in the README that the option stands under; see Grouped.
+	Group string
+	// Example is a value as a user would type it, for the example of the group; "" leaves
+	// the option out of it.
+	Example string
+}
+
+// Grouped puts opts under a heading in the README, but for those that stand under one
+// already.
+func Grouped(heading string, opts []Option) []Option {
+	for i := range opts {
+		if opts[i].Group == "" {
+			opts[i].Group = heading
+		}
+	}
+	return opts
 }
 
 // Getter reads a property of a plugin instance. It returns "" for one that is

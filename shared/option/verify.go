@@ -19,6 +19,7 @@ func Verify(opts []Option, dir Direction, hints ...Hint) []string {
 		v.dst()
 		v.limits()
 		v.defaults()
+		v.example()
 		v.help()
 	}
 	v.verifyNames(opts, dir, hints)
@@ -128,6 +129,15 @@ func (v *verifier) defaults() {
 	}
 	if _, err := o.value(o.Default); err != nil {
 		v.report("default %s: %v", o.shown(o.Default), err)
+	}
+}
+
+func (v *verifier) example() {
+	if v.o.Example == "" || kindOf(v.o.Dst) == kindUnknown {
+		return
+	}
+	if _, err := v.o.value(v.o.Example); err != nil {
+		v.report("example %q: %v", v.o.Example, err)
 	}
 }
 

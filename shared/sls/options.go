@@ -28,13 +28,13 @@ type ConnectionConfig struct {
 func (c *ConnectionConfig) Options() []option.Option {
 	opts := []option.Option{
 		{
-			Name: "endpoint", Dst: &c.Endpoints, Required: true,
+			Name: "endpoint", Dst: &c.Endpoints, Example: "cn-hangzhou.log.aliyuncs.com", Required: true,
 			Check: checkEndpoints, Allowed: "host[:port] or http(s)://host[:port], several comma-separated",
 			Help: "Endpoint of the SLS region; without a scheme https is used. Of several the first that works is used: internal, public, accelerated",
 		},
 	}
 	opts = append(opts, c.Credentials.Options()...)
-	return append(opts, c.wireOptions()...)
+	return option.Grouped("Connection", append(opts, c.wireOptions()...))
 }
 
 func (c *ConnectionConfig) wireOptions() []option.Option {
@@ -54,12 +54,12 @@ func (c *ConnectionConfig) wireOptions() []option.Option {
 			Help: "Certificate authorities to trust for the endpoint beside the system's",
 		},
 		{
-			Name: "proxy", Dst: &c.Proxy, Secret: true,
+			Name: "proxy", Dst: &c.Proxy, Example: "http://proxy.internal:3128", Secret: true,
 			Check: checkProxy, Allowed: "http(s)://[user:password@]host[:port], none or environment",
 			Help: "Proxy for SLS and STS; not set or environment: as HTTPS_PROXY, HTTP_PROXY and NO_PROXY say",
 		},
 		{
-			Name: "request_timeout", Dst: &c.RequestTimeout, Default: "30s", Min: "1s", Max: "5m",
+			Name: "request_timeout", Dst: &c.RequestTimeout, Example: "10s", Default: "30s", Min: "1s", Max: "5m",
 			Help: "How long one request may take, from connecting to the last byte of its answer",
 		},
 	}

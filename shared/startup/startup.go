@@ -41,10 +41,10 @@ type Config struct{ Mode string }
 
 // Options declares the option that fills c. by says what the plugin calls for it.
 func (c *Config) Options(def, by string) []option.Option {
-	return []option.Option{{
-		Name: "startup_check", Dst: &c.Mode, Default: def, Enum: []string{Off, Warn, Fail},
+	return option.Grouped("Connection", []option.Option{{
+		Name: "startup_check", Dst: &c.Mode, Example: Fail, Default: def, Enum: []string{Off, Warn, Fail},
 		Help: "ask SLS at the start whether it lets the plugin in, by " + by + ": `warn` asks in the background and logs what is wrong and which option or permission mends it; `fail` does not start then",
-	}}
+	}})
 }
 
 // Target is a destination and the call that tells whether it can be used.

@@ -23,9 +23,10 @@ var update = flag.Bool("update", false, "write the generated tables into the REA
 func Options(t *testing.T, readme string, dir option.Direction, opts []option.Option, hints []option.Hint) {
 	t.Helper()
 	require.Empty(t, option.Verify(opts, dir, hints...))
+	requireGroups(t, opts)
 	page, err := os.ReadFile(readme)
 	require.NoError(t, err)
-	want, err := option.ReplaceTable(page, option.OptionsMarker, option.Table(opts))
+	want, err := option.ReplaceTable(page, option.OptionsMarker, option.Tables(opts))
 	require.NoError(t, err)
 	want, err = option.ReplaceTable(want, option.NamesMarker, option.NamesTable(opts, hints))
 	require.NoError(t, err)
@@ -34,6 +35,20 @@ func Options(t *testing.T, readme string, dir option.Direction, opts []option.Op
 		return
 	}
 	require.Equal(t, string(want), string(page), "run `make docs`")
+}
+
+// requireGroups: each option stands under a heading, and each heading has an example.
+func requireGroups(t *testing.T, opts []option.Option) {
+	t.Helper()
+	shown := map[string]bool{}
+	for i := range opts {
+		o := &opts[i]
+		require.NotEmpty(t, o.Group, "option %s stands under no heading: see option.Grouped", o.Name)
+		shown[o.Group] = shown[o.Group] || o.Example != "" && !o.Required
+	}
+	for heading, ok := range shown {
+		require.True(t, ok, "no option under %q has an example", heading)
+	}
 }
 
 // Foreign requires that the options of the other plugin, as its README has them, are known:

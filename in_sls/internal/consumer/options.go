@@ -9,15 +9,22 @@ import (
 
 // Options declares the options of the engine; parsing them fills c.
 func (c *Config) Options() []option.Option {
-	return slices.Concat(c.sourceOptions(), c.positionOptions(), c.recordOptions(), c.pullOptions(), c.checkpointOptions())
+	return slices.Concat(
+		option.Grouped("Source", c.sourceOptions()),
+		option.Grouped("Consumer group", c.groupOptions()),
+		option.Grouped("Position", c.positionOptions()),
+		option.Grouped("Record", c.recordOptions()),
+		option.Grouped("Checkpoint", c.checkpointOptions()),
+		option.Grouped("Pulling and memory", c.pullOptions()),
+	)
 }
 
-// sourceOptions says what is read, in whose name and from where.
+// sourceOptions says what is read.
 func (c *Config) sourceOptions() []option.Option {
 	return []option.Option{
-		{Name: "project", Dst: &c.Project, Required: true, Help: "SLS project to read from"},
+		{Name: "project", Dst: &c.Project, Example: "my-project", Required: true, Help: "SLS project to read from"},
 		{
-			Name: "logstore", Dst: &c.Logstores, Check: checkDistinct, Allowed: "names, comma-separated",
+			Name: "logstore", Dst: &c.Logstores, Example: "app,web", Check: checkDistinct, Allowed: "names, comma-separated",
 			Help: "logstore to read, or several; required unless logstore_pattern is set",
 		},
 		{
@@ -28,12 +35,18 @@ func (c *Config) sourceOptions() []option.Option {
 			Name: "discovery_interval", Dst: &c.DiscoveryInterval, Default: "60s", Min: "1s", Max: "24h",
 			Help: "time between two looks for new logstores with logstore_pattern, and for new shards with consumer_group none",
 		},
+	}
+}
+
+// groupOptions says in whose name it is read, and which shards.
+func (c *Config) groupOptions() []option.Option {
+	return []option.Option{
 		{
-			Name: "consumer_group", Dst: &c.ConsumerGroup, Default: "fluent-bit",
+			Name: "consumer_group", Dst: &c.ConsumerGroup, Example: "to-elasticsearch", Default: "fluent-bit",
 			Help: "consumer group that shares the shards among its members and keeps the checkpoints; created when missing. `none` reads without one: no checkpoints, nobody to share with",
 		},
 		{
-			Name: "consumer", Dst: &c.Consumer,
+			Name: "consumer", Dst: &c.Consumer, Example: "box-1",
 			Help: "name of this member, unique in the group (default: host name, process id and instance)",
 		},
 		{
@@ -57,7 +70,7 @@ func (c *Config) positionOptions() []option.Option {
 	const positions = "begin, end, unix seconds, RFC 3339 or a duration ago such as 2h or 7d"
 	return []option.Option{
 		{
-			Name: "start_position", Dst: &c.StartPosition, Default: "begin", Check: checkPosition, Allowed: positions,
+			Name: "start_position", Dst: &c.StartPosition, Example: "2h", Default: "begin", Check: checkPosition, Allowed: positions,
 			Help: "where to start in a shard without a checkpoint",
 		},
 		{
@@ -88,7 +101,7 @@ func (c *Config) recordOptions() []option.Option {
 			Help: "consume processor of the project by which SLS filters what is read",
 		},
 		{
-			Name: "format", Dst: &c.Format, Default: formatFlat, Enum: []string{formatFlat, formatJSON, formatRaw},
+			Name: "format", Dst: &c.Format, Example: "json", Default: formatFlat, Enum: []string{formatFlat, formatJSON, formatRaw},
 			Help: "flat: every content a field; json: contents that are JSON become its structure; raw: all contents in one field, as JSON text",
 		},
 		{
@@ -96,7 +109,7 @@ func (c *Config) recordOptions() []option.Option {
 			Help: "contents that format json parses (default: all that are a JSON object or array); what is no JSON stays a string",
 		},
 		{Name: "raw_key", Dst: &c.RawKey, Default: loggroup.DefaultRawKey, Help: "name of the one field of format raw"},
-		{Name: "include_meta", Dst: &c.IncludeMeta, Default: "off", Help: "add `__topic__`, `__source__` and `__tag__:*`"},
+		{Name: "include_meta", Dst: &c.IncludeMeta, Example: "on", Default: "off", Help: "add `__topic__`, `__source__` and `__tag__:*`"},
 		{
 			Name: "include_position", Dst: &c.IncludePosition, Default: "off",
 			Help: "add `__project__`, `__logstore__`, `__shard__`, `__cursor__` and `__id__`, which is the same whenever a log is read again",
@@ -124,11 +137,11 @@ func (c *Config) pullOptions() []option.Option {
 			Help: "pulls that may be under way at once, of all shards together",
 		},
 		{
-			Name: "memory_limit", Dst: &c.MemoryLimit, Default: "100M", Min: "1M", Max: "64G",
+			Name: "memory_limit", Dst: &c.MemoryLimit, Example: "200M", Default: "100M", Min: "1M", Max: "64G",
 			Help: "bytes all shards together may hold, decompressed or decoded, until they are handed over",
 		},
 		{
-			Name: "buffer_size", Dst: &c.BufferSize, Default: "16M", Min: "64k", Max: "1G",
+			Name: "buffer_size", Dst: &c.BufferSize, Example: "32M", Default: "16M", Min: "64k", Max: "1G",
 			Help: "most bytes handed to Fluent Bit at once, about once a second; a larger record goes alone",
 		},
 		{
@@ -142,12 +155,12 @@ func (c *Config) pullOptions() []option.Option {
 func (c *Config) checkpointOptions() []option.Option {
 	return []option.Option{
 		{
-			Name: "checkpoint", Dst: &c.Checkpoint, Default: checkpointHandoff,
+			Name: "checkpoint", Dst: &c.Checkpoint, Example: "delivered", Default: checkpointHandoff,
 			Enum: []string{checkpointHandoff, checkpointDelivered, checkpointOff},
 			Help: "what a checkpoint stands for: Fluent Bit has had it for handoff_delay; or every output has delivered it; off writes none but that of a shard read to its end",
 		},
 		{
-			Name: "checkpoint_interval", Dst: &c.CheckpointInterval, Default: "5s", Min: "100ms", Max: "10m",
+			Name: "checkpoint_interval", Dst: &c.CheckpointInterval, Example: "60s", Default: "5s", Min: "100ms", Max: "10m",
 			Help: "time between two commits of a shard's checkpoint; with checkpoint delivered, between a barrier and the next",
 		},
 		{

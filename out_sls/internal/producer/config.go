@@ -3,6 +3,7 @@ package producer
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"fluent-bit-sls/shared/option"
@@ -49,29 +50,48 @@ func (c *Config) Validate() error {
 
 // Options declares the options that fill c.
 func (c *Config) Options() []option.Option {
+	return slices.Concat(
+		c.Content.Options(),
+		option.Grouped("Record", c.recordOptions()),
+		option.Grouped("Batching", c.batchOptions()),
+		option.Grouped("Delivery", c.deliveryOptions()),
+	)
+}
+
+func (c *Config) recordOptions() []option.Option {
+	return []option.Option{
+		{Name: "pack_id", Dst: &c.PackID, Default: "off", Help: "number the log groups of each Fluent Bit tag in `__pack_id__`, so that SLS can show the context of a log; groups then hold one tag only"},
+		{Name: "processor", Dst: &c.Processor, Check: checkUTF8, Allowed: "the name of an ingest processor", Help: "ingest processor of the project by which SLS changes or filters what is written, before it stores it"},
+		{Name: "time_ns", Dst: &c.TimeNs, Default: "on", Help: "send the nanoseconds of each log's time"},
+	}
+}
+
+func (c *Config) batchOptions() []option.Option {
 	aliasesOfBatchBytes := []option.Alias{{
 		Name: "max_raw_bytes_per_batch", Of: "aliyun_sls",
 		Convert: option.DecimalSize, Note: "k, M and G are powers of 1000 there, and stay so",
 	}}
 	codecs := []string{string(sls.LZ4), string(sls.ZSTD), string(sls.None)}
-	return append(c.Content.Options(), []option.Option{
+	return []option.Option{
 		{Name: "compress", Dst: &c.Codec, Default: "lz4", Enum: codecs, Help: "compression of request bodies"},
-		{Name: "batch_bytes", Aliases: aliasesOfBatchBytes, Dst: &c.BatchBytes, Default: "2M", Min: "16k", Max: "5M", Help: "size at which a request is full, before compression"},
+		{Name: "batch_bytes", Aliases: aliasesOfBatchBytes, Dst: &c.BatchBytes, Example: "1M", Default: "2M", Min: "16k", Max: "5M", Help: "size at which a request is full, before compression"},
 		{Name: "batch_count", Dst: &c.BatchCount, Default: "4096", Min: "1", Max: "40960", Help: "number of logs at which a request is full"},
-		{Name: "linger", Dst: &c.Linger, Default: "0", Max: "1m", Help: "how long a small request waits for more, also when nothing else is in flight"},
-		{Name: "ordered", Dst: &c.Ordered, Default: "off", Help: "one request in flight per destination, in order of arrival; with `hash_key` this keeps the order of each hash bucket"},
+		{Name: "linger", Dst: &c.Linger, Example: "2s", Default: "0", Max: "1m", Help: "how long a small request waits for more, also when nothing else is in flight"},
 		{Name: "concurrency", Dst: &c.Concurrency, Default: "16", Min: "1", Max: "256", Help: "most requests in flight at once per logstore; halved when SLS throttles, and grown again"},
-		{Name: "memory_limit", Dst: &c.MemoryLimit, Default: "100M", Min: "8M", Help: "bytes buffered and in flight, over all flushes of the instance"},
-		{Name: "flush_timeout", Dst: &c.FlushTimeout, Default: "10s", Min: "1s", Max: "10m", Help: "time after which a flush gives the chunk back to the engine for a retry; keep it below the time the host allows for shutdown"},
+		{Name: "memory_limit", Dst: &c.MemoryLimit, Example: "32M", Default: "100M", Min: "8M", Help: "bytes buffered and in flight, over all flushes of the instance"},
+	}
+}
+
+func (c *Config) deliveryOptions() []option.Option {
+	return []option.Option{
+		{Name: "flush_timeout", Dst: &c.FlushTimeout, Example: "20s", Default: "10s", Min: "1s", Max: "10m", Help: "time after which a flush gives the chunk back to the engine for a retry; keep it below the time the host allows for shutdown"},
+		{Name: "ordered", Dst: &c.Ordered, Default: "off", Help: "one request in flight per destination, in order of arrival; with `hash_key` this keeps the order of each hash bucket"},
 		{Name: "retry_base", Dst: &c.RetryBase, Default: "100ms", Min: "1ms", Max: "1m", Help: "first pause before a request is sent again; doubles each time, with jitter"},
 		{Name: "retry_max", Dst: &c.RetryMax, Default: "50s", Min: "1ms", Max: "10m", Help: "longest pause before a request is sent again"},
 		{Name: "max_retries", Dst: &c.MaxRetries, Default: "10", Min: "0", Max: "1000", Help: "times a request is sent again before the chunk is given back to the engine"},
-		{Name: "dead_letter_file", Dst: &c.DeadLetterFile, Help: "file for the records that SLS refuses for good, one JSON line each; without it they are dropped"},
+		{Name: "dead_letter_file", Dst: &c.DeadLetterFile, Example: "/var/lib/fluent-bit/refused.jsonl", Help: "file for the records that SLS refuses for good, one JSON line each; without it they are dropped"},
 		{Name: "dead_letter_size", Dst: &c.DeadLetterSize, Default: "100M", Min: "64k", Help: "size at which the dead-letter file is rotated; four old ones are kept"},
 		{Name: "old_log_time", Dst: &c.OldLogTime, Default: oldTimeRewrite, Enum: []string{oldTimeRewrite, oldTimeDeadLetter, oldTimeDrop}, Help: "what to do with a log that SLS refuses for its age: send it with the current time and its own in `__orig_time__`, keep it in dead_letter_file, or drop it"},
-		{Name: "pack_id", Dst: &c.PackID, Default: "off", Help: "number the log groups of each Fluent Bit tag in `__pack_id__`, so that SLS can show the context of a log; groups then hold one tag only"},
-		{Name: "processor", Dst: &c.Processor, Check: checkUTF8, Allowed: "the name of an ingest processor", Help: "ingest processor of the project by which SLS changes or filters what is written, before it stores it"},
-		{Name: "time_ns", Dst: &c.TimeNs, Default: "on", Help: "send the nanoseconds of each log's time"},
 		{Name: "log_interval", Dst: &c.LogInterval, Default: "30s", Min: "1s", Max: "1h", Help: "least time between two log lines about the same error"},
-	}...)
+	}
 }

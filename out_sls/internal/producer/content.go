@@ -48,19 +48,19 @@ const (
 // Options declares the options that fill c.
 func (c *ContentConfig) Options() []option.Option {
 	const keys = "keys and paths such as `$kubernetes['labels']`, comma-separated"
-	return []option.Option{
+	return option.Grouped("Record", []option.Option{
 		{Name: "log_key", Dst: &c.LogKey, Check: checkKey, Allowed: "a key or a path such as `$kubernetes['labels']`", Help: "send only the value of this key: a map's pairs become the log's contents, anything else is one content of that key; a record without it is sent whole"},
 		{Name: "include_keys", Dst: &c.IncludeKeys, Check: checkKeys, Allowed: keys, Help: "send only these keys of a record, in the record's order"},
-		{Name: "exclude_keys", Dst: &c.ExcludeKeys, Check: checkKeys, Allowed: keys, Help: "do not send these keys of a record, even if `include_keys` has them"},
+		{Name: "exclude_keys", Dst: &c.ExcludeKeys, Example: "password,token", Check: checkKeys, Allowed: keys, Help: "do not send these keys of a record, even if `include_keys` has them"},
 		{Name: "tag_key", Dst: &c.TagKey, Check: checkUTF8, Allowed: "a key", Help: "add a content of this key with the tag; a record that has the key keeps its own"},
-		{Name: "time_key", Dst: &c.TimeKey, Check: checkUTF8, Allowed: "a key", Help: "add a content of this key with the log's time, in UTC; a record that has the key keeps its own"},
+		{Name: "time_key", Dst: &c.TimeKey, Example: "event_time", Check: checkUTF8, Allowed: "a key", Help: "add a content of this key with the log's time, in UTC; a record that has the key keeps its own"},
 		{Name: "time_format", Dst: &c.TimeFormat, Default: "rfc3339", Check: checkTimeFormat, Allowed: "`rfc3339`, `epoch`, `epoch_ms`, `epoch_us`, `epoch_ns`, or a format of strftime, where `%L` is milliseconds, `%f` microseconds and `%N` nanoseconds", Help: "how `time_key` writes the time"},
-		{Name: "nested", Dst: &c.Nested, Default: nestedJSON, Enum: []string{nestedJSON, nestedFlatten}, Help: "send a map within a record as one content of JSON, or each of its pairs as a content of its own, their keys joined by `flatten_separator`; arrays are JSON in any case"},
+		{Name: "nested", Dst: &c.Nested, Example: "flatten", Default: nestedJSON, Enum: []string{nestedJSON, nestedFlatten}, Help: "send a map within a record as one content of JSON, or each of its pairs as a content of its own, their keys joined by `flatten_separator`; arrays are JSON in any case"},
 		{Name: "flatten_separator", Dst: &c.Separator, Default: ".", Check: checkUTF8, Allowed: "any text", Help: "what joins the keys with `nested flatten`"},
 		{Name: "metadata", Dst: &c.Metadata, Default: "off", Help: "add the event's metadata as contents `__metadata__.KEY`, and the attributes of its group (OpenTelemetry's resource and scope) as `__group__.KEY`"},
 		{Name: "restore_meta", Dst: &c.RestoreMeta, Default: restoreOff, Enum: []string{restoreOff, restoreMetadata, restoreRecord}, Help: "make what in_sls adds with `include_meta` the log group's again: from the metadata of an event (`meta_in metadata` there), or else also from the record: `__topic__`, `__source__`, `__tag__:KEY` and `__time__`, for records whose makers may say where they are from"},
 		{Name: "reserved_fields", Dst: &c.Reserved, Default: reservedRename, Enum: []string{reservedRename, reservedKeep}, Help: "put `__record__.` before the keys of a record that SLS, in_sls or out_sls give a meaning (`__topic__`, `__tag__:KEY`, `__time__`, ...), or send them as they are"},
-	}
+	})
 }
 
 // EncodeOptions compiles c, which Options have filled, once for all chunks: each

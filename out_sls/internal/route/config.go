@@ -32,20 +32,20 @@ type Config struct {
 // Options declares the options that fill c.
 func (c *Config) Options() []option.Option {
 	const name, text = "a name or a template", "text or a template"
-	return []option.Option{
-		{Name: "project", Dst: &c.Project, Required: true, Check: checkName(&projectRules), Allowed: name, Help: "SLS project to write to"},
-		{Name: "logstore", Dst: &c.Logstore, Required: true, Check: checkName(&logstoreRules), Allowed: name, Help: "logstore to write to"},
+	return option.Grouped("Destination", []option.Option{
+		{Name: "project", Dst: &c.Project, Example: "my-project", Required: true, Check: checkName(&projectRules), Allowed: name, Help: "SLS project to write to"},
+		{Name: "logstore", Dst: &c.Logstore, Example: "app", Required: true, Check: checkName(&logstoreRules), Allowed: name, Help: "logstore to write to"},
 		{Name: "default_project", Dst: &c.DefaultProject, Check: projectRules.check, Allowed: "a name", Help: "project of the records for which `project`, a template, gives none"},
 		{Name: "default_logstore", Dst: &c.DefaultLogstore, Check: logstoreRules.check, Allowed: "a name", Help: "logstore of the records for which `logstore`, a template, gives none"},
 		{Name: "allow_destinations", Dst: &c.AllowDestinations, Check: checkPatterns, Allowed: "patterns of logstore or project/logstore with `*` and `?`, comma-separated", Help: "what `project` and `logstore` may come to as templates; anything else goes to the defaults. Required when one of them is a template"},
-		{Name: "topic", Dst: &c.Topic, Check: checkText(maxTopic), Allowed: text, Help: "topic of the log groups (`__topic__`)"},
+		{Name: "topic", Dst: &c.Topic, Example: "$app|none", Check: checkText(maxTopic), Allowed: text, Help: "topic of the log groups (`__topic__`)"},
 		{Name: "source", Dst: &c.Source, Check: checkText(maxTopic), Allowed: text, Help: "source of the log groups (`__source__`); the host name when not set"},
-		{Name: "tags", Dst: &c.Tags, Check: checkTags, Allowed: "key=value, comma-separated; a value is text or a template", Help: "tags of the log groups (`__tag__:key`)"},
-		{Name: "hash_key", Dst: &c.HashKey, Check: checkText(0), Allowed: text, Help: "records with the same value go to the same shard; without it they are spread evenly over the shards"},
+		{Name: "tags", Dst: &c.Tags, Example: "env=prod,pod=$kubernetes['pod_name']", Check: checkTags, Allowed: "key=value, comma-separated; a value is text or a template", Help: "tags of the log groups (`__tag__:key`)"},
+		{Name: "hash_key", Dst: &c.HashKey, Example: "$user_id", Check: checkText(0), Allowed: text, Help: "records with the same value go to the same shard; without it they are spread evenly over the shards"},
 		{Name: "hash_buckets", Dst: &c.HashBuckets, Default: "64", Min: "0", Max: "256", Check: checkBuckets, Allowed: "a power of two up to 256, or 0", Help: "number of parts of the hash space that records with a `hash_key` are sorted into; 0 gives each value a place, and a request, of its own, up to `max_log_groups`"},
 		{Name: "max_destinations", Dst: &c.MaxDestinations, Default: "1000", Min: strconv.Itoa(leastDestinations), Max: "100000", Help: "destinations that a flush keeps open at once; the least recently used one is sent and forgotten for the next"},
 		{Name: "max_log_groups", Dst: &c.MaxLogGroups, Default: "256", Min: "1", Max: "100000", Help: "different topics, sources, tags and hash keys together that the records of a chunk may choose in a logstore: each is a request; the records behind that go without those of their choice"},
-	}
+	})
 }
 
 // leastDestinations is the lowest max_destinations.
