@@ -1,14 +1,12 @@
 package producer
 
 import (
-	"encoding/binary"
 	"errors"
 	"iter"
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
+	"fluent-bit-sls/shared/loggroup"
 	"fluent-bit-sls/shared/sls"
 )
 
@@ -29,16 +27,6 @@ const (
 // origTimeKey is the content that keeps the time of a log sent with another.
 const origTimeKey = "__orig_time__"
 
-// Fields of LogGroup, Log and LogContent (log.proto of the SDK).
-const (
-	fieldLogs     = 1
-	fieldTime     = 1
-	fieldContents = 2
-	fieldTimeNs   = 4
-	fieldKey      = 1
-	fieldValue    = 2
-)
-
 // isOldTime tells whether SLS refused a request for the time of its logs.
 func isOldTime(err error) bool {
 	var e *sls.Error
@@ -57,14 +45,14 @@ func (p *Producer) mendTimes(r *request, err error) bool {
 	mended := false
 	for _, pc := range r.pieces {
 		for i, log := range pc.each() {
-			t := int64(logTime(log))
+			t := int64(loggroup.LogTime(log))
 			one := piece{of: pc.of, body: log, span: span{pc.first + i, 1}, rewritten: pc.rewritten}
 			switch {
 			case pc.rewritten || !alone && t >= oldest && t <= newest:
 				left = join(left, one)
 				continue
 			case p.cfg.OldLogTime == oldTimeRewrite:
-				one.body, one.rewritten = rewriteTime(log, now), true
+				one.body, one.rewritten = loggroup.WithTime(log, now, origTimeKey), true
 				left = append(left, one)
 				p.metrics.rewritten.With(r.queue.dest.Logstore).Add(1)
 			default:
@@ -115,62 +103,4 @@ func (p *Producer) replace(r *request, pieces []piece) {
 	gone := request{queue: r.queue, pieces: r.pieces}
 	r.pieces, r.segments = pieces, nil
 	p.finish(&gone)
-}
-
-// logTime is the time of an encoded log, a field of a log group, in seconds.
-func logTime(field []byte) uint32 {
-	_, width := binary.Uvarint(field[1:])
-	log := field[1+width:]
-	for len(log) > 0 {
-		num, typ, n := protowire.ConsumeTag(log)
-		if n < 0 {
-			return 0
-		}
-		if num == fieldTime && typ == protowire.VarintType {
-			v, _ := protowire.ConsumeVarint(log[n:])
-			return uint32(v)
-		}
-		log = log[n+max(protowire.ConsumeFieldValue(num, typ, log[n:]), 1):]
-	}
-	return 0
-}
-
-// rewriteTime is the log with another time, and its own as a content.
-func rewriteTime(field []byte, now time.Time) []byte {
-	_, width := binary.Uvarint(field[1:])
-	log := field[1+width:]
-	var sec uint64
-	var nsec uint32
-	hasNs := false
-	out := protowire.AppendTag(nil, fieldTime, protowire.VarintType)
-	out = protowire.AppendVarint(out, uint64(now.Unix()))
-	for len(log) > 0 {
-		num, typ, n := protowire.ConsumeTag(log)
-		m := protowire.ConsumeFieldValue(num, typ, log[max(n, 0):])
-		if n < 0 || m < 0 {
-			break // not reached: this engine wrote it
-		}
-		switch num {
-		case fieldTime:
-			sec, _ = protowire.ConsumeVarint(log[n:])
-		case fieldTimeNs:
-			nsec, _ = protowire.ConsumeFixed32(log[n:])
-			hasNs = true
-		default:
-			out = append(out, log[:n+m]...)
-		}
-		log = log[n+m:]
-	}
-	out = appendContent(out, origTimeKey, time.Unix(int64(sec), int64(nsec)).UTC().Format(time.RFC3339Nano))
-	if hasNs {
-		out = protowire.AppendTag(out, fieldTimeNs, protowire.Fixed32Type)
-		out = protowire.AppendFixed32(out, uint32(now.Nanosecond()))
-	}
-	return protowire.AppendBytes(protowire.AppendTag(nil, fieldLogs, protowire.BytesType), out)
-}
-
-func appendContent(log []byte, key, value string) []byte {
-	c := protowire.AppendString(protowire.AppendTag(nil, fieldKey, protowire.BytesType), key)
-	c = protowire.AppendString(protowire.AppendTag(c, fieldValue, protowire.BytesType), value)
-	return protowire.AppendBytes(protowire.AppendTag(log, fieldContents, protowire.BytesType), c)
 }

@@ -42,6 +42,7 @@ func TestLingerCountsWhatWaits(t *testing.T) {
 		begin := time.Now()
 		var wg sync.WaitGroup
 		wg.Go(func() { require.Equal(t, OK, b.flush(chunk(0, 10, 10))) }) // in flight until 4 s
+		synctest.Wait()                                                   // they arrive one after the other
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
