@@ -147,7 +147,7 @@ func (f *feed) make() *chunk {
 	form := eventForm{v1: f.shape.IntN(10) == 0, long: f.shape.IntN(10) == 0, metadata: f.shape.IntN(10) == 0}
 	grouped := !form.v1 && f.shape.IntN(20) == 0
 	if grouped {
-		c.data = form.append(c.data, groupStart, 0, nil)
+		c.data = form.appendMarker(c.data, groupStart)
 	}
 	seq := c.from
 	for ; int(seq-c.from) < records && len(c.data) < bytes; seq++ {
@@ -157,7 +157,7 @@ func (f *feed) make() *chunk {
 		})
 	}
 	if grouped {
-		c.data = form.append(c.data, groupEnd, 0, nil)
+		c.data = form.appendMarker(c.data, groupEnd)
 	}
 	c.to, f.records = seq, seq
 	f.chunks++
@@ -198,4 +198,18 @@ func (e eventForm) append(dst []byte, sec, nsec uint32, record func([]byte) []by
 		return appendMapHead(dst, 0)
 	}
 	return record(dst)
+}
+
+// appendMarker appends the start or the end of a group as the engine's OpenTelemetry
+// input writes them: a start is known by the schema in its metadata.
+func (e eventForm) appendMarker(dst []byte, sec uint32) []byte {
+	dst = appendEventTime(appendArrayHead(appendArrayHead(dst, 2), 2), sec, 0, e.long)
+	if sec == groupEnd {
+		return appendMapHead(appendMapHead(dst, 0), 0)
+	}
+	dst = appendMapHead(dst, 3)
+	dst = demo.AppendString(demo.AppendString(dst, "schema"), "otlp")
+	dst = appendInt(demo.AppendString(dst, "resource_id"), 0)
+	dst = appendInt(demo.AppendString(dst, "scope_id"), 0)
+	return appendMapHead(demo.AppendString(appendMapHead(dst, 1), "resource"), 0)
 }
