@@ -27,6 +27,7 @@ type faults struct {
 	random  *rand.Rand
 	weather weather
 	counts  map[string]int
+	silent  map[string]bool // keys: what they sign is never answered
 }
 
 // weather is what all calls of a time suffer from. The zero value is a fine day.
@@ -43,6 +44,20 @@ func (f *faults) set(w weather) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.weather = w
+}
+
+// silence makes SLS take the calls of one key and never answer them, or ends that.
+// Other keys notice nothing.
+func (f *faults) silence(keyID string, on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.silent[keyID] = on
+}
+
+func (f *faults) silenced(keyID string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.silent[keyID]
 }
 
 func (f *faults) count(name string) {
@@ -149,6 +164,9 @@ func faultTable() []fault {
 	}
 }
 
+// forever is longer than any client waits.
+const forever = time.Hour
+
 func beyond(luck float64) time.Duration {
 	return requestTimeout + 300*time.Millisecond + time.Duration(luck*float64(time.Second))
 }
@@ -190,6 +208,10 @@ func (f *faults) strike(c *slsfake.Call) {
 	w, hit, luck := f.draw()
 	o, delay := outcomeClear, time.Duration(0)
 	switch {
+	case f.silenced(c.AccessKeyID):
+		f.count("no answer at all")
+		o, delay = outcomeLate, forever
+		c.Delay(delay)
 	case w.dead:
 		f.count("hangs")
 		o, delay = outcomeLate, beyond(luck)

@@ -28,7 +28,9 @@ type host struct {
 	*flbhost.Host
 	workers int
 	plugin  flbhost.Plugin
-	ending  atomic.Bool // a flush without an answer is what was to be expected
+	ending  atomic.Bool  // a flush without an answer is what was to be expected
+	outage  bool         // this life ends while SLS does not answer
+	flushes atomic.Int32 // without an answer yet
 
 	mu   sync.Mutex // guards tail
 	tail []string   // of the log
@@ -63,6 +65,7 @@ func (h *host) lastLines() string {
 // init until the host is killed, shut down or reloaded. It returns which.
 func (h *host) incarnate(ctx, limit context.Context) (how string, err error) {
 	number := h.ledger.born(h.number)
+	h.outage = !h.drain && h.random.IntN(6) == 0
 	instances := make([]*flbhost.Instance, len(h.feeds))
 	for i, f := range h.feeds {
 		props := h.props(f, number)
@@ -77,7 +80,7 @@ func (h *host) incarnate(ctx, limit context.Context) (how string, err error) {
 	stop, idle := make(chan struct{}), make(chan struct{})
 	var flushers sync.WaitGroup
 	for i, f := range h.feeds {
-		for range max(1, h.workers) {
+		for range h.flushers() {
 			flushers.Go(func() { h.flush(ctx, f, instances[i], stop) })
 		}
 	}
@@ -92,7 +95,11 @@ func (h *host) incarnate(ctx, limit context.Context) (how string, err error) {
 		_ = h.Kill()
 	}
 	close(stop)
+	begin, queued := time.Now(), int(h.flushes.Load())
 	err = h.end(ctx, how)
+	if h.outage {
+		h.endedSilently(how, time.Since(begin), queued)
+	}
 	<-idle
 	h.ledger.dead(number)
 	h.lane.mu.Lock()
@@ -111,6 +118,9 @@ func (h *host) await(limit context.Context, idle <-chan struct{}) string {
 		over = timer.C
 		how = []string{endKill, endKill, endKill, endExit, endReload, endReload}[h.random.IntN(6)]
 	}
+	if h.outage {
+		how = []string{endExit, endReload}[h.random.IntN(2)]
+	}
 	select {
 	case <-over:
 	case <-limit.Done():
@@ -120,6 +130,9 @@ func (h *host) await(limit context.Context, idle <-chan struct{}) string {
 		}
 	case <-h.Exited():
 		return endCrash
+	}
+	if h.outage {
+		h.fallSilent(limit)
 	}
 	return how
 }
@@ -192,7 +205,9 @@ func (h *host) flush(ctx context.Context, f *feed, to flbhost.Flusher, stop <-ch
 func (h *host) flushOne(ctx context.Context, c *chunk, to flbhost.Flusher) bool {
 	ctx, cancel := context.WithTimeout(ctx, flushLimit)
 	defer cancel()
+	h.flushes.Add(1)
 	result, err := to.Flush(ctx, c.tag, c.data)
+	h.flushes.Add(-1)
 	switch {
 	case err != nil:
 		c.feed.giveBack(c, false)
@@ -249,6 +264,9 @@ func (h *host) props(f *feed, incarnation int) map[string]string {
 		"retry_base":    pick("1ms", "20ms", "100ms"),
 		"retry_max":     pick("100ms", "500ms", "2s"),
 		"max_retries":   pick("0", "2", "10"),
+	}
+	if h.outage {
+		p["flush_timeout"] = outageTimeout.String()
 	}
 	if h.key.token != "" {
 		p["security_token"] = h.key.token

@@ -32,6 +32,7 @@ type lane struct {
 	ended   map[string]int
 	workers map[int]int
 	answers map[string]int
+	exits   exits
 }
 
 func (l *lane) ends() map[string]int {

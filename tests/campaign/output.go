@@ -107,7 +107,8 @@ func newWorld(c config) (w *world, err error) {
 	w.server.CreateLogstore(project, "app-1", 4)
 	w.faults = &faults{
 		ledger: w.ledger, failures: w.failures, random: c.stream("faults"), counts: map[string]int{}, table: faultTable(),
-		relay: newRelay(w.server, strings.TrimPrefix(w.endpoint, "http://")),
+		silent: map[string]bool{},
+		relay:  newRelay(w.server, strings.TrimPrefix(w.endpoint, "http://")),
 	}
 	w.server.Hook(slsfake.OpPutLogs, w.faults.strike)
 	w.server.Hook("", w.watch.call)
@@ -197,6 +198,7 @@ func (w *world) tell(all []*lane, s summary, causes map[string]int) {
 	}
 	w.failures.printf("workers:    %s", list(workers))
 	w.failures.printf("flushes:    %s", list(flushes))
+	w.failures.printf("outages:    %s", tellExits(all))
 	w.failures.printf("faults:     %s", list(w.faults.counts))
 	put := w.server.Stats().Ops[slsfake.OpPutLogs]
 	w.failures.printf("requests:   %d, accepted %d with %.0f MB, aborted %d", put.Requests, put.Groups, float64(put.RawIn)/1e6, put.Aborted)
