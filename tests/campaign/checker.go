@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,12 +29,14 @@ type checker struct {
 	like   []uint64 // by template, the hash of its contents as first stored; 0 = none yet
 	stored int
 	again  map[recordID][]uint32 // the writes after the first of records stored twice
+	strays map[string]int        // records in the default logstore, by the one that they named
 	order  *orderWatch
 }
 
 // feedRecords is what is known of one feed's records.
 type feedRecords struct {
 	logstore string
+	named    bool     // records say which logstore they belong to; logstore has the others
 	first    []uint32 // by record, the number of the write that stored it first; 0 = not stored
 	chunks   []chunkRecords
 }
@@ -53,10 +56,11 @@ func (f *feedRecords) chunkOf(seq uint32) int {
 func newChecker(server *slsfake.Server, l *ledger, t *templates, f *failures, logstores []string) *checker {
 	k := &checker{
 		server: server, ledger: l, failures: f, templates: t, hashSeed: maphash.MakeSeed(),
-		like: make([]uint64, templateCount), again: map[recordID][]uint32{}, order: newOrderWatch(),
+		like: make([]uint64, templateCount), again: map[recordID][]uint32{}, strays: map[string]int{},
+		order: newOrderWatch(),
 	}
-	for _, name := range logstores {
-		k.feeds = append(k.feeds, feedRecords{logstore: name})
+	for n, name := range logstores {
+		k.feeds = append(k.feeds, feedRecords{logstore: name, named: n == namedFeed})
 	}
 	return k
 }
@@ -76,7 +80,9 @@ func (k *checker) acked(c *chunk) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	f := &k.feeds[c.feed.number]
-	k.readLocked(f.logstore)
+	for _, name := range f.stores() {
+		k.readLocked(name)
+	}
 	f.chunks[c.number].acked = k.ledger.now()
 	missing := 0
 	var example uint32
@@ -143,10 +149,14 @@ func (k *checker) identifyLocked(logstore string, l *slsfake.Log) (id recordID, 
 	if int64(id.feed) >= int64(len(k.feeds)) || int(id.seq) >= len(k.feeds[id.feed].first) {
 		return id, fmt.Errorf("a log that was never sent, time %d.%09d: %v", l.Time, *l.TimeNs, l.Contents)
 	}
-	if want := k.feeds[id.feed].logstore; logstore != want {
-		return id, fmt.Errorf("record %d.%d belongs to %s", id.feed, id.seq, want)
-	}
 	template := k.templates.of(id)
+	f, app := &k.feeds[id.feed], k.templates.all[template].app
+	if homes := f.homes(app); !slices.Contains(homes, logstore) {
+		return id, fmt.Errorf("record %d.%d belongs to %s", id.feed, id.seq, strings.Join(homes, " or "))
+	}
+	if f.named && app != "" && logstore == f.logstore {
+		k.strays[app]++
+	}
 	want := k.templates.all[template].pairs + 2
 	if want == 1 { // a record without contents
 		want = 0
@@ -206,8 +216,10 @@ func (k *checker) conclude() (summary, map[string]int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	stores := map[string]bool{}
-	for _, f := range k.feeds {
-		stores[f.logstore] = true
+	for i := range k.feeds {
+		for _, name := range k.feeds[i].stores() {
+			stores[name] = true
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(stores)) {
 		k.readLocked(name)

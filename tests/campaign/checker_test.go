@@ -12,7 +12,8 @@ import (
 	"fluent-bit-sls/tests/slsfake"
 )
 
-// bench is a checker of two feeds with an emulator and no plugin.
+// bench is a checker of three feeds with an emulator and no plugin. The records of the
+// third name their logstores.
 type bench struct {
 	*checker
 	feeds    []*feed
@@ -27,8 +28,9 @@ func newBench(t *testing.T) *bench {
 	server.CreateLogstore(project, "a", 1)
 	server.CreateLogstore(project, "b", 1)
 	b := &bench{}
-	b.checker = newChecker(server, newLedger(), newTemplates(&c), &failures{out: c.out}, []string{"a", "b"})
-	for n, name := range []string{"a", "b"} {
+	names := []string{"a", "b", "home"}
+	b.checker = newChecker(server, newLedger(), newTemplates(&c), &failures{out: c.out}, names)
+	for n, name := range names {
 		b.feeds = append(b.feeds, newFeed(&c, n, name, b.checker))
 	}
 	return b

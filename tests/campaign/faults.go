@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -228,6 +229,8 @@ func (f *faults) strike(c *slsfake.Call) {
 	case hit != nil:
 		f.count(hit.name)
 		o, delay = hit.do(f, c, luck)
+	case strings.HasPrefix(c.Logstore, ghost):
+		f.count("no such logstore")
 	default:
 		delay = w.everyone
 		c.Delay(delay)

@@ -34,6 +34,7 @@ type chunk struct {
 type feed struct {
 	number    int
 	logstore  string
+	named     bool // its records name their logstore, logstore is where the others go
 	templates *templates
 	clock     func() time.Duration
 	register  func(*chunk) // told of each chunk before its first flush
@@ -51,7 +52,7 @@ type feed struct {
 
 func newFeed(c *config, number int, logstore string, k *checker) *feed {
 	return &feed{
-		number: number, logstore: logstore, templates: k.templates, clock: k.ledger.now, register: k.sent,
+		number: number, logstore: logstore, named: number == namedFeed, templates: k.templates, clock: k.ledger.now, register: k.sent,
 		shape: c.stream(fmt.Sprint("chunks ", number)), luck: c.stream(fmt.Sprint("luck ", number)),
 	}
 }

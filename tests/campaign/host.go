@@ -69,7 +69,7 @@ func (h *host) incarnate(ctx, limit context.Context) (how string, err error) {
 	instances := make([]*flbhost.Instance, len(h.feeds))
 	for i, f := range h.feeds {
 		props := h.props(f, number)
-		if props["ordered"] == "on" && props["hash_key"] != "" {
+		if props["ordered"] == "on" && props["hash_key"] != "" && !f.named { // of one logstore
 			h.checker.promises(number, f.number)
 		}
 		if instances[i], err = h.Init(h.plugin, props); err != nil {
@@ -267,6 +267,9 @@ func (h *host) props(f *feed, incarnation int) map[string]string {
 	}
 	if h.outage {
 		p["flush_timeout"] = outageTimeout.String()
+	}
+	if f.named {
+		h.name(p, f)
 	}
 	if h.key.token != "" {
 		p["security_token"] = h.key.token

@@ -67,8 +67,9 @@ func (l *lane) run(ctx, chaos context.Context) {
 	}
 	drain, cancel := context.WithTimeout(ctx, drainFor)
 	defer cancel()
-	if err := l.live(ctx, drain); err != nil {
+	for err := l.live(ctx, drain); err != nil && drain.Err() == nil; err = l.live(ctx, drain) {
 		l.failures.addf("lane %d, delivering what was left: %v", l.number, err)
+		wait(drain, time.Second)
 	}
 	for _, f := range l.feeds {
 		if n := f.pending(); n > 0 {

@@ -174,7 +174,7 @@ func TestCrashIsFound(t *testing.T) {
 	// (aborted, quit, segmentation fault), and whether the host was just being told to
 	// end, is a matter of the moment.
 	require.Regexp(t, `ended by itself|SIGSEGV|signal: |aborted`, found)
-	require.Zero(t, s.lost)
+	require.Zero(t, s.lost, found)
 }
 
 func TestLogIsWatched(t *testing.T) {

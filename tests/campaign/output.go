@@ -105,6 +105,9 @@ func newWorld(c config) (w *world, err error) {
 	}
 	w.server.CreateLogstore(project, "app-0", 2)
 	w.server.CreateLogstore(project, "app-1", 4)
+	for _, name := range append(existing[:2:2], notForYou) {
+		w.server.CreateLogstore(project, name, 2)
+	}
 	w.faults = &faults{
 		ledger: w.ledger, failures: w.failures, random: c.stream("faults"), counts: map[string]int{}, table: faultTable(),
 		silent: map[string]bool{},
@@ -120,10 +123,12 @@ func (w *world) close() {
 	w.server.Close()
 }
 
-// createLate creates the logstore that does not exist at the start.
+// createLate creates the logstores that do not exist at the start.
 func (w *world) createLate(ctx context.Context) {
 	wait(ctx, min(5*time.Second, w.time/4))
 	w.server.CreateLogstore(project, "late", 1)
+	wait(ctx, w.time/4)
+	w.server.CreateLogstore(project, bornLate, 1)
 }
 
 // newLanes makes the lanes: the second section of each shares its logstore with
@@ -202,6 +207,7 @@ func (w *world) tell(all []*lane, s summary, causes map[string]int) {
 	w.failures.printf("faults:     %s", list(w.faults.counts))
 	put := w.server.Stats().Ops[slsfake.OpPutLogs]
 	w.failures.printf("requests:   %d, accepted %d with %.0f MB, aborted %d", put.Requests, put.Groups, float64(put.RawIn)/1e6, put.Aborted)
+	w.failures.printf("names:      records in the default logstore, by what they named: %s", tellStrays(w.checker.strays))
 	w.failures.printf("ordered:    %d chunks checked", w.checker.order.checked)
 	if s.duplicated > 0 {
 		w.failures.printf("duplicates: %s", list(causes))

@@ -34,6 +34,7 @@ func (r recordID) text(dst []byte) []byte {
 type template struct {
 	pairs int
 	body  []byte
+	app   string // what its field app says, see appOf
 }
 
 // templates are what the records of a campaign look like. Which one a record has
@@ -82,7 +83,9 @@ func newTemplate(r *rand.Rand, i int) template {
 	default:
 		p.access()
 	}
-	return template{pairs: p.n, body: p.b}
+	app := appOf(i)
+	p.str(appField, app)
+	return template{pairs: p.n, body: p.b, app: app}
 }
 
 // pairs builds the body of a template.
