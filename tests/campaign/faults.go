@@ -22,7 +22,8 @@ type faults struct {
 	failures *failures
 	relay    *relay
 	table    []fault
-	gate     sync.RWMutex // held for reading by each call for a moment, alone to hold calls back
+	struck   func(*slsfake.Call) // told of each call of an input that meets a fault
+	gate     sync.RWMutex        // held for reading by each call for a moment, alone to hold calls back
 
 	mu      sync.Mutex // guards what follows
 	random  *rand.Rand

@@ -90,6 +90,7 @@ func newInputWorld(ctx context.Context, c config, checkpoint string) (w *inputWo
 	w.server.CreateLogstore(project, inputLogstore, 4)
 	w.faults = &faults{
 		failures: w.failures, random: c.stream(checkpoint + " faults"), counts: map[string]int{}, table: inputFaultTable(),
+		struck: w.ledger.struck,
 	}
 	w.server.Hook("", w.watch.call)
 	w.server.Hook("", w.faults.strikeRead)
@@ -118,7 +119,7 @@ func (w *inputWorld) close() {
 func (w *inputWorld) newSky() *sky {
 	return &sky{
 		server: w.server, faults: w.faults, failures: w.failures, keys: w.keys, logstores: []string{inputLogstore}, maxShards: 8,
-		down: func() { w.server.SetDown(true) }, up: func() { w.server.SetDown(false) },
+		down: func() { w.server.SetDown(true) }, up: func() { w.server.SetDown(false) }, away: w.ledger.away,
 		spells: inputSpells(), random: w.stream(w.checkpoint + " sky"),
 	}
 }
@@ -207,6 +208,10 @@ func (w *inputWorld) tell(s inputSummary, causes map[string]int) {
 		len(w.server.CheckpointHistory(project, inputLogstore, inputGroup)),
 		commits.ByCode["ConsumerNotMatch"]+commits.ByCode["ConsumerNotExist"],
 		stats.Ops[slsfake.OpHeartbeat].ByCode["NotExistConsumerWithBody"])
+	if w.checkpoint == byHandoff {
+		f.printf("%s: hosts that keep pausing: the commits of %d hand-overs were due, the slowest came %.1fs after it could (%s at most)", about,
+			s.inTime, s.slowest.Seconds(), pausingBound)
+	}
 	if s.duplicated > 0 {
 		f.printf("%s: duplicates: %s", about, list(causes))
 	}
@@ -248,12 +253,14 @@ func (f *faults) strikeRead(c *slsfake.Call) {
 	switch {
 	case w.dead:
 		f.count("hangs")
+		f.struck(c)
 		c.Delay(beyond(luck))
 	case w.quota != "" && c.Op == slsfake.OpPullLogs && luck < 0.875:
 		f.count("quota used up")
 		c.Fail(403, "ReadQuotaExceed", "Project read quota exceed")
 	case hit != nil:
 		f.count(hit.name)
+		f.struck(c)
 		_, _ = hit.do(f, c, luck)
 	default:
 		c.DelayAfter(w.everyone)
@@ -272,10 +279,10 @@ func inputSpells() []spell {
 		}},
 		{"quota", 2, 3 * time.Second, func(s *sky) func() { return s.blow(weather{storm: 0.05, quota: inputLogstore}) }},
 		{"dead endpoint", 1, 9 * time.Second, func(s *sky) func() { return s.blow(weather{dead: true}) }},
-		{"network cut", 1, 8 * time.Second, (*sky).cut},
+		{"network cut", 1, 8 * time.Second, gone((*sky).cut)},
 		{"clock", 3, 2 * time.Second, (*sky).moveClock},
-		{"keys expired", 2, 3 * time.Second, (*sky).expireKeys},
-		{"key removed", 1, 2 * time.Second, (*sky).removeKeys},
+		{"keys expired", 2, 3 * time.Second, gone((*sky).expireKeys)},
+		{"key removed", 1, 2 * time.Second, gone((*sky).removeKeys)},
 		{"split", 3, 0, (*sky).split},
 		{"merge", 3, 0, (*sky).merge},
 	}

@@ -17,6 +17,10 @@ type hardship struct {
 }
 
 func (x *hardship) run(ctx context.Context) {
+	if x.pausing {
+		x.keepPausing(ctx)
+		return
+	}
 	rest := 3000
 	if x.engine != nil {
 		rest = 12000 // each makes a barrier begin anew
@@ -36,6 +40,16 @@ func (x *hardship) run(ctx context.Context) {
 			if x.random.IntN(3) == 0 { // longer than a lease
 				x.freeze(ctx, 6*time.Second+2*d)
 			}
+		}
+	}
+}
+
+// keepPausing pauses the host again and again, for as long as it lives.
+func (x *hardship) keepPausing(ctx context.Context) {
+	for ctx.Err() == nil {
+		d := time.Duration(200+x.random.IntN(300)) * time.Millisecond
+		if wait(ctx, pausingEvery-d); ctx.Err() == nil {
+			x.pause(ctx, d)
 		}
 	}
 }

@@ -20,7 +20,10 @@ type inputSummary struct {
 	uncommitted int // handed over and not covered by the checkpoint where a shard's reading began anew: no more may come twice
 	disorder    int // stretches of a hash key that came before what was written earlier
 	owners      int // commits and hand-overs of a shard by who did not hold it
+	inTime      int // hand-overs of hosts that keep pausing whose commit was due
 	failures    int
+
+	slowest time.Duration // of these commits
 }
 
 func (s inputSummary) line(checkpoint string, seed uint64) string {
@@ -38,6 +41,7 @@ type judge struct {
 	delivery bool // a host has what its output has delivered
 	commits  map[int][]slsfake.CheckpointWrite
 	grants   map[int][]slsfake.Grant
+	begins   map[int][]time.Time // of the stretches of each shard
 
 	sum    inputSummary
 	causes map[string]int // of what came twice
@@ -46,7 +50,7 @@ type judge struct {
 func newJudge(w *written, l *inputLedger, f *failures, delivery bool, commits []slsfake.CheckpointWrite, grants []slsfake.Grant) *judge {
 	j := &judge{
 		written: w, ledger: l, failures: f, delivery: delivery, causes: map[string]int{},
-		commits: map[int][]slsfake.CheckpointWrite{}, grants: map[int][]slsfake.Grant{},
+		commits: map[int][]slsfake.CheckpointWrite{}, grants: map[int][]slsfake.Grant{}, begins: map[int][]time.Time{},
 	}
 	for _, c := range commits {
 		j.commits[c.Shard] = append(j.commits[c.Shard], c)
@@ -68,10 +72,12 @@ func (j *judge) conclude() inputSummary {
 			}
 		}
 	}
+	slices.SortStableFunc(j.ledger.troubles, func(a, b trouble) int { return a.from.Compare(b.from) })
 	j.stretches()
 	j.count()
 	for _, shard := range j.written.shardIDs() {
 		j.checkpoints(shard)
+		j.progress(shard)
 	}
 	if j.sum.duplicated > j.sum.uncommitted {
 		j.failures.addf("%d records came twice, and only %d were not committed where a shard's reading began anew", j.sum.duplicated, j.sum.uncommitted)
@@ -135,6 +141,7 @@ func (j *judge) begin(cur *stretch, s span, h *handover, granted time.Time) {
 			s.shard, s.from, clockTime(h.at), j.ledger.members[h.consumer].name, cur.next, j.name(cur.consumer), clockTime(since))
 	}
 	cur.consumer = h.consumer
+	j.begins[s.shard] = append(j.begins[s.shard], h.at)
 	j.sum.uncommitted += int(cur.most - min(s.from, cur.most))
 }
 

@@ -52,7 +52,7 @@ func (c *court) after(d time.Duration) { c.now = c.now.Add(d) }
 
 // member is one that lives until it dies; its host takes a second for everything.
 func (c *court) member(name string) int {
-	return c.ledger.joins(c.ledger.born(time.Second), name)
+	return c.ledger.joins(c.ledger.born(time.Second, 0), name)
 }
 
 func (c *court) grant(member int, shards ...int) {

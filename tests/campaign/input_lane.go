@@ -43,8 +43,9 @@ func (l *inputLane) run(ctx, chaos context.Context) {
 type inputHost struct {
 	*inputLane
 	*flbhost.Host
-	plugin flbhost.Plugin
-	drain  bool
+	plugin  flbhost.Plugin
+	drain   bool
+	pausing bool // its inputs are paused for a moment again and again
 
 	tailMu sync.Mutex // guards tail
 	tail   []string
@@ -95,8 +96,13 @@ func (h *inputHost) lastLines() string {
 
 // incarnate is the life of one set of instances. It returns how it ended.
 func (h *inputHost) incarnate(ctx, limit context.Context) (how string, err error) {
-	delay := []time.Duration{300 * time.Millisecond, 700 * time.Millisecond, 2 * time.Second}[h.random.IntN(3)]
-	life := h.ledger.born(delay)
+	delay, bound := []time.Duration{300 * time.Millisecond, 700 * time.Millisecond, 2 * time.Second}[h.random.IntN(3)], time.Duration(0)
+	if h.pausing = !h.drain && h.monitor == nil && h.random.IntN(4) == 0; h.pausing {
+		h.faults.count("host that keeps pausing")
+		h.forget() // so that it gets shards at once
+		delay, bound = pausingDelay, pausingBound
+	}
+	life := h.ledger.born(delay, bound)
 	var e *engine
 	running, stop := context.WithCancel(ctx)
 	var loop sync.WaitGroup
@@ -186,6 +192,9 @@ func (h *inputHost) props(name string, delay time.Duration) map[string]string {
 	if h.drain {
 		p["memory_limit"], p["buffer_size"], p["fetch_max_groups"], p["checkpoint_interval"] = "100M", "16M", "1000", "100ms"
 	}
+	if h.pausing { // each hand-over takes all there is
+		p["memory_limit"], p["buffer_size"], p["fetch_max_groups"], p["checkpoint_interval"] = "100M", "16M", "100", pausingCommit.String()
+	}
 	if k.token != "" {
 		p["security_token"] = k.token
 	}
@@ -213,9 +222,13 @@ func (h *inputHost) await(limit context.Context, x *hardship) string {
 	if h.monitor != nil {
 		longest = 30 * time.Second // a barrier takes a few seconds
 	}
+	least := 0.1
+	if h.pausing {
+		longest, least = 30*time.Second, 0.5
+	}
 	x.how = []string{endKill, endKill, endKill, endExit, endReload, endReload}[h.random.IntN(6)]
 	x.random = rand.New(rand.NewPCG(h.random.Uint64(), 1))
-	d := (0.1 + 0.9*h.random.Float64()) * float64(min(longest, h.time/2))
+	d := (least + (1-least)*h.random.Float64()) * float64(min(longest, h.time/2))
 	over, cancel := context.WithTimeout(limit, time.Duration(d))
 	defer cancel()
 	var wg sync.WaitGroup

@@ -23,6 +23,7 @@ type pause struct{ from, to time.Time }
 // life is that of the instances of one host between two ends.
 type life struct {
 	delay  time.Duration // handoff_delay
+	bound  time.Duration // within which it commits what it keeps; 0 = nobody looks
 	pauses []pause
 	end    time.Time
 	how    string
@@ -42,14 +43,15 @@ type inputLedger struct {
 	handovers []*handover
 	records   int                  // handed over, again and again ones among them
 	asked     map[string]time.Time // when a checkpoint was asked for, by request id
+	troubles  []trouble
 }
 
 func newInputLedger() *inputLedger { return &inputLedger{asked: map[string]time.Time{}} }
 
-func (l *inputLedger) born(delay time.Duration) int {
+func (l *inputLedger) born(delay, bound time.Duration) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lives = append(l.lives, life{delay: delay})
+	l.lives = append(l.lives, life{delay: delay, bound: bound})
 	return len(l.lives) - 1
 }
 

@@ -18,6 +18,7 @@ type sky struct {
 	logstores []string
 	maxShards int // of a logstore that can be written to
 	down, up  func()
+	away      func(from, to time.Time) // told when no call got through; see gone
 	spells    []spell
 
 	random *rand.Rand
@@ -83,6 +84,17 @@ func (s *sky) spell(ctx context.Context, w spell) {
 		wait(ctx, d)
 	}
 	end()
+}
+
+// gone is a spell in which no call gets through.
+func gone(begin func(*sky) func()) func(*sky) func() {
+	return func(s *sky) func() {
+		from, end := time.Now(), begin(s)
+		return func() {
+			end()
+			s.away(from, time.Now())
+		}
+	}
 }
 
 // wait waits for d or until ctx ends.
