@@ -14,7 +14,7 @@ func hints() []option.Hint {
 			"default_project", "default_logstore", "allow_destinations", "topic", "source", "tags", "hash_key", "hash_buckets",
 			"max_destinations", "max_log_groups", "log_key", "include_keys", "exclude_keys", "tag_key", "time_key", "time_format", "nested",
 			"flatten_separator", "metadata", "restore_meta", "reserved_fields", "batch_bytes", "max_raw_bytes_per_batch", "batch_count", "linger", "ordered",
-			"concurrency", "flush_timeout", "retry_base", "retry_max", "max_retries", "dead_letter_file", "dead_letter_size",
+			"concurrency", "flush_timeout", "dead_letter_file", "dead_letter_size",
 			"old_log_time", "pack_id", "time_ns", "log_interval",
 		},
 		Note: "it belongs to the output `sls`.",

@@ -49,9 +49,12 @@ func batchHints() []option.Hint {
 			"total_size_in_bytes", "total_size_ln_bytes", "mem_buf_limit", "mem_limit",
 		}, Note: "A size such as 100M."},
 		{Meant: "compress", Names: []string{"compression", "compress_type", "compression_type", "compression_codec", "codec", "rdkafka.compression.codec"}},
-		{Meant: "max_retries", Names: []string{"retries", "max_retry", "retry_max_times", "max_send_retry", "max_retry_times"}},
-		{Meant: "retry_base", Names: []string{"base_retry_backoff_ms", "base_retry_backoff_time_ms", "send_retry_interval", "retry_interval", "retry_backoff"}, Note: "A duration such as 100ms."},
-		{Meant: "retry_max", Names: []string{"max_retry_backoff_ms", "max_retry_backoff_time_ms"}, Note: "A duration such as 50s."},
+		{Names: []string{"max_retries", "retries", "max_retry", "retry_max_times", "max_send_retry", "max_retry_times"},
+			Note: "A request is sent again until `flush_timeout`, and its chunk comes back as often as Fluent Bit's `retry_limit` says."},
+		{Names: []string{
+			"retry_base", "retry_max", "base_retry_backoff_ms", "base_retry_backoff_time_ms", "send_retry_interval", "retry_interval",
+			"retry_backoff", "max_retry_backoff_ms", "max_retry_backoff_time_ms",
+		}, Note: "The pause before a request is sent again doubles from 100 ms to 5 s, or is what SLS asks for."},
 		{Meant: "flush_timeout", Names: []string{"max_block_time_ms", "max_block_sec", "send_timeout"}, Note: "A duration such as 10s."},
 		{Names: []string{"worker", "num_workers"}, Note: "Fluent Bit's own `workers` was meant, as in `workers 4`."},
 	}

@@ -261,9 +261,6 @@ func (h *host) props(f *feed, incarnation int) map[string]string {
 		"concurrency":   pick("1", "2", "4", "16"),
 		"memory_limit":  pick("8M", "16M", "100M"),
 		"flush_timeout": pick("1s", "2s", "4s"),
-		"retry_base":    pick("1ms", "20ms", "100ms"),
-		"retry_max":     pick("100ms", "500ms", "2s"),
-		"max_retries":   pick("0", "2", "10"),
 	}
 	if h.outage {
 		p["flush_timeout"] = outageTimeout.String()

@@ -39,7 +39,7 @@ func TestFluentBitKilledWhileShipping(t *testing.T) {
 		})
 		dir := t.TempDir()
 		file := filepath.Join(dir, "app.log")
-		conf := storedPipeline(file, dir, c.props("batch_bytes", "128k", "retry_base", "20ms"))
+		conf := storedPipeline(file, dir, c.props("batch_bytes", "128k"))
 		engine := host.(*fluentBit)
 		lines := 0
 		for life := range kills + 1 {

@@ -76,11 +76,11 @@ func TestAbsentLogstoreIsAskedForAgain(t *testing.T) {
 
 // A chunk that comes back sends only what is missing, wherever its parts have gone.
 func TestReturnedChunkWithAnAbsentLogstore(t *testing.T) {
-	run(t, "logstore=$n|logs allow_destinations=* max_retries=0", func(t *testing.T, b *bench) {
+	run(t, "logstore=$n|logs allow_destinations=*", func(t *testing.T, b *bench) {
 		b.sls.CreateLogstore("pro", "app-1", 1)
 		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
 			if c.Logstore == "app-1" {
-				c.Fail(500, "InternalServerError", "")
+				c.Fail(401, "Unauthorized", "")
 			}
 		})
 		c := routed("typo", "app-1", "typo")

@@ -21,9 +21,6 @@ type Config struct {
 	Concurrency  int
 	MemoryLimit  option.Size
 	FlushTimeout time.Duration
-	RetryBase    time.Duration
-	RetryMax     time.Duration
-	MaxRetries   int
 	TimeNs       bool
 	Content      ContentConfig
 	LogInterval  time.Duration
@@ -84,11 +81,8 @@ func (c *Config) batchOptions() []option.Option {
 
 func (c *Config) deliveryOptions() []option.Option {
 	return []option.Option{
-		{Name: "flush_timeout", Dst: &c.FlushTimeout, Example: "20s", Default: "10s", Min: "1s", Max: "10m", Help: "time after which a flush gives the chunk back to the engine for a retry; keep it below the time the host allows for shutdown"},
+		{Name: "flush_timeout", Dst: &c.FlushTimeout, Example: "20s", Default: "10s", Min: "1s", Max: "10m", Help: "time after which a flush gives the chunk back to the engine for a retry; until then, what fails is sent again; keep it below the time the host allows for shutdown"},
 		{Name: "ordered", Dst: &c.Ordered, Default: "off", Help: "one request in flight per destination, in order of arrival; with `hash_key` this keeps the order of each hash bucket"},
-		{Name: "retry_base", Dst: &c.RetryBase, Default: "100ms", Min: "1ms", Max: "1m", Help: "first pause before a request is sent again; doubles each time, with jitter"},
-		{Name: "retry_max", Dst: &c.RetryMax, Default: "50s", Min: "1ms", Max: "10m", Help: "longest pause before a request is sent again"},
-		{Name: "max_retries", Dst: &c.MaxRetries, Default: "10", Min: "0", Max: "1000", Help: "times a request is sent again before the chunk is given back to the engine"},
 		{Name: "dead_letter_file", Dst: &c.DeadLetterFile, Example: "/var/lib/fluent-bit/refused.jsonl", Help: "file for the records that SLS refuses for good, one JSON line each; without it they are dropped"},
 		{Name: "dead_letter_size", Dst: &c.DeadLetterSize, Default: "100M", Min: "64k", Help: "size at which the dead-letter file is rotated; four old ones are kept"},
 		{Name: "old_log_time", Dst: &c.OldLogTime, Default: oldTimeRewrite, Enum: []string{oldTimeRewrite, oldTimeDeadLetter, oldTimeDrop}, Help: "what to do with a log that SLS refuses for its age: send it with the current time and its own in `__orig_time__`, keep it in dead_letter_file, or drop it"},

@@ -28,7 +28,7 @@ func replicated(t *testing.T, n int, topic, env string) []byte {
 // Records that carry what they had in SLS go back to it, whatever the section says
 // of others; more of them than may be open are cut the same way each time.
 func TestRestoredRecordsGoBackToTheirGroups(t *testing.T) {
-	run(t, "restore_meta=record max_retries=0", func(t *testing.T, b *bench) {
+	run(t, "restore_meta=record", func(t *testing.T, b *bench) {
 		var c []byte
 		for n := range 2000 {
 			c = append(c, replicated(t, n, fmt.Sprint("topic", n*7919%(3*maxRestored)), fmt.Sprint(n%2))...)
@@ -38,7 +38,7 @@ func TestRestoredRecordsGoBackToTheirGroups(t *testing.T) {
 		}
 		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
 			if c.N%3 == 0 {
-				c.Fail(500, "InternalServerError", "")
+				c.Fail(401, "Unauthorized", "")
 			}
 		})
 		require.Equal(t, Retry, b.flush(c))
@@ -193,7 +193,7 @@ func TestSmallSegmentsHoldLittle(t *testing.T) {
 // A record that says itself where it goes may be the only one of what the templates
 // make of it: the slot of that destination stays empty.
 func TestRestoredRecordsLeaveSlotsEmpty(t *testing.T) {
-	run(t, "restore_meta=record topic=$n max_destinations=16 max_retries=0", func(t *testing.T, b *bench) {
+	run(t, "restore_meta=record topic=$n max_destinations=16", func(t *testing.T, b *bench) {
 		var c []byte
 		for n := range 2000 {
 			if n%3 < 2 {
@@ -204,7 +204,7 @@ func TestRestoredRecordsLeaveSlotsEmpty(t *testing.T) {
 		}
 		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
 			if c.N%3 == 0 {
-				c.Fail(500, "InternalServerError", "")
+				c.Fail(401, "Unauthorized", "")
 			}
 		})
 		require.Equal(t, Retry, b.flush(c))

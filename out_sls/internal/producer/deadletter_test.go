@@ -78,10 +78,10 @@ func TestDeadLetterHoldsWhatCannotBeRead(t *testing.T) {
 // A chunk that comes back is buried once, when everything else is delivered.
 func TestDeadLetterIsWrittenWithTheAnswer(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "dead")
-	run(t, "batch_count=10 max_retries=0 dead_letter_file="+file, func(t *testing.T, b *bench) {
+	run(t, "batch_count=10 dead_letter_file="+file, func(t *testing.T, b *bench) {
 		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
 			if c.N > 10 {
-				c.Fail(500, "InternalServerError", "")
+				c.Fail(401, "Unauthorized", "")
 			}
 		})
 		c := append(append(chunk(0, 33, 10), event(33, 1<<20+1)...), chunk(34, 300, 10)...)

@@ -24,7 +24,7 @@ func routed(values ...string) []byte {
 // SLS throttles above four requests at once: the producer finds out and stays
 // near it, and uses what is allowed again once the throttling is over.
 func TestConcurrencyFollowsTheThrottling(t *testing.T) {
-	run(t, "concurrency=64 batch_bytes=16k retry_max=1s flush_timeout=10m max_retries=1000", func(t *testing.T, b *bench) {
+	run(t, "concurrency=64 batch_bytes=16k flush_timeout=10m", func(t *testing.T, b *bench) {
 		var mu sync.Mutex
 		now, limit, refused, taken := 0, 4, 0, 0
 		b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
@@ -58,14 +58,14 @@ func TestConcurrencyFollowsTheThrottling(t *testing.T) {
 // Requests that were under way together are throttled together: that is one piece of
 // news, and what is allowed is halved once.
 func TestThrottledTogetherIsHalvedOnce(t *testing.T) {
-	run(t, "concurrency=16 batch_bytes=16k retry_base=1s retry_max=1s flush_timeout=1m", func(t *testing.T, b *bench) {
+	run(t, "concurrency=16 batch_bytes=16k flush_timeout=1m", func(t *testing.T, b *bench) {
 		b.sls.Hook(slsfake.OpPutLogs, slsfake.First(16, func(c *slsfake.Call) {
 			<-time.After(100 * time.Millisecond)
 			c.Fail(403, "ShardWriteQuotaExceed", "")
 		}))
 		done := make(chan Result)
 		go func() { done <- b.flush(chunk(0, 5000, 100)) }()
-		wait(t, 200*time.Millisecond)
+		wait(t, 100*time.Millisecond+firstPause/4)
 		require.EqualValues(t, 16, b.Stats().Requests, "all of them are throttled by now")
 		require.EqualValues(t, 8, b.values()["concurrency_allowed[logs]"])
 		require.Equal(t, OK, <-done)
@@ -143,7 +143,7 @@ func TestChunkForALiveAndADeadLogstore(t *testing.T) {
 }
 
 func TestOrderedKeepsArrivalOrder(t *testing.T) {
-	run(t, "ordered=on hash_key=same batch_bytes=16k retry_base=10ms", func(t *testing.T, b *bench) {
+	run(t, "ordered=on hash_key=same batch_bytes=16k", func(t *testing.T, b *bench) {
 		b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
 			c.Delay(time.Duration(c.N%7) * 20 * time.Millisecond)
 			if c.N%5 == 0 {
@@ -207,14 +207,14 @@ func TestHashKeyDecidesTheShard(t *testing.T) {
 // More destinations in a chunk than may be open: each record arrives once, and
 // the chunk is cut the same way when it comes back.
 func TestManyDestinationsInAChunk(t *testing.T) {
-	run(t, "topic=$n max_destinations=16 max_retries=0", func(t *testing.T, b *bench) {
+	run(t, "topic=$n max_destinations=16", func(t *testing.T, b *bench) {
 		var values []string
 		for i := range 2000 {
 			values = append(values, fmt.Sprint(i*7919%100))
 		}
 		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
 			if c.N%3 == 0 {
-				c.Fail(500, "InternalServerError", "")
+				c.Fail(401, "Unauthorized", "")
 			}
 		})
 		c := routed(values...)

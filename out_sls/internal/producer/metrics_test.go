@@ -15,7 +15,7 @@ import (
 
 // What can be seen from outside, by logstore.
 func TestMetrics(t *testing.T) {
-	run(t, "max_retries=1 retry_base=1s retry_max=1s", func(t *testing.T, b *bench) {
+	run(t, "", func(t *testing.T, b *bench) {
 		b.sls.Hook(slsfake.OpPutLogs, slsfake.First(1, func(c *slsfake.Call) { c.Fail(403, "WriteQuotaExceed", "") }))
 		require.Equal(t, Error, b.flush(append(chunk(0, 10, 10), event(10, 1<<20+1)...)))
 		got := b.values()
@@ -53,12 +53,12 @@ func (b *bench) values() map[string]float64 {
 // A rate sees the first increase of a counter only if it was there before: those of a
 // logstore begin at 0 when its first request goes out.
 func TestCountersBeginAtZero(t *testing.T) {
-	run(t, "max_retries=0", func(t *testing.T, b *bench) {
+	run(t, "", func(t *testing.T, b *bench) {
 		require.NotContains(t, fmt.Sprint(b.values()), "[logs", "no logstore of which nothing is known")
 		var before map[string]float64
 		b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
 			before = b.values()
-			c.Fail(503, "ServerBusy", "")
+			c.Fail(401, "Unauthorized", "")
 		})
 		require.Equal(t, Retry, b.flush(chunk(0, 10, 10)))
 		results := []string{"ok"}
@@ -83,7 +83,7 @@ func TestCountersBeginAtZero(t *testing.T) {
 				require.Zero(t, v, name)
 			}
 		}
-		require.EqualValues(t, 1, b.values()["requests_total[logs retry]"])
+		require.EqualValues(t, 1, b.values()["requests_total[logs credentials]"])
 	})
 }
 
@@ -138,7 +138,7 @@ func (b *bench) requireTopics(names []string) {
 
 // What is buffered and how many requests may be in flight, while SLS throttles.
 func TestGauges(t *testing.T) {
-	run(t, "concurrency=8 retry_base=1s retry_max=1s flush_timeout=1m", func(t *testing.T, b *bench) {
+	run(t, "concurrency=8 flush_timeout=1m", func(t *testing.T, b *bench) {
 		var held, allowed []float64
 		b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
 			held = append(held, b.values()["buffer_bytes[]"])
@@ -162,10 +162,10 @@ func TestGauges(t *testing.T) {
 // A chunk that comes back is cut again; what was found out about its records is counted
 // once, with the answer that ends it.
 func TestReturnedChunkIsCountedOnce(t *testing.T) {
-	run(t, "log_key=missing max_retries=0", func(t *testing.T, b *bench) {
+	run(t, "log_key=missing", func(t *testing.T, b *bench) {
 		c := append(append(chunk(0, 5, 10), 0x07), chunk(5, 10, 10)...)
 		c = append(c, 0x92, 0xc1)
-		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) { c.Fail(500, "InternalServerError", "") })
+		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) { c.Fail(401, "Unauthorized", "") })
 		for range 3 {
 			require.Equal(t, Retry, b.flush(c))
 		}

@@ -175,10 +175,10 @@ func TestOldLogByTheServersClock(t *testing.T) {
 }
 
 func TestRewrittenLogsThatWereNotSentComeBack(t *testing.T) {
-	runAged(t, "max_retries=0", func(t *testing.T, b *bench) {
+	runAged(t, "", func(t *testing.T, b *bench) {
 		remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
 			if c.N == 2 {
-				c.Fail(500, "InternalServerError", "")
+				c.Fail(401, "Unauthorized", "")
 			}
 		})
 		defer remove()

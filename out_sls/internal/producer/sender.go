@@ -134,7 +134,7 @@ func (p *Producer) deliver(r *request) {
 				p.redirect(r)
 				return
 			}
-		} else if p.report(r, err); !p.retryable(class, attempt) || p.down(r.queue.lane) {
+		} else if p.report(r, err); !retryable(class) || p.down(r.queue.lane) {
 			p.fail(r)
 			return
 		}
@@ -147,13 +147,8 @@ func (p *Producer) deliver(r *request) {
 
 // retryable tells whether sending again soon makes sense. What only a change of
 // the configuration can mend goes back to the engine at once, which paces it.
-func (p *Producer) retryable(class sls.Class, attempt int) bool {
-	switch class {
-	case sls.ClassRetry, sls.ClassThrottle, sls.ClassClock:
-		return attempt < p.cfg.MaxRetries
-	default:
-		return false
-	}
+func retryable(class sls.Class) bool {
+	return class == sls.ClassRetry || class == sls.ClassThrottle || class == sls.ClassClock
 }
 
 func (p *Producer) put(r *request, body sls.Body) error {
@@ -169,11 +164,19 @@ func (p *Producer) put(r *request, body sls.Body) error {
 	return err
 }
 
+// The pause before a request is sent again doubles from the first to the longest, which
+// a flush_timeout has room for. A request is sent again for as long as a flush waits for
+// it, so flush_timeout and retry_limit say how often.
+const (
+	firstPause   = 100 * time.Millisecond
+	longestPause = 5 * time.Second
+)
+
 // pause waits before the next attempt: exponential, jittered, never shorter than
 // SLS asked for. When it is false, r has failed, because nobody waits for it any
 // more or the producer stops.
 func (p *Producer) pause(r *request, attempt int, err error) bool {
-	d := backoff(p.cfg.RetryBase, p.cfg.RetryMax, attempt)
+	d := backoff(attempt)
 	var e *sls.Error
 	if errors.As(err, &e) {
 		d = max(d, e.RetryAfter)
@@ -205,12 +208,12 @@ func (p *Producer) failAbandoned(r *request) bool {
 	return true
 }
 
-// backoff is between half and the whole of base doubled attempt times, at most
-// limit.
-func backoff(base, limit time.Duration, attempt int) time.Duration {
-	d := limit
-	if attempt < 32 && base < limit>>attempt {
-		d = base << attempt
+// backoff is between half and the whole of firstPause doubled attempt times, at most
+// longestPause.
+func backoff(attempt int) time.Duration {
+	d := longestPause
+	if firstPause < longestPause>>attempt {
+		d = firstPause << attempt
 	}
 	return d/2 + rand.N(d/2+1) //nolint:gosec // jitter is no secret
 }

@@ -35,27 +35,35 @@ func (a *arrivals) gaps() (gaps []time.Duration) {
 	return gaps
 }
 
-// The pause before a retry doubles from retry_base to retry_max, and is between half
-// of that and the whole, at random: a thousand nodes must not come back as one.
+// comeBackIn refuses for now, and asks for that many seconds.
+func comeBackIn(seconds string) func(*slsfake.Call) {
+	return func(c *slsfake.Call) {
+		c.Answer(503, map[string][]string{"Retry-After": {seconds}}, []byte(`{"errorCode":"ServerBusy","errorMessage":""}`))
+	}
+}
+
+// The pause before a retry doubles from 100 ms to 5 s, and is between half of that and the
+// whole, at random: a thousand nodes must not come back as one.
 func TestRetriesBackOffWithJitter(t *testing.T) {
 	var all [][]time.Duration
 	for range 20 {
-		run(t, "retry_base=100ms retry_max=2s max_retries=8 flush_timeout=1m", func(t *testing.T, b *bench) {
+		run(t, "flush_timeout=1m", func(t *testing.T, b *bench) {
 			var came arrivals
 			b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
 				came.note()
 				c.Fail(503, "ServerBusy", "")
 			})
+			begin := time.Now()
 			require.Equal(t, Retry, b.flush(chunk(0, 10, 10)))
+			require.Equal(t, time.Minute, time.Since(begin), "it is tried until then")
 			all = append(all, came.gaps())
 		})
 	}
-	for n, limit := range []int{100, 200, 400, 800, 1600, 2000, 2000, 2000} {
+	for n, limit := range []int{100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000} {
 		limit := time.Duration(limit) * time.Millisecond
 		seen := map[time.Duration]bool{}
 		least, most := time.Hour, time.Duration(0)
 		for _, gaps := range all {
-			require.Len(t, gaps, 8, "max_retries")
 			require.GreaterOrEqual(t, gaps[n], limit/2)
 			require.LessOrEqual(t, gaps[n], limit)
 			seen[gaps[n]] = true
@@ -66,18 +74,41 @@ func TestRetriesBackOffWithJitter(t *testing.T) {
 	}
 }
 
-// SLS knows better when to come back: also later than retry_max, and not only when
-// it throttles.
-func TestRetryAfterIsObeyedBeyondRetryMax(t *testing.T) {
+// By default, too, a request comes to its longest pause, and is tried until flush_timeout.
+func TestLongestPauseIsReachedByDefault(t *testing.T) {
+	reached := 0
+	for range 20 {
+		run(t, "", func(t *testing.T, b *bench) {
+			var came arrivals
+			b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
+				came.note()
+				c.Fail(500, "InternalServerError", "")
+			})
+			begin := time.Now()
+			require.Equal(t, Retry, b.flush(chunk(0, 10, 10)))
+			require.Equal(t, 10*time.Second, time.Since(begin))
+			gaps := came.gaps()
+			require.GreaterOrEqual(t, len(gaps), 6, "the pause behind these is the longest")
+			if last := gaps[len(gaps)-1]; len(gaps) > 6 && longestPause/2 <= last && last <= longestPause {
+				reached++
+			}
+		})
+	}
+	require.Positive(t, reached)
+}
+
+// SLS knows better when to come back: also later than the longest pause, and not only
+// when it throttles.
+func TestRetryAfterIsObeyedBeyondTheLongestPause(t *testing.T) {
 	for status, code := range map[int]string{403: "WriteQuotaExceed", 429: "TooManyRequests", 503: "ServerBusy"} {
-		run(t, "retry_base=10ms retry_max=20ms flush_timeout=1m", func(t *testing.T, b *bench) {
+		run(t, "flush_timeout=1m", func(t *testing.T, b *bench) {
 			var came arrivals
 			b.sls.Hook(slsfake.OpPutLogs, func(*slsfake.Call) { came.note() })
 			b.sls.Hook(slsfake.OpPutLogs, slsfake.First(2, func(c *slsfake.Call) {
-				c.Answer(status, map[string][]string{"Retry-After": {strconv.Itoa(3 * c.N)}}, []byte(`{"errorCode":"`+code+`","errorMessage":""}`))
+				c.Answer(status, map[string][]string{"Retry-After": {strconv.Itoa(6 * c.N)}}, []byte(`{"errorCode":"`+code+`","errorMessage":""}`))
 			}))
 			require.Equal(t, OK, b.flush(chunk(0, 10, 10)))
-			require.Equal(t, []time.Duration{3 * time.Second, 6 * time.Second}, came.gaps())
+			require.Equal(t, []time.Duration{6 * time.Second, 12 * time.Second}, came.gaps())
 		})
 	}
 }

@@ -56,10 +56,10 @@ func TestRefusedRecordIsFoundByHalving(t *testing.T) {
 func TestIsolationInterruptedGoesOnWhereItStopped(t *testing.T) {
 	for n := 2; n < 14; n++ {
 		t.Run(fmt.Sprint("request ", n), func(t *testing.T) {
-			run(t, "batch_bytes=5M max_retries=0", func(t *testing.T, b *bench) {
+			run(t, "batch_bytes=5M", func(t *testing.T, b *bench) {
 				remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
 					if c.N >= n {
-						c.Fail(500, "InternalServerError", "")
+						c.Fail(401, "Unauthorized", "")
 					}
 				})
 				c := append(append(chunk(0, 50, 10), event(50, 1<<20+1)...), chunk(51, 100, 10)...)
