@@ -49,8 +49,10 @@ func batchHints() []option.Hint {
 			"total_size_in_bytes", "total_size_ln_bytes", "mem_buf_limit", "mem_limit",
 		}, Note: "A size such as 100M."},
 		{Meant: "compress", Names: []string{"compression", "compress_type", "compression_type", "compression_codec", "codec", "rdkafka.compression.codec"}},
-		{Names: []string{"max_retries", "retries", "max_retry", "retry_max_times", "max_send_retry", "max_retry_times"},
-			Note: "A request is sent again until `flush_timeout`, and its chunk comes back as often as Fluent Bit's `retry_limit` says."},
+		{
+			Names: []string{"max_retries", "retries", "max_retry", "retry_max_times", "max_send_retry", "max_retry_times"},
+			Note:  "A request is sent again until `flush_timeout`, and its chunk comes back as often as Fluent Bit's `retry_limit` says.",
+		},
 		{Names: []string{
 			"retry_base", "retry_max", "base_retry_backoff_ms", "base_retry_backoff_time_ms", "send_retry_interval", "retry_interval",
 			"retry_backoff", "max_retry_backoff_ms", "max_retry_backoff_time_ms",
