@@ -81,7 +81,7 @@ func (j *judge) progress(shard int) {
 // time, if the host lives and holds the shard for so long.
 func (j *judge) mustCommit(h *handover, s span, life *life) {
 	kept := life.keeps(h.at)
-	if kept == never {
+	if kept.Equal(never) {
 		return
 	}
 	name := j.ledger.members[h.consumer].name

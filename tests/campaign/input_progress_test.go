@@ -19,8 +19,8 @@ func (c *court) pausingMember(name string) int {
 // What a host keeps is committed in time, or something has held it up.
 func TestInputStandstillIsFound(t *testing.T) {
 	life := func(c *court, m int) *life { return &c.ledger.lives[c.ledger.members[m].life] }
-	soon := func(c *court, m int) { c.after(1900 * time.Millisecond) }
-	late := func(c *court, m int) { c.after(2100 * time.Millisecond) }
+	soon := func(c *court, _ int) { c.after(1900 * time.Millisecond) }
+	late := func(c *court, _ int) { c.after(2100 * time.Millisecond) }
 	for name, tc := range map[string]struct {
 		before func(c *court, m int) // the commit
 		due    bool
@@ -53,7 +53,7 @@ func TestInputStandstillIsFound(t *testing.T) {
 			c.ledger.troubled(trouble{shard: -1, from: c.now.Add(-time.Hour), to: c.now})
 			late(c, m)
 		}, true, true},
-		"late when SLS was away": {func(c *court, m int) {
+		"late when SLS was away": {func(c *court, _ int) {
 			c.ledger.away(c.now.Add(1500*time.Millisecond), c.now.Add(1500*time.Millisecond))
 			c.after(callAgain)
 		}, true, false},

@@ -76,7 +76,7 @@ func TestListsThatMayBeCutAreWarnedOf(t *testing.T) {
 	require.NoError(t, err)
 	_, err = h.InitTyped(out, typed(c.props(), flbhost.Property{Key: "exclude_keys", Value: "password"}, flbhost.Property{Key: "exclude_keys", Value: "token"}))
 	require.NoError(t, err, log)
-	require.Len(t, grep(log.String(), "[ warn]", "does not show more than the first item of a YAML list: separate those of `endpoint`, `exclude_keys` by commas"), 1, log)
+	require.Len(t, grep(log.String(), "[ warn]", "does not show more than the first item of a YAML list: separate those of `exclude_keys`, `endpoint` by commas"), 1, log)
 	stop(t, h.Exit)
 }
 
