@@ -67,7 +67,7 @@ func run() bool {
 func (s *summary) test(ctx context.Context, module string, args []string) bool {
 	// Never from the cache, which knows nothing of the plugins and the Fluent Bit
 	// that tests run.
-	args = append([]string{"test", "-json", "-race", "-count=1", "-timeout", "9m"}, args...)
+	args = append([]string{"test", "-json", "-race", "-count=1", "-timeout", "20m"}, args...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = module
 	cmd.Stderr = os.Stderr
