@@ -35,6 +35,8 @@ type inputWorld struct {
 	written    *written
 	ledger     *inputLedger
 	lanes      []*inputLane
+	born       chan struct{} // closed when the group reads every shard
+	bornIn     time.Duration // how long that took
 }
 
 // attackInput runs the campaign against in_sls with that kind of checkpoint.
@@ -47,10 +49,12 @@ func attackInput(ctx context.Context, c config, checkpoint string) (inputSummary
 	if w.rigInput != nil {
 		w.rigInput(w)
 	}
-	chaos, calm := context.WithTimeout(ctx, c.time)
+	if err := w.inherit(); err != nil {
+		return inputSummary{}, err
+	}
+	chaos, calm := context.WithCancel(ctx)
 	defer calm()
 	var wg, reporter sync.WaitGroup
-	wg.Go(func() { w.newSky().run(chaos) })
 	wg.Go(func() {
 		(&writer{inputWorld: w, random: w.stream(checkpoint + " writer"), rate: inputRate}).run(chaos)
 	})
@@ -59,6 +63,10 @@ func attackInput(ctx context.Context, c config, checkpoint string) (inputSummary
 	}
 	reporting, stop := context.WithCancel(ctx)
 	reporter.Go(func() { w.report(reporting) })
+	w.birth(ctx)
+	wg.Go(func() { w.newSky().run(chaos) })
+	wait(ctx, c.time)
+	calm()
 	wg.Wait()
 	w.settle(ctx)
 	stop()
@@ -68,6 +76,7 @@ func attackInput(ctx context.Context, c config, checkpoint string) (inputSummary
 	}
 	j := newJudge(w.written, w.ledger, w.failures, checkpoint == byDelivery,
 		w.server.CheckpointHistory(project, inputLogstore, inputGroup), w.server.GrantHistory(project, inputLogstore, inputGroup))
+	j.fromEnd = startPosition(checkpoint) == "end"
 	s := j.conclude()
 	w.tell(s, j.causes)
 	return s, nil
@@ -77,7 +86,7 @@ func newInputWorld(ctx context.Context, c config, checkpoint string) (w *inputWo
 	c.prepare()
 	w = &inputWorld{
 		config: c, checkpoint: checkpoint, written: newWritten(c.seed), ledger: newInputLedger(),
-		failures: &failures{out: c.out, about: "input " + checkpoint + ": "},
+		failures: &failures{out: c.out, about: "input " + checkpoint + ": "}, born: make(chan struct{}),
 	}
 	if w.inSo, err = c.plugin(c.inSo, "in_sls-"+checkpoint+".so"); err != nil {
 		return nil, err
@@ -87,7 +96,6 @@ func newInputWorld(ctx context.Context, c config, checkpoint string) (w *inputWo
 	if w.endpoint, err = w.server.Listen("127.0.0.1:0"); err != nil {
 		return nil, err
 	}
-	w.server.CreateLogstore(project, inputLogstore, 4)
 	w.faults = &faults{
 		failures: w.failures, random: c.stream(checkpoint + " faults"), counts: map[string]int{}, table: inputFaultTable(),
 		struck: w.ledger.struck,
@@ -198,6 +206,7 @@ func (w *inputWorld) endings() map[string]int {
 func (w *inputWorld) tell(s inputSummary, causes map[string]int) {
 	f := w.failures
 	about := "input " + w.checkpoint
+	f.printf("%s: birth: %s", about, w.tellBirth())
 	f.printf("%s: members %d; %s", about, len(w.ledger.members), list(w.endings()))
 	f.printf("%s: faults: %s", about, list(w.faults.counts))
 	stats := w.server.Stats()

@@ -39,9 +39,12 @@ type judge struct {
 	ledger   *inputLedger
 	failures *failures
 	delivery bool // a host has what its output has delivered
+	fromEnd  bool // start_position
 	commits  map[int][]slsfake.CheckpointWrite
 	grants   map[int][]slsfake.Grant
 	begins   map[int][]time.Time // of the stretches of each shard
+	first    map[int]uint32      // where the reading of shards began that were there before the group
+	next     [inputKeys]uint32   // record of each hash key to come
 
 	sum    inputSummary
 	causes map[string]int // of what came twice
@@ -51,6 +54,7 @@ func newJudge(w *written, l *inputLedger, f *failures, delivery bool, commits []
 	j := &judge{
 		written: w, ledger: l, failures: f, delivery: delivery, causes: map[string]int{},
 		commits: map[int][]slsfake.CheckpointWrite{}, grants: map[int][]slsfake.Grant{}, begins: map[int][]time.Time{},
+		first: map[int]uint32{},
 	}
 	for _, c := range commits {
 		j.commits[c.Shard] = append(j.commits[c.Shard], c)
@@ -73,6 +77,7 @@ func (j *judge) conclude() inputSummary {
 		}
 	}
 	slices.SortStableFunc(j.ledger.troubles, func(a, b trouble) int { return a.from.Compare(b.from) })
+	j.starts()
 	j.stretches()
 	j.count()
 	for _, shard := range j.written.shardIDs() {
@@ -155,7 +160,7 @@ func (j *judge) name(consumer int) string {
 // checkpointsWithin returns the places a shard's checkpoint was at in that time,
 // as ordinals of the shard's records.
 func (j *judge) checkpointsWithin(shard int, from, to time.Time) []uint32 {
-	at := []uint32{0}
+	at := []uint32{j.first[shard]}
 	for _, c := range j.commits[shard] {
 		if c.At.After(to) {
 			break
@@ -195,7 +200,6 @@ func (j *judge) count() {
 	for shard, n := range j.written.counts {
 		seen[shard] = make([]bool, n)
 	}
-	var next [inputKeys]uint32
 	for _, h := range have {
 		for i, s := range h.spans {
 			for n := s.from; n < s.to; n++ {
@@ -205,23 +209,23 @@ func (j *judge) count() {
 				}
 				seen[s.shard][n] = true
 			}
-			j.inOrder(&next, h, s)
+			j.inOrder(h, s)
 		}
 	}
 	for _, shard := range j.written.shardIDs() {
-		j.missing(shard, seen[shard])
+		j.missing(shard, seen[shard][j.first[shard]:])
 	}
 }
 
 // inOrder notes what a span brings of each hash key.
-func (j *judge) inOrder(next *[inputKeys]uint32, h *handover, s span) {
+func (j *judge) inOrder(h *handover, s span) {
 	j.written.eachGroup(s.shard, s.from, s.to, func(g *writtenGroup, from, to uint32) {
-		if at := g.firstSeq + from; at > next[g.key] {
+		if at := g.firstSeq + from; at > j.next[g.key] {
 			j.sum.disorder++
 			j.failures.addf("order: record %d of hash key %d came at %s (shard %d, by %s) before record %d",
-				at, g.key, clockTime(h.at), s.shard, j.ledger.members[h.consumer].name, next[g.key])
+				at, g.key, clockTime(h.at), s.shard, j.ledger.members[h.consumer].name, j.next[g.key])
 		}
-		next[g.key] = max(next[g.key], g.firstSeq+to)
+		j.next[g.key] = max(j.next[g.key], g.firstSeq+to)
 	})
 }
 
@@ -242,10 +246,12 @@ func (j *judge) missing(shard int, seen []bool) {
 // checkpoints goes through the checkpoints of a shard: each by who held it, none
 // behind the one before, and none ahead of what the hosts have for good.
 func (j *judge) checkpoints(shard int) {
-	safe := j.safe(shard)
-	have, last := uint32(0), int64(0)
+	safe, began := j.safe(shard), false
+	have, last := j.first[shard], int64(0)
 	for _, c := range j.commits[shard] {
-		if held := j.holder(shard, c.At); c.Force || c.Owner != c.Consumer || held.Consumer != c.Consumer {
+		placed := j.placed(&c, began)
+		began = began || !c.Force
+		if held := j.holder(shard, c.At); !placed && (c.Force || c.Owner != c.Consumer || held.Consumer != c.Consumer) {
 			j.sum.owners++
 			j.failures.addf("shard %d is committed at %s by %s (force %t), and held by %q since %s",
 				shard, clockTime(c.At), c.Consumer, c.Force, held.Consumer, clockTime(held.At))

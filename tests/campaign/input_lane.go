@@ -28,8 +28,9 @@ type inputLane struct {
 // run runs hosts, one after the other, while chaos lasts. The first lane's never
 // rest, so that the group has a member as a rule.
 func (l *inputLane) run(ctx, chaos context.Context) {
-	for chaos.Err() == nil {
-		if l.number > 0 && l.random.IntN(2) == 0 {
+	wait(chaos, time.Duration(l.number)*memberGap)
+	for first := true; chaos.Err() == nil; first = false {
+		if !first && l.number > 0 && l.random.IntN(2) == 0 {
 			wait(chaos, time.Duration(l.random.Float64()*float64(min(4*time.Second, l.time/5))))
 		}
 		if err := l.live(ctx, chaos, false); err != nil {
@@ -179,7 +180,7 @@ func (h *inputHost) props(name string, delay time.Duration) map[string]string {
 	p := map[string]string{
 		"endpoint": h.endpoint, "project": project, "logstore": inputLogstore,
 		"access_key_id": k.id, "access_key_secret": k.secret,
-		"consumer_group": inputGroup, "consumer": name, "heartbeat_timeout": "6s",
+		"start_position": startPosition(h.checkpoint), "consumer_group": inputGroup, "consumer": name, "heartbeat_timeout": "6s",
 		"request_timeout": requestTimeout.String(), "handoff_delay": delay.String(),
 		"checkpoint": h.checkpoint, "checkpoint_interval": pick("100ms", "500ms", "2s"),
 		"include_position": "on", "meta_in": pick("record", "metadata"),
@@ -217,6 +218,12 @@ func (h *inputHost) await(limit context.Context, x *hardship) string {
 		case <-h.Exited():
 			return endCrash
 		}
+	}
+	select {
+	case <-h.born: // the first hosts live until then at least
+	case <-limit.Done():
+	case <-h.Exited():
+		return endCrash
 	}
 	longest := 10 * time.Second
 	if h.monitor != nil {

@@ -30,6 +30,7 @@ type written struct {
 	shards map[int][]int  // by shard its groups, in the order of their cursors
 	keys   [inputKeys]uint32
 	counts map[int]uint32 // records by shard
+	old    map[int]uint32 // of these, what was there before the group
 }
 
 // writtenGroup is one log group. All its records have one hash key.

@@ -6,7 +6,11 @@
 // stored, and every record stored twice must have a cause of its own on record: a
 // request whose answer did not reach the client, or the end of the instance that
 // wrote it while its chunk was not acknowledged. Sections with ordered on and a
-// hash_key must have kept the order of each bucket.
+// hash_key must have kept the order of each bucket. The records of one section name
+// their logstores, of which some do not exist: each must be where it wants to go, or in
+// the section's default. Some hosts end while SLS takes their calls and answers none, with
+// flushes queued on all workers: that may take flush_timeout, the plugin's wait for what is
+// in flight and a margin, whatever is queued.
 //
 // The input's hosts are members of one consumer group that come and go, pause and
 // freeze, while shards split and merge; once with checkpoint handoff, where a host
@@ -14,7 +18,11 @@
 // keeps what its output has delivered. At the end some host must have every record,
 // those of each hash key in their order. Where the reading of a shard begins anew it
 // must begin at the checkpoint, which bounds what comes twice; no checkpoint may be
-// ahead of what the hosts keep, nor be written by who does not hold the shard.
+// ahead of what the hosts keep, nor be written by who does not hold the shard. The group
+// comes late and slowly to a logstore that was split and written to before: with
+// start_position begin all of that must be delivered, with end nothing of it, and all
+// behind the first checkpoints. Some hosts pause every two seconds as long as they live:
+// what they keep must be committed in time all the same.
 //
 // It owns the data, the faults, the engine's part (chunk store, retries, restarts,
 // the reports of the monitoring) and the judgement. It knows the plugins only as
