@@ -163,7 +163,19 @@ func faultTable() []fault {
 			}
 			return outcomeClear, 0 // of this request: what was accepted is the relay's
 		}},
+		{panicFault, 4, func(f *faults, c *slsfake.Call, luck float64) (outcome, time.Duration) {
+			if f.relay != nil && luck < 0.5 {
+				f.relay.deliver(c)
+			}
+			answerPanic(c)
+			return outcomeClear, 0
+		}},
 	}
+}
+
+// meets tells whether a call can meet the fault.
+func (x *fault) meets(c *slsfake.Call) bool {
+	return x != nil && (x.name != panicFault || panics(c))
 }
 
 // forever is longer than any client waits.
@@ -227,7 +239,7 @@ func (f *faults) strike(c *slsfake.Call) {
 	case w.small && oversize(c):
 		f.count("body too large for everyone")
 		tooLarge(f, c, luck)
-	case hit != nil:
+	case hit.meets(c):
 		f.count(hit.name)
 		o, delay = hit.do(f, c, luck)
 	case strings.HasPrefix(c.Logstore, ghost):

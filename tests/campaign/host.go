@@ -27,6 +27,7 @@ type host struct {
 	*lane
 	*flbhost.Host
 	workers int
+	so      string
 	plugin  flbhost.Plugin
 	ending  atomic.Bool  // a flush without an answer is what was to be expected
 	outage  bool         // this life ends while SLS does not answer
@@ -43,7 +44,9 @@ func (h *host) log(line string) {
 	h.mu.Unlock()
 	who := fmt.Sprintf("output lane %d", h.number)
 	h.watch.host(who, line)
-	alarm(h.failures, who, line)
+	if h.so != h.panicSo || !h.faults.expected(line) {
+		alarm(h.failures, who, line)
+	}
 }
 
 // alarm reports a line that no host may print.

@@ -233,7 +233,7 @@ func (w *inputWorld) tell(s inputSummary, causes map[string]int) {
 // sense, and those of reading.
 func inputFaultTable() []fault {
 	fit := strings.Split("500,503,500 without body,502 html,504 html, slowly,500 truncated,429,401,400 unknown,redirect,"+
-		"reset before accepting,reset after accepting,answer truncated,slow", ",")
+		"reset before accepting,reset after accepting,answer truncated,slow,"+panicFault, ",")
 	var table []fault
 	for _, f := range faultTable() {
 		if slices.Contains(fit, f.name) {
@@ -267,7 +267,7 @@ func (f *faults) strikeRead(c *slsfake.Call) {
 	case w.quota != "" && c.Op == slsfake.OpPullLogs && luck < 0.875:
 		f.count("quota used up")
 		c.Fail(403, "ReadQuotaExceed", "Project read quota exceed")
-	case hit != nil:
+	case hit.meets(c):
 		f.count(hit.name)
 		f.struck(c)
 		_, _ = hit.do(f, c, luck)

@@ -95,12 +95,15 @@ func (j *judge) starts() {
 		return
 	}
 	for _, shard := range slices.Sorted(maps.Keys(j.written.old)) {
-		if len(j.commits[shard]) == 0 {
-			continue
-		}
-		first := j.written.ordinal(shard, j.commits[shard][0].Number)
-		if old := j.written.old[shard]; first < old {
-			j.failures.addf("start: the reading of shard %d begins at its record %d, and %d were written before the group existed", shard, first, old)
+		first := uint32(0)
+		for i, c := range j.commits[shard] {
+			if i > 0 && !j.placed(&c) {
+				break
+			}
+			first = j.written.ordinal(shard, c.Number)
+			if old := j.written.old[shard]; first < old {
+				j.failures.addf("start: the reading of shard %d begins at its record %d, and %d were written before the group existed", shard, first, old)
+			}
 		}
 		j.first[shard] = first
 		j.written.eachGroup(shard, 0, first, func(g *writtenGroup, _, to uint32) {
@@ -109,11 +112,12 @@ func (j *judge) starts() {
 	}
 }
 
-// placed tells whether c is the first checkpoint of a shard that was there before the
-// group. Whoever opens its parent may write it, without holding the shard.
-func (j *judge) placed(c *slsfake.CheckpointWrite, began bool) bool {
+// placed tells whether c says where the reading of a shard is to begin that was there before
+// the group, and that nobody has held yet. Whoever opens a parent of it may write that; those
+// of a merge have two, so it may come twice.
+func (j *judge) placed(c *slsfake.CheckpointWrite) bool {
 	_, known := j.written.old[c.Shard]
-	return c.Force && known && j.fromEnd && !began && j.written.ordinal(c.Shard, c.Number) == j.first[c.Shard]
+	return c.Force && known && j.fromEnd && j.holder(c.Shard, c.At).Consumer == ""
 }
 
 // tellBirth says how the group came into being.

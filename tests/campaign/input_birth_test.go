@@ -49,6 +49,20 @@ func TestInputLateGroupReadsFromTheEnd(t *testing.T) {
 	require.Equal(t, inputSummary{written: 40, handed: 10}, s, found)
 }
 
+// The child of a merge has two parents, and the members that open them may both say where
+// it begins, as long as nobody has held it.
+func TestInputFirstCheckpointPlacedTwice(t *testing.T) {
+	c := newCourt(t)
+	c.written.old = map[int]uint32{0: 10, 1: 10, 2: 10}
+	m := c.member("a")
+	c.place(m, 1, 1)
+	c.place(m, 1, 2)
+	c.grant(m, 1)
+	c.dies(m, endExit)
+	_, found := c.fromEnd()
+	require.NotContains(t, found, "shard 1")
+}
+
 func TestInputLateGroupErrorsAreFound(t *testing.T) {
 	for name, tc := range map[string]struct {
 		story func(c *court, m int)

@@ -246,11 +246,10 @@ func (j *judge) missing(shard int, seen []bool) {
 // checkpoints goes through the checkpoints of a shard: each by who held it, none
 // behind the one before, and none ahead of what the hosts have for good.
 func (j *judge) checkpoints(shard int) {
-	safe, began := j.safe(shard), false
+	safe := j.safe(shard)
 	have, last := j.first[shard], int64(0)
 	for _, c := range j.commits[shard] {
-		placed := j.placed(&c, began)
-		began = began || !c.Force
+		placed := j.placed(&c)
 		if held := j.holder(shard, c.At); !placed && (c.Force || c.Owner != c.Consumer || held.Consumer != c.Consumer) {
 			j.sum.owners++
 			j.failures.addf("shard %d is committed at %s by %s (force %t), and held by %q since %s",

@@ -44,6 +44,7 @@ func (l *inputLane) run(ctx, chaos context.Context) {
 type inputHost struct {
 	*inputLane
 	*flbhost.Host
+	so      string
 	plugin  flbhost.Plugin
 	drain   bool
 	pausing bool // its inputs are paused for a moment again and again
@@ -55,7 +56,10 @@ type inputHost struct {
 // live is the life of one host, over its reloads, until limit ends at the latest.
 // With drain nothing befalls it before that.
 func (l *inputLane) live(ctx, limit context.Context, drain bool) error {
-	h := &inputHost{inputLane: l, drain: drain}
+	h := &inputHost{inputLane: l, drain: drain, so: l.inSo}
+	if l.panicInSo != "" && l.number == 2 && !drain {
+		h.so = l.panicInSo
+	}
 	every := []time.Duration{50 * time.Millisecond, 200 * time.Millisecond, time.Second}[l.random.IntN(3)]
 	if drain {
 		every = 100 * time.Millisecond
@@ -66,7 +70,7 @@ func (l *inputLane) live(ctx, limit context.Context, drain bool) error {
 		return err
 	}
 	defer func() { _ = h.Kill() }() // does nothing when it has ended
-	if h.plugin, err = h.Load(l.inSo); err != nil {
+	if h.plugin, err = h.Load(h.so); err != nil {
 		return err
 	}
 	for {
@@ -86,7 +90,9 @@ func (h *inputHost) log(line string) {
 	h.tailMu.Unlock()
 	who := fmt.Sprintf("input lane %d (%s)", h.number, h.checkpoint)
 	h.watch.host(who, line)
-	alarm(h.failures, who, line)
+	if h.so != h.panicInSo || !h.faults.expected(line) {
+		alarm(h.failures, who, line)
+	}
 }
 
 func (h *inputHost) lastLines() string {
@@ -98,7 +104,7 @@ func (h *inputHost) lastLines() string {
 // incarnate is the life of one set of instances. It returns how it ended.
 func (h *inputHost) incarnate(ctx, limit context.Context) (how string, err error) {
 	delay, bound := []time.Duration{300 * time.Millisecond, 700 * time.Millisecond, 2 * time.Second}[h.random.IntN(3)], time.Duration(0)
-	if h.pausing = !h.drain && h.monitor == nil && h.random.IntN(4) == 0; h.pausing {
+	if h.pausing = !h.drain && h.monitor == nil && h.so == h.inSo && h.random.IntN(4) == 0; h.pausing {
 		h.faults.count("host that keeps pausing")
 		h.forget() // so that it gets shards at once
 		delay, bound = pausingDelay, pausingBound

@@ -81,7 +81,10 @@ func (l *lane) run(ctx, chaos context.Context) {
 // live is the life of one host: incarnations until one ends by kill or exit. It
 // ends early when limit does.
 func (l *lane) live(ctx, limit context.Context) error {
-	h := &host{lane: l, workers: l.nextWorkers()}
+	h := &host{lane: l, workers: l.nextWorkers(), so: l.so}
+	if l.panicSo != "" && l.number == 0 && !l.drain {
+		h.so = l.panicSo
+	}
 	var err error
 	h.Host, err = flbhost.Start(ctx, l.hostBin, flbhost.Options{Workers: h.workers, HotReload: true, OnLog: h.log})
 	if err != nil {
@@ -91,7 +94,7 @@ func (l *lane) live(ctx, limit context.Context) error {
 	if l.started != nil {
 		l.started(h)
 	}
-	if h.plugin, err = h.Load(l.so); err != nil {
+	if h.plugin, err = h.Load(h.so); err != nil {
 		return err
 	}
 	for {

@@ -24,6 +24,9 @@
 // behind the first checkpoints. Some hosts pause every two seconds as long as they live:
 // what they keep must be committed in time all the same.
 //
+// On either side the calls of one lane's hosts panic now and then, with what was asked for
+// carried out or not: no host may end of it, and all else holds for them, too.
+//
 // It owns the data, the faults, the engine's part (chunk store, retries, restarts,
 // the reports of the monitoring) and the judgement. It knows the plugins only as
 // files, and the checks share no code with them. All that hosts and campaign print
@@ -51,15 +54,18 @@ import (
 
 // config is what a campaign is made of.
 type config struct {
-	seed  uint64
-	time  time.Duration // how long faults rain; settling takes a few seconds more
-	so    string        // out_sls.so
-	inSo  string        // in_sls.so
-	dir   string        // for the plugins and the host program; whoever made it removes it
-	out   io.Writer
-	quiet bool // no progress lines
-	keys  []key
-	watch *watch
+	seed uint64
+	time time.Duration // how long faults rain; settling takes a few seconds more
+	so   string        // out_sls.so
+	inSo string        // in_sls.so
+	// source is the tree to build plugins from that can panic; "" = none do.
+	source             string
+	panicSo, panicInSo string // these plugins
+	dir                string // for the plugins and the host program; whoever made it removes it
+	out                io.Writer
+	quiet              bool // no progress lines
+	keys               []key
+	watch              *watch
 
 	// hostBin is a built flbhost; "" builds one.
 	hostBin string
@@ -105,6 +111,7 @@ func main() {
 	flag.Uint64Var(&c.seed, "seed", 0, "seed; 0 takes a random one")
 	flag.StringVar(&c.so, "so", "build/out_sls.so", "the output plugin; may be one with the race detector")
 	flag.StringVar(&c.inSo, "in-so", "build/in_sls.so", "the input plugin; may be one with the race detector")
+	flag.StringVar(&c.source, "source", ".", "the tree to build plugins from that can be made to panic; empty: none panics")
 	logFile := flag.String("log", "", "file for all that the hosts log")
 	flag.Parse()
 	if *logFile != "" {
@@ -179,6 +186,9 @@ func run(ctx context.Context, c config, side string) (err error) {
 		if c.hostBin, err = flbhost.Build(ctx, c.dir); err != nil {
 			return err
 		}
+	}
+	if err = c.buildPanicking(ctx); err != nil {
+		return err
 	}
 	c.prepare()
 	say(c.out, fmt.Sprintf("campaign: side %s, time %s, seed %d", side, c.time, c.seed))
