@@ -18,7 +18,8 @@ import (
 var hostSources embed.FS
 
 // Build writes the C sources into dir, which must exist, compiles them there
-// and returns the path of the program. The compiler is $CC, else cc.
+// and returns the path of the program, which needs the library beside it. The
+// compiler is $CC, else cc.
 func Build(ctx context.Context, dir string) (string, error) {
 	return build(ctx, compiler(), dir)
 }
@@ -42,8 +43,11 @@ func build(ctx context.Context, cc, dir string, flags ...string) (string, error)
 		[]string{"-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"},
 		flags, sources, []string{"-o", bin, "-ldl"},
 	)
-	if err := compile(ctx, cc, dir, args); err != nil {
-		return "", fmt.Errorf("build flbhost: %w", err)
+	library := []string{"-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "host/append/append.c", "-o", filepath.Join(dir, "append.so")}
+	for _, args := range [][]string{args, library} {
+		if err := compile(ctx, cc, dir, args); err != nil {
+			return "", fmt.Errorf("build flbhost: %w", err)
+		}
 	}
 	return bin, nil
 }

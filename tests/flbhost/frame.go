@@ -17,6 +17,8 @@ const (
 	reqResume = 5
 	reqReload = 6
 	reqExit   = 7
+	reqRing   = 8
+	reqFail   = 9
 
 	evDone  = 0x81
 	evError = 0x82
@@ -91,6 +93,13 @@ func appendFrame(dst []byte, kind byte, id uint64, fields []byte, rest int) []by
 
 func appendU32(dst []byte, v uint32) []byte { return binary.LittleEndian.AppendUint32(dst, v) }
 
+func appendBool(dst []byte, on bool) []byte {
+	if on {
+		return appendU32(dst, 1)
+	}
+	return appendU32(dst, 0)
+}
+
 func appendString(dst []byte, s string) []byte {
 	return append(appendU32(dst, uint32(len(s))), s...)
 }
@@ -150,11 +159,12 @@ func decodeText(body []byte) (string, error) {
 }
 
 // decodeData returns a buffer that aliases the body. at is when it was asked for,
-// in nanoseconds of CLOCK_MONOTONIC.
-func decodeData(body []byte) (instance uint32, at int64, buf []byte, err error) {
+// in nanoseconds of CLOCK_MONOTONIC; tag is "" for the instance's own.
+func decodeData(body []byte) (instance uint32, at int64, tag string, buf []byte, err error) {
 	f := fields{rest: body}
 	instance = f.u32()
 	at = int64(f.u32())
 	at |= int64(f.u32()) << 32
-	return instance, at, f.rest, f.err
+	tag = f.string()
+	return instance, at, tag, f.rest, f.err
 }

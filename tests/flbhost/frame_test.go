@@ -14,7 +14,7 @@ func TestFrame(t *testing.T) {
 	body := appendString(appendU32(nil, 7), "seven")
 	big := bytes.Repeat([]byte{1}, 3*growStep)
 	stream := appendFrame(nil, evDone, 1<<40, body, 0)
-	head := appendU32(appendU32(appendU32(nil, 9), 3), 1)
+	head := appendString(appendU32(appendU32(appendU32(nil, 9), 3), 1), "a.tag")
 	stream = append(appendFrame(stream, evData, 0, head, len(big)), big...)
 	r := bytes.NewReader(stream)
 	f, err := readFrame(r)
@@ -22,10 +22,11 @@ func TestFrame(t *testing.T) {
 	require.Equal(t, frame{kind: evDone, id: 1 << 40, body: body}, f)
 	f, err = readFrame(r)
 	require.NoError(t, err)
-	id, at, buf, err := decodeData(f.body)
+	id, at, tag, buf, err := decodeData(f.body)
 	require.NoError(t, err)
 	require.EqualValues(t, 9, id)
 	require.EqualValues(t, 1<<32+3, at)
+	require.Equal(t, "a.tag", tag)
 	require.Equal(t, big, buf)
 	_, err = readFrame(r)
 	require.Equal(t, io.EOF, err)
@@ -61,7 +62,7 @@ func TestFieldsEndEarly(t *testing.T) {
 func FuzzFrame(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(appendFrame(nil, evLog, 0, appendString(nil, "line"), 0))
-	f.Add(appendFrame(appendFrame(nil, evError, 1, appendString(nil, "no"), 0), evData, 0, []byte{1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 'x'}, 0))
+	f.Add(appendFrame(appendFrame(nil, evError, 1, appendString(nil, "no"), 0), evData, 0, []byte{1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 't', 'x'}, 0))
 	f.Add(appendFrame(nil, evDone, 3, appendString(appendU32(appendU32(nil, 1), 2), "name"), 1<<29))
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		r := bytes.NewReader(stream)
@@ -91,7 +92,7 @@ func checkDecoders(t *testing.T, body []byte) {
 	if text, err := decodeText(body); err == nil {
 		require.LessOrEqual(t, len(text)+4, len(body))
 	}
-	if _, _, buf, err := decodeData(body); err == nil {
-		require.Equal(t, body[12:], buf)
+	if _, _, tag, buf, err := decodeData(body); err == nil {
+		require.Equal(t, body[16+len(tag):], buf)
 	}
 }

@@ -143,11 +143,11 @@ func (h *Host) dispatch(f frame) error {
 		}
 		return err
 	case evData:
-		id, at, buf, err := decodeData(f.body)
+		id, at, tag, buf, err := decodeData(f.body)
 		if err != nil {
 			return err
 		}
-		h.instance(id).collected(collected{buf: buf, at: h.clock.time(at)})
+		h.instance(id).collected(collected{tag: tag, buf: buf, at: h.clock.time(at)})
 		return nil
 	default:
 		return fmt.Errorf("frame of unknown kind %#x", f.kind)
@@ -213,13 +213,18 @@ func (h *Host) InitTyped(plugin Plugin, props []Property) (*Instance, error) {
 // and returns when each has been told on its own thread. As in the engine the
 // plugin learns it without a context, and with several instances only the last
 // initialised one's collector stops.
-func (h *Host) Pause() error { return h.pause(reqPause, allInstances) }
+func (h *Host) Pause() error { return h.pause(reqPause, allInstances, true) }
 
 // Resume undoes Pause.
-func (h *Host) Resume() error { return h.pause(reqResume, allInstances) }
+func (h *Host) Resume() error { return h.pause(reqResume, allInstances, true) }
 
-func (h *Host) pause(kind byte, instance uint32) error {
-	_, err := h.conn.call(context.Background(), kind, appendU32(nil, instance), nil)
+func (h *Host) pause(kind byte, instance uint32, wait bool) error {
+	return h.tell(kind, appendBool(appendU32(nil, instance), wait))
+}
+
+// tell sends a request that is answered by nothing.
+func (h *Host) tell(kind byte, body []byte) error {
+	_, err := h.conn.call(context.Background(), kind, body, nil)
 	return err
 }
 

@@ -224,3 +224,94 @@ func TestCollectTime(t *testing.T) {
 	}
 	exit(t, h)
 }
+
+// tagged is what an input handed over under a tag.
+type tagged struct{ tag, buf string }
+
+func taggedFrom(ins *Instance) chan tagged {
+	got := make(chan tagged, 10000)
+	ins.OnTagged(func(tag string, buf []byte, _ time.Time) { got <- tagged{tag, string(buf)} })
+	return got
+}
+
+// A plugin finds flb_input_log_append and appends several buffers in one call, each
+// under a tag of its own or that of the instance.
+func TestAppend(t *testing.T) {
+	t.Parallel()
+	h, logs := start(t, Options{CollectInterval: fast})
+	got := taggedFrom(initialize(t, h, load(t, h, "in"), map[string]string{"id": "a", "direct": "yes"}))
+	require.Equal(t, tagged{"", "a:1"}, <-got)
+	require.Equal(t, tagged{"tag.1", "a:1"}, <-got)
+	require.Equal(t, tagged{"", "a:2"}, <-got)
+	require.Equal(t, tagged{"tag.2", "a:2"}, <-got)
+	logs.waitFor(t, "in a: appended 2: 0 0")
+	exit(t, h)
+}
+
+func TestNoAppend(t *testing.T) {
+	t.Parallel()
+	h, logs := start(t, Options{CollectInterval: fast, NoAppend: true})
+	got := taggedFrom(initialize(t, h, load(t, h, "in"), map[string]string{"id": "a", "direct": "yes"}))
+	require.Equal(t, tagged{"", "a:1 cleaned=0"}, <-got)
+	logs.waitFor(t, "in a: append missing")
+	exit(t, h)
+}
+
+func TestAppendsFail(t *testing.T) {
+	t.Parallel()
+	h, logs := start(t, Options{CollectInterval: fast})
+	ins := initialize(t, h, load(t, h, "in"), map[string]string{"id": "a", "direct": "yes"})
+	got := taggedFrom(ins)
+	<-got
+	require.NoError(t, ins.FailAppends(3))
+	logs.waitFor(t, ": -1 -1")
+	logs.waitFor(t, ": -1 0")
+	exit(t, h)
+	require.Equal(t, 3, logs.count("-1"))
+}
+
+// An append to a full ring fails after the time of a collect; the buffer that a plugin
+// returned is lost, as in the engine.
+func TestRingIsFull(t *testing.T) {
+	t.Parallel()
+	h, logs := start(t, Options{CollectInterval: fast})
+	plugin := load(t, h, "in")
+	direct := initialize(t, h, plugin, map[string]string{"id": "a", "direct": "yes"})
+	returns := initialize(t, h, plugin, map[string]string{"id": "b"})
+	appended, returned := taggedFrom(direct), collectFrom(returns)
+	returned.next(t)
+	require.NoError(t, direct.FillRing(true))
+	require.NoError(t, returns.FillRing(true))
+	logs.waitFor(t, ": -1 -1")
+	logs.waitFor(t, "[error] [input:cin.1] could not enqueue records into the ring buffer")
+	require.NoError(t, direct.FillRing(false))
+	require.NoError(t, returns.FillRing(false))
+	for len(appended) > 0 {
+		<-appended
+	}
+	<-appended
+	exit(t, h)
+	lost := 0
+	for n, last := 0, 1; len(returned) > 0; last = n {
+		_, err := fmt.Sscanf(<-returned, "b:%d", &n)
+		require.NoError(t, err)
+		lost += n - last - 1
+	}
+	require.Positive(t, lost)
+}
+
+// A posted pause is no news for a plugin before it is back in the engine's loop.
+func TestPauseIsPosted(t *testing.T) {
+	t.Parallel()
+	h, logs := start(t, Options{CollectInterval: 20 * fast})
+	ins := initialize(t, h, load(t, h, "in"), map[string]string{"id": "a", "direct": "yes"})
+	got := taggedFrom(ins)
+	<-got
+	require.NoError(t, ins.FillRing(true)) // the next append is under way for long
+	<-time.After(30 * fast)
+	require.NoError(t, ins.PostPause())
+	require.NotContains(t, logs.text(), "in a: pause")
+	require.NoError(t, ins.FillRing(false))
+	logs.waitFor(t, "in a: pause")
+	exit(t, h)
+}

@@ -41,13 +41,14 @@ type Instance struct {
 	stack  atomic.Int64
 
 	mu      sync.Mutex // guards the fields below
-	fn      func([]byte, time.Time)
+	fn      func(string, []byte, time.Time)
 	queue   []collected
 	handing bool
 }
 
-// collected is a buffer that an input returned, and when it was asked for it.
+// collected is a buffer that an input returned or appended, and when it was asked for it.
 type collected struct {
+	tag string
 	buf []byte
 	at  time.Time
 }
@@ -80,13 +81,19 @@ func (i *Instance) StackUsed() int { return int(i.stack.Load()) }
 // but not end the host, which waits for it. What was collected before OnCollect
 // is called is kept for it. buf is the callee's.
 func (i *Instance) OnCollect(fn func(buf []byte)) {
-	i.OnCollectAt(func(buf []byte, _ time.Time) { fn(buf) })
+	i.OnTagged(func(_ string, buf []byte, _ time.Time) { fn(buf) })
 }
 
 // OnCollectAt is OnCollect with the time at which the host asked the plugin for
 // the buffer, by the clock of this process: what is in it was handed over then or
 // a little later.
 func (i *Instance) OnCollectAt(fn func(buf []byte, at time.Time)) {
+	i.OnTagged(func(_ string, buf []byte, at time.Time) { fn(buf, at) })
+}
+
+// OnTagged is OnCollectAt with the tag: "" is the instance's own. A plugin that appends
+// by itself hands over several buffers for one call, each at the time of its append.
+func (i *Instance) OnTagged(fn func(tag string, buf []byte, at time.Time)) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.fn = fn
@@ -119,14 +126,30 @@ func (i *Instance) hand() {
 			c, fn := i.queue[0], i.fn
 			i.queue = i.queue[1:]
 			i.mu.Unlock()
-			fn(c.buf, c.at)
+			fn(c.tag, c.buf, c.at)
 		}
 	})
 }
 
 // Pause pauses this input, as the engine does when its memory limit is
 // reached; what that means with several instances see Host.Pause.
-func (i *Instance) Pause() error { return i.host.pause(reqPause, i.id) }
+func (i *Instance) Pause() error { return i.host.pause(reqPause, i.id, true) }
+
+// PostPause is Pause as the engine does it: it does not wait for the plugin to hear of
+// it, which happens when the instance's thread is back in the engine's loop.
+func (i *Instance) PostPause() error { return i.host.pause(reqPause, i.id, false) }
 
 // Resume undoes Pause.
-func (i *Instance) Resume() error { return i.host.pause(reqResume, i.id) }
+func (i *Instance) Resume() error { return i.host.pause(reqResume, i.id, true) }
+
+// FillRing says that the engine does not empty this input's ring buffer, or that it does
+// again. While it is full an append waits for the time between two collects and fails; a
+// buffer that the plugin returned is lost then.
+func (i *Instance) FillRing(full bool) error {
+	return i.host.tell(reqRing, appendBool(appendU32(nil, i.id), full))
+}
+
+// FailAppends makes the next n appends fail at once, as without memory.
+func (i *Instance) FailAppends(n int) error {
+	return i.host.tell(reqFail, appendU32(appendU32(nil, i.id), uint32(n)))
+}

@@ -29,6 +29,9 @@ type Options struct {
 	// Opaque keeps the properties of an instance in a list of another make, as an engine
 	// to come may: a plugin sees what the interface tells, the first value of each.
 	Opaque bool
+	// NoAppend hides flb_input_log_append, which every engine exports so far, from
+	// plugins that look for it.
+	NoAppend bool
 	// Wrapper is the command, with its arguments, that runs the host: an
 	// emulator of the processor it was built for. Empty: none.
 	Wrapper []string
@@ -66,6 +69,7 @@ func (o *Options) args() []string {
 	return []string{
 		strconv.Itoa(o.Workers), o.LogLevel, strconv.FormatInt(o.CollectInterval.Microseconds(), 10),
 		flag(o.Legacy), flag(o.HotReload), strconv.Itoa(o.StackSize), flag(o.Opaque),
+		flag(o.NoAppend),
 	}
 }
 

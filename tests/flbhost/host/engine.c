@@ -124,16 +124,34 @@ static void pause_all(bool pause, bool wait)
 static void do_pause(struct request *r, bool pause)
 {
     uint32_t id = take_u32(r);
+    bool wait = take_u32(r) != 0;
 
     if (id == ALL_INSTANCES) {
-        pause_all(pause, true);
+        pause_all(pause, wait);
     }
     else if (id >= instance_count || instances[id] == NULL || !is_input(instances[id])) {
         frame_error(r->id, "pause: the instance is gone or not an input");
         return;
     }
     else {
-        input_pause(instances[id], pause, true);
+        input_pause(instances[id], pause, wait);
+    }
+    frame_done(r->id, NULL);
+}
+
+static void do_ring(struct request *r)
+{
+    struct instance *ins = take_instance(r);
+
+    if (ins == NULL || !is_input(ins)) {
+        frame_error(r->id, "ring: the instance is gone or not an input");
+        return;
+    }
+    if (r->kind == REQ_RING) {
+        atomic_store(&ins->ring_full, take_u32(r) != 0);
+    }
+    else {
+        atomic_store(&ins->failing, take_u32(r));
     }
     frame_done(r->id, NULL);
 }
@@ -247,6 +265,10 @@ bool obey(struct request *r)
     case REQ_PAUSE:
     case REQ_RESUME:
         do_pause(r, r->kind == REQ_PAUSE);
+        return true;
+    case REQ_RING:
+    case REQ_FAIL:
+        do_ring(r);
         return true;
     case REQ_RELOAD:
         do_reload(r);

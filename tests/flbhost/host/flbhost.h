@@ -22,14 +22,16 @@ enum {
     REQ_LOAD = 1,   /* path */
     REQ_INIT = 2,   /* u32 plugin, u32 n, n * (key, value) */
     REQ_FLUSH = 3,  /* u32 instance, tag, chunk */
-    REQ_PAUSE = 4,  /* u32 instance or ALL_INSTANCES */
-    REQ_RESUME = 5, /* u32 instance or ALL_INSTANCES */
+    REQ_PAUSE = 4,  /* u32 instance or ALL_INSTANCES, u32 whether to wait */
+    REQ_RESUME = 5, /* as REQ_PAUSE */
     REQ_RELOAD = 6,
     REQ_EXIT = 7,
+    REQ_RING = 8,   /* u32 instance, u32 whether the ring is full */
+    REQ_FAIL = 9,   /* u32 instance, u32 appends that fail */
     EV_DONE = 0x81,  /* what the request answers; id 0: the host is up */
     EV_ERROR = 0x82, /* text */
     EV_LOG = 0x83,   /* line */
-    EV_DATA = 0x84,  /* u32 instance, the buffer (rest of the frame) */
+    EV_DATA = 0x84,  /* u32 instance, u64 time, tag, the buffer (rest of the frame) */
 };
 #define ALL_INSTANCES UINT32_MAX
 
@@ -41,6 +43,7 @@ struct options {
     bool hot_reload;
     size_t stack_size;
     bool opaque;
+    bool no_append;
 };
 
 struct plugin {
@@ -67,7 +70,10 @@ struct instance {
     pthread_t thread;
     int commands[2]; /* pipe: what the pipeline tells the instance's thread */
     int timer;
+    int loop; /* epoll, as the engine's: a plugin may look at it */
     atomic_bool collecting;
+    atomic_bool ring_full;
+    atomic_uint failing; /* appends that fail from now on */
     pthread_mutex_t ready_lock; /* guards ready */
     pthread_cond_t ready_cond;
     int ready; /* 0 not yet, 1 running, -1 init failed */
@@ -125,7 +131,8 @@ void put_string(struct payload *p, const char *s);
 void frame_done(uint64_t id, struct payload *p);
 void frame_error(uint64_t id, const char *text);
 void frame_log(const char *line, size_t size);
-void frame_data(uint32_t instance, uint64_t at, const void *data, size_t size);
+void frame_data(uint32_t instance, uint64_t at, const char *tag, size_t tag_size, const void *data,
+                size_t size);
 
 /* memory.c */
 void *must_alloc(size_t size);
@@ -166,5 +173,6 @@ void output_stop(struct instance *ins, int by_reload);
 bool input_start(struct instance *ins);
 void input_pause(struct instance *ins, bool pause, bool wait);
 void input_stop(struct instance *ins, int by_reload);
+bool append_export(void);
 
 #endif

@@ -122,14 +122,17 @@ void put_u32(struct payload *p, uint32_t v)
     put(p, b, sizeof(b));
 }
 
-void put_string(struct payload *p, const char *s)
+static void put_bytes(struct payload *p, const char *s, size_t size)
 {
-    size_t size = s == NULL ? 0 : strlen(s);
-
     put_u32(p, (uint32_t) size);
     if (size > 0) {
         put(p, s, size);
     }
+}
+
+void put_string(struct payload *p, const char *s)
+{
+    put_bytes(p, s, s == NULL ? 0 : strlen(s));
 }
 
 static void write_full(struct iovec *v, int n)
@@ -198,12 +201,14 @@ void frame_log(const char *line, size_t size)
     frame_write(EV_LOG, 0, &p, line, size);
 }
 
-void frame_data(uint32_t instance, uint64_t at, const void *data, size_t size)
+void frame_data(uint32_t instance, uint64_t at, const char *tag, size_t tag_size, const void *data,
+                size_t size)
 {
     struct payload p = {0};
 
     put_u32(&p, instance);
     put_u32(&p, (uint32_t) at);
     put_u32(&p, (uint32_t) (at >> 32));
+    put_bytes(&p, tag, tag_size);
     frame_write(EV_DATA, 0, &p, data, size);
 }

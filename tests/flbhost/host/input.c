@@ -3,11 +3,12 @@
  * happens: init, pre-run, the timer's collect, pause, resume and exit.
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +16,9 @@
 #include "flbhost.h"
 
 enum { CMD_PAUSE, CMD_RESUME, CMD_EXIT };
+
+/* How often a full ring is tried again, in the time between two collects. */
+enum { RING_TRIES = 10 };
 
 /* Of a waiting pipeline thread: done is posted when the command has run. */
 struct waiter {
@@ -68,6 +72,78 @@ static int call_cleanup(struct instance *ins, void *data)
     return 0;
 }
 
+static uint64_t monotonic(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t) now.tv_sec * 1000000000 + (uint64_t) now.tv_nsec;
+}
+
+/* What happens to an append: the driver has it at once, as there is no ring, or the
+ * ring that is said to be full is waited for and given up. */
+static int append(struct instance *ins, uint64_t at, const char *tag, size_t tag_size,
+                  const void *data, size_t size)
+{
+    unsigned int failing = atomic_load(&ins->failing);
+
+    while (failing > 0 &&
+           !atomic_compare_exchange_weak(&ins->failing, &failing, failing - 1)) {
+    }
+    if (failing > 0) {
+        return -1;
+    }
+    for (int tries = 0; atomic_load(&ins->ring_full); tries++) {
+        if (tries == RING_TRIES) {
+            host_log(LEVEL_ERROR, "[input:%s] could not enqueue records into the ring buffer",
+                     ins->name);
+            return -1;
+        }
+        usleep((useconds_t) (options.interval_us / RING_TRIES));
+    }
+    frame_data(ins->id, at, tag, tag == NULL ? 0 : tag_size, data, size);
+    return 0;
+}
+
+/* flb_input_log_append. In the engine another thread than the instance's own would
+ * race with it, in silence. */
+static int exported_append(void *instance, const char *tag, size_t tag_size, const void *data,
+                           size_t size)
+{
+    struct instance *ins = instance;
+
+    if (!pthread_equal(pthread_self(), ins->thread)) {
+        host_log(LEVEL_ERROR, "[input:%s] append on another thread", ins->name);
+        abort();
+    }
+    return size == 0 ? -1 : append(ins, monotonic(), tag, tag_size, data, size);
+}
+
+/* Lets plugins find flb_input_log_append: it is in a library beside this program. */
+bool append_export(void)
+{
+    char path[4096];
+    ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - sizeof("append.so"));
+    char *name;
+    void *library;
+    int (**function)(void *, const char *, size_t, const void *, size_t);
+
+    if (size < 0) {
+        return false;
+    }
+    path[size] = '\0';
+    name = strrchr(path, '/') + 1;
+    strcpy(name, "append.so");
+    library = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+    function = library == NULL ? NULL : dlsym(library, "flbhost_append");
+    if (function == NULL) {
+        fprintf(stderr, "flbhost: %s\n", dlerror());
+        return false;
+    }
+    *function = exported_append;
+    return true;
+}
+
 /* One buffer per tick. The length decides before the return code does, and a
  * buffer that came with -1 is neither used nor cleaned up. The driver is told
  * when the plugin was asked: it cannot have handed anything over before. */
@@ -75,10 +151,9 @@ static void collect(struct instance *ins)
 {
     void *data = NULL;
     size_t size = 0;
-    struct timespec at;
+    uint64_t at = monotonic();
     int ret;
 
-    clock_gettime(CLOCK_MONOTONIC, &at);
     ret = call_collect(ins, &data, &size);
     if (size == 0) {
         return;
@@ -87,7 +162,7 @@ static void collect(struct instance *ins)
         host_log(LEVEL_ERROR, "[input:%s] collect returned -1", ins->name);
         return;
     }
-    frame_data(ins->id, (uint64_t) at.tv_sec * 1000000000 + (uint64_t) at.tv_nsec, data, size);
+    append(ins, at, NULL, 0, data, size); /* the engine throws the result away, too */
     if (call_cleanup(ins, data) == -1) {
         host_log(LEVEL_ERROR, "[input:%s] clean-up returned -1", ins->name);
     }
@@ -181,10 +256,7 @@ static void *input_main(void *arg)
 {
     struct instance *ins = arg;
     int (*pre_run)(int) = plugin_symbol(ins->plugin, "FLBPluginInputPreRun");
-    struct pollfd fds[2] = {
-        {.fd = ins->commands[0], .events = POLLIN},
-        {.fd = ins->timer, .events = POLLIN},
-    };
+    struct epoll_event events[2];
     uint64_t ticks;
 
     pthread_setname_np(pthread_self(), "flb-in");
@@ -198,16 +270,21 @@ static void *input_main(void *arg)
     }
     ready(ins, 1);
     for (;;) {
-        if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+        int n = epoll_wait(ins->loop, events, 2, -1);
+        if (n < 0 && errno != EINTR) {
             abort();
         }
-        /* Ticks missed during a slow collect count as one. */
-        if (fds[1].revents != 0 && read(ins->timer, &ticks, sizeof(ticks)) == sizeof(ticks) &&
-            atomic_load(&ins->collecting)) {
-            collect(ins);
-        }
-        if (fds[0].revents != 0 && !command_run(ins)) {
-            return NULL;
+        for (int i = 0; i < n; i++) { /* in the order in which they came up, as in the engine */
+            if (events[i].data.fd == ins->commands[0]) {
+                if (!command_run(ins)) {
+                    return NULL;
+                }
+            }
+            /* Ticks missed during a slow collect count as one. */
+            else if (read(ins->timer, &ticks, sizeof(ticks)) == sizeof(ticks) &&
+                     atomic_load(&ins->collecting)) {
+                collect(ins);
+            }
         }
     }
 }
@@ -218,8 +295,16 @@ static void input_close(struct instance *ins)
     close(ins->commands[0]);
     close(ins->commands[1]);
     close(ins->timer);
+    close(ins->loop);
     pthread_mutex_destroy(&ins->ready_lock);
     pthread_cond_destroy(&ins->ready_cond);
+}
+
+static bool watch(struct instance *ins, int fd)
+{
+    struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
+
+    return epoll_ctl(ins->loop, EPOLL_CTL_ADD, fd, &e) == 0;
 }
 
 /* Starts the thread and waits for its init and pre-run. */
@@ -230,7 +315,9 @@ bool input_start(struct instance *ins)
     pthread_mutex_init(&ins->ready_lock, NULL);
     pthread_cond_init(&ins->ready_cond, NULL);
     ins->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (ins->timer < 0 || pipe(ins->commands) != 0 ||
+    ins->loop = epoll_create1(EPOLL_CLOEXEC);
+    if (ins->timer < 0 || ins->loop < 0 || pipe(ins->commands) != 0 ||
+        !watch(ins, ins->commands[0]) || !watch(ins, ins->timer) ||
         pthread_create(&ins->thread, NULL, input_main, ins) != 0) {
         perror("flbhost: input thread");
         abort();

@@ -50,13 +50,13 @@ static struct request *next_request(void)
 }
 
 /* argv: workers, log level, collect interval in us, legacy, hot reload, stack
- * size in bytes, opaque. Only the driver starts this program. */
+ * size in bytes, opaque, no append. Only the driver starts this program. */
 int main(int argc, char **argv)
 {
     pthread_t reader;
     bool running = true;
 
-    if (argc != 8 || fcntl(REQ_FD, F_SETFD, FD_CLOEXEC) != 0 ||
+    if (argc != 9 || fcntl(REQ_FD, F_SETFD, FD_CLOEXEC) != 0 ||
         fcntl(EVENT_FD, F_SETFD, FD_CLOEXEC) != 0) {
         fprintf(stderr, "flbhost: started by hand; use the Go package of that name\n");
         return 2;
@@ -68,6 +68,10 @@ int main(int argc, char **argv)
     options.hot_reload = atoi(argv[5]) != 0;
     options.stack_size = (size_t) atol(argv[6]);
     options.opaque = atoi(argv[7]) != 0;
+    options.no_append = atoi(argv[8]) != 0;
+    if (!options.no_append && !append_export()) {
+        return 2;
+    }
     pthread_setname_np(pthread_self(), "flb-pipeline");
     signals_init();
     signal(SIGPIPE, SIG_IGN);

@@ -1,4 +1,7 @@
 /* An input that returns numbered buffers and watches its clean-ups. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+
 #include "plugin.h"
 
 struct context {
@@ -8,6 +11,8 @@ struct context {
     int quiet;   /* every other collect is empty */
     int bad;     /* collect returns -1 */
     char *last;  /* the buffer not cleaned up yet */
+    void *ins;
+    int (*append)(void *, const char *, size_t, const void *, size_t);
 };
 
 /* What an engine before v4.1.0 has at the place of the context is its own
@@ -34,6 +39,11 @@ int FLBPluginInit(struct flbgo_input_plugin *p)
     snprintf(c->id, sizeof(c->id), "%s", show(api->input_get_property("id", p->i_ins)));
     c->quiet = api->input_get_property("quiet", p->i_ins) != NULL;
     c->bad = api->input_get_property("bad", p->i_ins) != NULL;
+    c->ins = p->i_ins;
+    if (api->input_get_property("direct", p->i_ins) != NULL) {
+        c->append = dlsym(RTLD_DEFAULT, "flb_input_log_append");
+        trace("in %s: append %s\n", c->id, c->append == NULL ? "missing" : "found");
+    }
     trace("in %s: init tag=%s coll_fd=%d place=%s debug=%d\n", c->id,
           show(api->input_get_property("tag", p->i_ins)), place->coll_fd,
           place->remote_context == NULL ? "free" : "taken",
@@ -60,6 +70,16 @@ static int collect(struct context *c, void **data, size_t *size)
         trace("in %s: collect on another thread\n", c->id);
     }
     c->n++;
+    if (c->append != NULL) {
+        char text[64], tag[64];
+        int n = snprintf(text, sizeof(text), "%s:%d", c->id, c->n);
+        int own = c->append(c->ins, NULL, 0, text, (size_t) n);
+        int tag_size = snprintf(tag, sizeof(tag), "tag.%d and what is not of it", c->n) - 22;
+        int named = c->append(c->ins, tag, (size_t) tag_size, text, (size_t) n);
+
+        trace("in %s: appended %d: %d %d\n", c->id, c->n, own, named);
+        return FLB_OK;
+    }
     if (c->quiet && c->n % 2 == 0) {
         *size = 0;
         return FLB_OK;
