@@ -6,6 +6,7 @@
 #ifndef SLS_FLB_ENGINE_H
 #define SLS_FLB_ENGINE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum sls_direction { SLS_OUTPUT = 0, SLS_INPUT = 1 };
@@ -50,6 +51,14 @@ const char *sls_instance_name(void *instance, int direction);
 
 /* The value of a property, or NULL. */
 const char *sls_property(void *api, void *instance, int direction, const char *key);
+
+/* flb_input_log_append, by which all of the engine's own inputs hand events over, or NULL
+ * where the host does not export it. Not part of the plugin interface. */
+typedef int (*sls_append_fn)(void *instance, const char *tag, size_t tag_len, const void *events,
+                             size_t size);
+sls_append_fn sls_find_append(void);
+int sls_append(sls_append_fn append, void *instance, const char *tag, size_t tag_len,
+               const void *events, size_t size);
 
 int sls_log_check(void *api, void *instance, int direction, int level);
 void sls_log_print(void *api, int level, const char *text);
