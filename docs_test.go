@@ -63,11 +63,11 @@ func names(t *testing.T) map[string]bool {
 var foreignNames = []string{
 	// Fluent Bit's options, and those of its plugins and filters
 	"coro_stack_size", "dns_retries", "dns_wait_time", "emitter_name", "exclude_path", "flush_ms", "hot_reload",
-	"http_port", "http_server", "id_key", "plugins_file", "read_from_head", "retry_limit",
+	"http_port", "http_server", "id_key", "mem_buf_limit", "plugins_file", "read_from_head", "retry_limit",
 	// plugins, functions, and Prometheus's setting
-	"aliyun_sls", "flb_upstream_conn_timeouts", "rewrite_tag", "rule_files",
+	"aliyun_sls", "flb_upstream_conn_timeouts", "kinesis_streams", "rewrite_tag", "rule_files",
 	// values of options and labels, and keys of records
-	"assume_role", "audit_error", "ecs_ram_role", "epoch_ms", "epoch_ns", "epoch_us", "lease_lost", "span_id", "trace_id",
+	"assume_role", "audit_error", "dead_letter", "ecs_ram_role", "epoch_ms", "lease_lost", "span_id", "trace_id",
 }
 
 // DESIGN.md names its steps `file.go:func`: what has moved or is gone has to be told there.

@@ -59,7 +59,7 @@ func start(host *flb.Instance, log *slog.Logger) error {
 	c.read.DefaultConsumer = defaultConsumer(host.Name())
 	opts := c.options()
 	startup.Names(host, option.Input, opts, hints(), log)
-	if err := errors.Join(option.Parse(host, opts), c.conn.Validate(), c.read.Validate()); err != nil {
+	if err := errors.Join(option.Gone(host, gone()), option.Parse(host, opts), c.conn.Validate(), c.read.Validate()); err != nil {
 		return err
 	}
 	engineMonitor := monitor.New(c.read.MonitorURL, host.Name(), c.read.MonitorInputs)

@@ -81,7 +81,7 @@ func start(host *flb.Instance, log *slog.Logger) error {
 	var c config
 	opts := c.options()
 	startup.Names(host, option.Output, opts, hints(), log)
-	if err := errors.Join(option.Parse(host, opts), c.conn.Validate(), c.route.Validate(), c.send.Validate()); err != nil {
+	if err := errors.Join(option.Gone(host, gone()), option.Parse(host, opts), c.conn.Validate(), c.route.Validate(), c.send.Validate()); err != nil {
 		return err
 	}
 	router, err := route.New(c.route)

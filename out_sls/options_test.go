@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"fluent-bit-sls/shared/option"
 	"fluent-bit-sls/tests/declared"
 )
@@ -12,7 +14,8 @@ func TestReadmeOptionTable(t *testing.T) {
 	declared.Options(t, "README.md", option.Output, c.options(), hints())
 }
 
-func TestOptionsOfTheInputAreKnown(t *testing.T) {
-	var c config
-	declared.Foreign(t, "../in_sls/README.md", c.options(), hints())
+func TestOptionsThatAreGoneRefuseToStart(t *testing.T) {
+	require.EqualError(t, option.Gone(option.Map{"time_ns": "off", "log_interval": "1s"}, gone()),
+		"option log_interval: is no option any more; the same error is logged once in 30 s; "+
+			"option time_ns: is no option any more; the nanoseconds of a log's time are always sent")
 }

@@ -34,12 +34,12 @@ func BenchmarkReader(b *testing.B) {
 	for _, set := range dataSets(b, chunkSize) {
 		b.Run(set.name, func(b *testing.B) {
 			var r Reader
-			out, err := readAll(&r, nil, set.chunk, EncodeOptions{TimeNs: true, RenameReserved: true})
+			out, err := readAll(&r, nil, set.chunk, EncodeOptions{RenameReserved: true})
 			require.NoError(b, err)
 			b.SetBytes(int64(len(out)))
 			b.ReportAllocs()
 			for b.Loop() {
-				out, _ = readAll(&r, out[:0], set.chunk, EncodeOptions{TimeNs: true, RenameReserved: true})
+				out, _ = readAll(&r, out[:0], set.chunk, EncodeOptions{RenameReserved: true})
 			}
 		})
 	}
@@ -50,7 +50,7 @@ func BenchmarkLZ4(b *testing.B) {
 	for _, set := range dataSets(b, chunkSize) {
 		b.Run(set.name, func(b *testing.B) {
 			var r Reader
-			raw, err := readAll(&r, nil, set.chunk, EncodeOptions{TimeNs: true, RenameReserved: true})
+			raw, err := readAll(&r, nil, set.chunk, EncodeOptions{RenameReserved: true})
 			require.NoError(b, err)
 			var c lz4.Compressor
 			dst := make([]byte, lz4.CompressBlockBound(len(raw)))
@@ -72,14 +72,14 @@ func BenchmarkRequest(b *testing.B) {
 	for _, set := range dataSets(b, chunkSize) {
 		b.Run(set.name, func(b *testing.B) {
 			var r Reader
-			raw, err := readAll(&r, nil, set.chunk, EncodeOptions{TimeNs: true, RenameReserved: true})
+			raw, err := readAll(&r, nil, set.chunk, EncodeOptions{RenameReserved: true})
 			require.NoError(b, err)
 			var c lz4.Compressor
 			dst := make([]byte, lz4.CompressBlockBound(2*len(raw)))
 			b.SetBytes(int64(len(raw)))
 			b.ReportAllocs()
 			for b.Loop() {
-				raw, _ = readAll(&r, raw[:0], set.chunk, EncodeOptions{TimeNs: true, RenameReserved: true})
+				raw, _ = readAll(&r, raw[:0], set.chunk, EncodeOptions{RenameReserved: true})
 				raw = AppendGroupFields(raw, "access", "10.0.0.1", nil)
 				n, _ := c.CompressBlock(raw, dst)
 				_ = md5.Sum(dst[:n])

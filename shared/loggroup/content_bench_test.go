@@ -16,7 +16,7 @@ func TestContentAllocatesNothing(t *testing.T) {
 		chunk = append(append(chunk, metaEvent(t)...), kubernetesEvent(t)...)
 	}
 	for _, c := range contentCases(t) {
-		opts := EncodeOptions{TimeNs: true, GroupAttributes: true, Content: c.content, Tag: "kube.app"}
+		opts := EncodeOptions{GroupAttributes: true, Content: c.content, Tag: "kube.app"}
 		var r Reader
 		out, err := readAll(&r, nil, chunk, opts)
 		require.NoError(t, err)
@@ -35,10 +35,6 @@ type contentCase struct {
 // contentCases are the options one by one, and all together.
 func contentCases(tb testing.TB) (cases []contentCase) {
 	tb.Helper()
-	strftime, err := ParseTimeFormat("%d/%b/%Y:%H:%M:%S.%L %z")
-	require.NoError(tb, err)
-	epoch, err := ParseTimeFormat("epoch_ms")
-	require.NoError(tb, err)
 	many := [][]string{{"kubernetes", "labels"}}
 	for k := range strings.FieldsSeq("remote_addr request_method request_uri status body_bytes_sent http_user_agent x y z log") {
 		many = append(many, []string{k})
@@ -53,13 +49,12 @@ func contentCases(tb testing.TB) (cases []contentCase) {
 		{"exclude", ContentOptions{ExcludeKeys: [][]string{{"_p"}, {"http_referer"}, {"kubernetes", "annotations"}}}},
 		{"tag", ContentOptions{TagKey: "tag"}},
 		{"time_rfc3339", ContentOptions{TimeKey: "ts"}},
-		{"time_epoch_ms", ContentOptions{TimeKey: "ts", TimeFormat: epoch}},
-		{"time_strftime", ContentOptions{TimeKey: "ts", TimeFormat: strftime}},
+		{"time_epoch_ms", ContentOptions{TimeKey: "ts", TimeFormat: TimeEpochMS}},
 		{"flatten", ContentOptions{Flatten: true, Separator: "."}},
 		{"metadata", ContentOptions{Metadata: true}},
 		{"restore_meta", ContentOptions{RestoreMeta: RestoreRecord}},
 		{"all", ContentOptions{
-			LogKey: []string{"message"}, ExcludeKeys: many[:1], TagKey: "tag", TimeKey: "ts", TimeFormat: strftime,
+			LogKey: []string{"message"}, ExcludeKeys: many[:1], TagKey: "tag", TimeKey: "ts", TimeFormat: TimeEpochMS,
 			Flatten: true, Separator: ".", Metadata: true, RestoreMeta: RestoreRecord,
 		}},
 	} {
@@ -76,10 +71,10 @@ func BenchmarkContent(b *testing.B) {
 		for _, set := range dataSets(b, chunkSize) {
 			b.Run(c.name+"/"+set.name, func(b *testing.B) {
 				var r Reader
-				out, err := readAll(&r, nil, set.chunk, EncodeOptions{TimeNs: true, RenameReserved: true})
+				out, err := readAll(&r, nil, set.chunk, EncodeOptions{RenameReserved: true})
 				require.NoError(b, err)
 				b.SetBytes(int64(len(out)))
-				opts := EncodeOptions{TimeNs: true, RenameReserved: true, Content: c.content, Tag: "kube.var.log.containers.checkout"}
+				opts := EncodeOptions{RenameReserved: true, Content: c.content, Tag: "kube.var.log.containers.checkout"}
 				b.ReportAllocs()
 				for b.Loop() {
 					out, _ = readAll(&r, out[:0], set.chunk, opts)

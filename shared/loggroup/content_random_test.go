@@ -57,9 +57,9 @@ func randomContent(seed int64) (EncodeOptions, ContentOptions) {
 	if o.TagKey == o.TimeKey {
 		o.TagKey = ""
 	}
-	o.TimeFormat, _ = ParseTimeFormat(oracleFormats[rnd.Intn(len(oracleFormats))].format)
+	o.TimeFormat = TimeFormat(rnd.Intn(int(TimeEpochMS) + 1))
 	tag := pick(rnd, "", "kube.var.log", "\xfftag", strings.Repeat("t", 200))
-	return EncodeOptions{TimeNs: half(), GroupAttributes: half(), RenameReserved: half(), Tag: tag}, o
+	return EncodeOptions{GroupAttributes: half(), RenameReserved: half(), Tag: tag}, o
 }
 
 // randomChunk has metadata, groups, nested maps, and now and then a corrupt byte.

@@ -14,7 +14,7 @@ func TestReaderTruncatedAnywhere(t *testing.T) {
 		requireOracle(t, chunk, opts)
 	}
 	for n := range chunk {
-		requireOracle(t, chunk[:n], EncodeOptions{TimeNs: true, GroupAttributes: true})
+		requireOracle(t, chunk[:n], EncodeOptions{GroupAttributes: true})
 	}
 }
 
@@ -25,7 +25,7 @@ func TestReaderCorruptAnywhere(t *testing.T) {
 		for _, c := range []byte{0xc1, codes[i%len(codes)]} {
 			bad := bytes.Clone(chunk)
 			bad[i] = c
-			requireOracle(t, bad, EncodeOptions{TimeNs: true, GroupAttributes: true})
+			requireOracle(t, bad, EncodeOptions{GroupAttributes: true})
 		}
 	}
 }

@@ -162,7 +162,7 @@ func shortRecord(rnd *rand.Rand, w *chunkWriter) {
 func (s dataSet) list(tb testing.TB, perGroup int) []byte {
 	tb.Helper()
 	var r Reader
-	r.Reset(s.chunk, EncodeOptions{TimeNs: true})
+	r.Reset(s.chunk, EncodeOptions{})
 	var out, group []byte
 	for i := range s.events {
 		var err error

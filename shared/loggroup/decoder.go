@@ -21,8 +21,6 @@ type Decoder struct {
 	Format Format
 	// JSONKeys are the contents that FormatJSON parses; empty means all.
 	JSONKeys map[string]bool
-	// RawKey is the one field of FormatRaw; "" means "log".
-	RawKey string
 	// Most bounds what a call of AppendEvents appends: with the event that comes to as
 	// many bytes it ends, see ErrMore. 0 = no bound. What IncludeMeta and Position add
 	// is added to each event: a small group may become many times as large.

@@ -20,9 +20,8 @@ const (
 	FormatRaw
 )
 
-// DefaultRawKey is the field of FormatRaw: what Fluent Bit's own inputs call a
-// raw line.
-const DefaultRawKey = "log"
+// rawKey is the field of FormatRaw: what Fluent Bit's own inputs call a raw line.
+const rawKey = "log"
 
 // Names of the position in a record.
 const (
@@ -152,7 +151,7 @@ var zeroTimeNs = [...]byte{0xb0, '_', '_', 't', 'i', 'm', 'e', '_', 'n', 's', '_
 func (d *Decoder) appendContents(dst, group []byte, off, end int, t *logTime) (out []byte, pairs int, err error) {
 	raw := rawText{}
 	if d.Format == FormatRaw {
-		dst = raw.begin(dst, d.RawKey)
+		dst = raw.begin(dst)
 	}
 	for at := off; at < end; {
 		if d.Format == FormatFlat {
@@ -228,11 +227,8 @@ func (d *Decoder) parses(key, value []byte) bool {
 type rawText struct{ at int }
 
 // begin appends the key, room for the value's head, and the opening brace.
-func (r *rawText) begin(dst []byte, key string) []byte {
-	if key == "" {
-		key = DefaultRawKey
-	}
-	dst = appendStr(dst, key, nil)
+func (r *rawText) begin(dst []byte) []byte {
+	dst = appendStr(dst, rawKey, nil)
 	r.at = len(dst)
 	dst = append(dst, noLen[:maxStrHead]...)
 	return append(dst, '{')

@@ -121,15 +121,15 @@ func TestDecoderRaw(t *testing.T) {
 		if long != "" {
 			log = logField(0x08, 1, string(content("k", long)))
 		}
-		d := Decoder{Format: FormatRaw, RawKey: "line", IncludeMeta: true}
+		d := Decoder{Format: FormatRaw, IncludeMeta: true}
 		got, _, err := d.AppendEvents(nil, group(log))
 		require.NoError(t, err)
 		record := richEvents(t, got)[0].record
 		require.Equal(t, "orders", record["__topic__"])
 		if long == "" {
-			require.Equal(t, `{"k":"v","k":"a\"\n日","":""}`, record["line"])
+			require.Equal(t, `{"k":"v","k":"a\"\n日","":""}`, record["log"])
 		} else {
-			require.Equal(t, `{"k":"`+long+`"}`, record["line"])
+			require.Equal(t, `{"k":"`+long+`"}`, record["log"])
 		}
 		require.Len(t, record, 4)
 	}

@@ -46,7 +46,7 @@ func (r *Reader) appendLog(dst []byte) ([]byte, int, error) {
 	if err != nil {
 		return dst, end, err
 	}
-	if r.opts.TimeNs && !r.noTimeNs {
+	if !r.noTimeNs {
 		dst = append(dst, tagTimeNs)
 		dst = binary.LittleEndian.AppendUint32(dst, r.head.nsec)
 	}

@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "rewrite testdata")
 // must give the same Logs after an upgrade of the plugin as before.
 func TestGolden(t *testing.T) {
 	var r Reader
-	group, err := readAll(&r, nil, mixedChunk(t), EncodeOptions{TimeNs: true, GroupAttributes: true})
+	group, err := readAll(&r, nil, mixedChunk(t), EncodeOptions{GroupAttributes: true})
 	require.NoError(t, err)
 	group = AppendGroupFields(group, "access", "10.0.0.1", []Tag{{"host", "web-1"}})
 	golden(t, "mixed.loggroup.hex", group)

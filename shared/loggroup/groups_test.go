@@ -80,7 +80,7 @@ func TestReaderGroups(t *testing.T) {
 	require.NoError(t, err)
 	out, err := readAll(&r, nil, []byte{0x92, 7, 0x80}, EncodeOptions{GroupAttributes: true})
 	require.NoError(t, err)
-	require.Equal(t, []byte{0x0a, 2, 0x08, 7}, out)
+	require.Equal(t, []byte{0x0a, 7, 0x08, 7, 0x25, 0, 0, 0, 0}, out)
 }
 
 // Events of the two seconds that mark groups are events: all but what Fluent Bit itself
@@ -116,13 +116,13 @@ func TestReaderEventsAtTheSecondsOfMarkers(t *testing.T) {
 			}
 			chunk = append(chunk, packed(t, "log", "odd")...)
 			chunk = append(chunk, eventOf(t, packed(t), packed(t, "log", "next"))...)
-			opts := EncodeOptions{TimeNs: true, GroupAttributes: true}
+			opts := EncodeOptions{GroupAttributes: true}
 			require.Equal(t, []string{"log=odd", "log=next"}, chosen(t, chunk, opts, ContentOptions{}))
 			logs, err := logsOf(t, chunk, opts)
 			require.NoError(t, err)
 			require.Equal(t, c.sec, logs[0].GetTime())
 			require.Zero(t, logs[0].GetTimeNs())
-			requireOracle(t, chunk, EncodeOptions{TimeNs: true, GroupAttributes: true})
+			requireOracle(t, chunk, EncodeOptions{GroupAttributes: true})
 		})
 	}
 	// From OpenTelemetry, in a group: its own metadata tells it from the group's end.

@@ -147,7 +147,7 @@ func oracleLogs(chunk []byte, opts EncodeOptions, o ContentOptions) (logs []orac
 			e := oracleChoice{rename: opts.RenameReserved, meta: meta, record: record, sec: uint32(sec), nsec: nsec, tag: opts.Tag, group: group}
 			contents := e.contents(o)
 			log := &sls.Log{Time: proto.Uint32(e.sec), Contents: contents}
-			if opts.TimeNs && (!e.inMetadata || e.hasNs || e.nsec > 0) {
+			if !e.inMetadata || e.hasNs || e.nsec > 0 {
 				log.TimeNs = proto.Uint32(e.nsec)
 			}
 			logs = append(logs, oracleLog{Log: log, restored: e.restored})

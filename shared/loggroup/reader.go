@@ -4,8 +4,6 @@ import "io"
 
 // EncodeOptions says what goes into a Log beside its time and its record.
 type EncodeOptions struct {
-	// TimeNs adds the nanoseconds as the Log's field 4.
-	TimeNs bool
 	// GroupAttributes adds the attributes of the open group (OpenTelemetry's
 	// resource and scope) to each of its records, as contents behind the
 	// record's own.

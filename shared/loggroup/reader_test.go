@@ -14,11 +14,9 @@ import (
 
 var allOptions = []EncodeOptions{
 	{},
-	{TimeNs: true},
 	{GroupAttributes: true},
-	{TimeNs: true, GroupAttributes: true},
 	{RenameReserved: true},
-	{TimeNs: true, GroupAttributes: true, RenameReserved: true},
+	{GroupAttributes: true, RenameReserved: true},
 }
 
 // requireOracle checks everything the Reader promises about a chunk against the
@@ -121,11 +119,11 @@ func logsOf(t *testing.T, chunk []byte, opts EncodeOptions) ([]*sls.Log, error) 
 func TestReaderEqualsSDK(t *testing.T) {
 	for _, set := range dataSets(t, testSize) {
 		t.Run(set.name, func(t *testing.T) {
-			logs, _, err := oracleLogs(set.chunk, EncodeOptions{TimeNs: true}, ContentOptions{})
+			logs, _, err := oracleLogs(set.chunk, EncodeOptions{}, ContentOptions{})
 			require.NoError(t, err)
 			var r Reader
 			for range 2 { // a Reader that is used again does the same again
-				out, err := readAll(&r, nil, set.chunk, EncodeOptions{TimeNs: true})
+				out, err := readAll(&r, nil, set.chunk, EncodeOptions{})
 				require.NoError(t, err)
 				require.True(t, bytes.Equal(marshalled(t, logs), out))
 			}
@@ -172,12 +170,12 @@ func TestReaderTimes(t *testing.T) {
 			newer := append(append(append([]byte{0x92, 0x92}, stamp...), 0x80), record...)
 			wide := append(append(append([]byte{0xdc, 0, 2, 0xdd, 0, 0, 0, 2}, stamp...), 0xde, 0, 0), record...)
 			for _, chunk := range [][]byte{old, newer, wide} {
-				logs, err := logsOf(t, chunk, EncodeOptions{TimeNs: true})
+				logs, err := logsOf(t, chunk, EncodeOptions{})
 				require.NoError(t, err)
 				require.Len(t, logs, 1)
 				require.Equal(t, c.sec, logs[0].GetTime())
 				require.Equal(t, c.nsec, logs[0].GetTimeNs())
-				requireOracle(t, chunk, EncodeOptions{TimeNs: true})
+				requireOracle(t, chunk, EncodeOptions{})
 			}
 		})
 	}
@@ -208,7 +206,7 @@ func TestReaderEvent(t *testing.T) {
 	require.Equal(t, Event{Sec: 7, Record: []byte{0x80}, Offset: 21, Size: 3}, r.Event())
 	size, err := NextLog(out)
 	require.NoError(t, err)
-	require.Equal(t, []byte{0x0a, 2, 0x08, 7}, out[size:], "an empty record is a Log without contents")
+	require.Equal(t, []byte{0x0a, 7, 0x08, 7, 0x25, 0, 0, 0, 0}, out[size:], "an empty record is a Log without contents")
 }
 
 func TestReaderSkipsWhatIsNoEvent(t *testing.T) {

@@ -54,7 +54,7 @@ func TestRepeatedPairs(t *testing.T) {
 			}
 			events = append(events, w.buf.Bytes())
 		}
-		requireAlone(t, events, EncodeOptions{TimeNs: true})
+		requireAlone(t, events, EncodeOptions{})
 	}
 }
 
@@ -89,6 +89,6 @@ func BenchmarkRepeatedPairs(b *testing.B) {
 	b.SetBytes(int64(len(chunk)))
 	b.ReportAllocs()
 	for b.Loop() {
-		out, _ = readAll(&r, out[:0], chunk, EncodeOptions{TimeNs: true})
+		out, _ = readAll(&r, out[:0], chunk, EncodeOptions{})
 	}
 }

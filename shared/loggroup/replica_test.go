@@ -64,7 +64,7 @@ func copied(g *sls.LogGroup) *sls.LogGroup {
 func TestReplicaIsTheSameGroup(t *testing.T) {
 	content, err := NewContent(ContentOptions{RestoreMeta: RestoreMetadata})
 	require.NoError(t, err)
-	opts := EncodeOptions{TimeNs: true, RenameReserved: true, Content: content}
+	opts := EncodeOptions{RenameReserved: true, Content: content}
 	rnd := rand.New(rand.NewSource(8))
 	var r Reader
 	d := Decoder{IncludeMeta: true, InMetadata: true}

@@ -14,7 +14,7 @@ func restoring(t testing.TB, from Restore) EncodeOptions {
 	t.Helper()
 	c, err := NewContent(ContentOptions{RestoreMeta: from})
 	require.NoError(t, err)
-	return EncodeOptions{TimeNs: true, Content: c}
+	return EncodeOptions{Content: c}
 }
 
 func TestRestore(t *testing.T) {
@@ -183,7 +183,7 @@ func TestRestoreTime(t *testing.T) {
 		{[]int{7}, was},
 	} {
 		chunk := eventOf(t, []byte{0x80}, packed(t, "__time__", c.value, "msg", "m"))
-		contents := chosen(t, chunk, EncodeOptions{TimeNs: true}, ContentOptions{RestoreMeta: RestoreRecord})[0]
+		contents := chosen(t, chunk, EncodeOptions{}, ContentOptions{RestoreMeta: RestoreRecord})[0]
 		var r Reader
 		r.Reset(chunk, restoring(t, RestoreRecord))
 		require.NoError(t, r.Scan())

@@ -123,7 +123,7 @@ func TestReaderValues(t *testing.T) {
 					require.Len(t, log.Contents, 1)
 					require.Equal(t, c.want, log.Contents[0].GetValue())
 				}
-				requireOracle(t, chunk, EncodeOptions{TimeNs: true})
+				requireOracle(t, chunk, EncodeOptions{})
 			}
 		})
 	}

@@ -35,7 +35,7 @@ func TestStringsNearTheEnd(t *testing.T) {
 			w := newChunkWriter(t)
 			w.newEvent(1, 0)
 			w.strs(text, text, rest, "")
-			group := logField(0x08, 1, string(content(text, text)), string(content(rest, "")))
+			group := logField(0x08, 1, string(content(text, text)), string(content(rest, "")), noNanos)
 			var r Reader
 			got, err := readAll(&r, nil, slices.Clip(bytes.Clone(w.buf.Bytes())), EncodeOptions{})
 			require.NoError(t, err)
@@ -46,6 +46,9 @@ func TestStringsNearTheEnd(t *testing.T) {
 		}
 	}
 }
+
+// noNanos is the field TimeNs of 0.
+const noNanos = "\x25\x00\x00\x00\x00"
 
 func requireString(t *testing.T, text, behind string) {
 	t.Helper()
@@ -77,12 +80,12 @@ func requireString(t *testing.T, text, behind string) {
 	var r Reader
 	got, err := readAll(&r, nil, w.buf.Bytes(), EncodeOptions{})
 	require.NoError(t, err)
-	one := logField(0x08, 1, string(content(want, want)), string(content("k", "["+oracleQuote(want)+"]")))
+	one := logField(0x08, 1, string(content(want, want)), string(content("k", "["+oracleQuote(want)+"]")), noNanos)
 	requireBytes(t, append(bytes.Clone(one), one...), got)
 	w.buf.Reset()
 	w.newEvent(1, 0)
 	w.strs(text, text)
 	got, err = readAll(&r, got[:0], w.buf.Bytes(), EncodeOptions{})
 	require.NoError(t, err)
-	requireBytes(t, logField(0x08, 1, string(content(want, want))), got)
+	requireBytes(t, logField(0x08, 1, string(content(want, want)), noNanos), got)
 }

@@ -1,82 +1,32 @@
 package option
 
 import (
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// Alias is a name under which another plugin has the same option: typed here it
-// works.
-type Alias struct {
-	Name string
-	Of   string // the other plugin
-	// Convert turns a value as the other plugin reads it into one for this option;
-	// nil = both read it alike.
-	Convert func(value string) (string, error)
-	Note    string // what a user should know of the conversion; may be empty
-}
-
-// Hint says what was meant by names that are no options: usual misspellings, and
-// what other plugins call a thing that is not quite the same here.
+// Hint says what was meant by names that are no options.
 type Hint struct {
 	Names []string // in any case, as the engine compares them
 	Meant string   // the option to use instead; "" = there is none
 	Note  string   // what there is to know besides; required without Meant
 }
 
-// typed is what the user typed for an option.
-type typed struct {
-	alias   string // the name it was typed by; "" = the option's own
-	raw     string // as the option itself would have it
-	problem string // why it cannot be told; "" = none
-}
-
-func (o *Option) typed(get Getter) typed {
-	var t typed
-	t.raw, t.problem = o.asked(get, o.Name)
-	for _, alias := range o.Aliases {
-		value, problem := o.as(alias.Name).asked(get, alias.Name)
-		if problem != "" {
-			t.problem = problem
+// typed is what the user typed for the option, or why there is no telling.
+func (o *Option) typed(get Getter) (raw, problem string) {
+	if lister, ok := get.(Lister); ok {
+		values, ok := lister.Values(o.Name)
+		switch {
+		case !ok || len(values) < 2:
+		case o.isList():
+			return strings.TrimSpace(strings.Join(values, ",")), ""
+		default:
+			return "", fmt.Sprintf("option %s: has %d values, as it is typed more than once or a list; it takes one", o.Name, len(values))
 		}
-		if value == "" || t.problem != "" {
-			continue
-		}
-		if t.raw != "" {
-			t.problem = fmt.Sprintf("option %s: set, and %s too, which is another name of it; keep one of them", o.Name, alias.Name)
-			return t
-		}
-		t.alias, t.raw = alias.Name, value
-		if alias.Convert == nil {
-			continue
-		}
-		converted, err := alias.Convert(value)
-		if err != nil {
-			t.problem = o.as(alias.Name).problem(value, err)
-			return t
-		}
-		t.raw = converted
 	}
-	return t
-}
-
-// asked is what the user typed under a name of the option, or why there is no telling.
-func (o *Option) asked(get Getter, name string) (raw, problem string) {
-	lister, ok := get.(Lister)
-	if !ok {
-		return strings.TrimSpace(get.Property(name)), ""
-	}
-	values, ok := lister.Values(name)
-	switch {
-	case !ok || len(values) < 2:
-		return strings.TrimSpace(get.Property(name)), ""
-	case o.isList():
-		return strings.TrimSpace(strings.Join(values, ",")), ""
-	}
-	return "", fmt.Sprintf("option %s: has %d values, as it is typed more than once or a list; it takes one", o.Name, len(values))
+	return strings.TrimSpace(get.Property(o.Name)), ""
 }
 
 func (o *Option) isList() bool {
@@ -106,25 +56,19 @@ func Cut(get Getter, opts []Option) string {
 	return "this Fluent Bit does not show more than the first item of a YAML list: separate those of " + strings.Join(names, ", ") + " by commas"
 }
 
-// as is the option under the name of an alias, for error texts.
-func (o *Option) as(alias string) *Option {
-	if alias == "" {
-		return o
-	}
-	named := *o
-	named.Name = alias + " (another name of " + o.Name + ")"
-	return &named
-}
-
-// Taken returns one sentence for each alias that was typed: what it is taken as.
-func Taken(get Getter, opts []Option) []string {
-	var notes []string
-	for i := range opts {
-		if t := opts[i].typed(get); t.alias != "" && t.problem == "" {
-			notes = append(notes, fmt.Sprintf("`%s` is taken as `%s` = %s", t.alias, opts[i].Name, opts[i].shown(t.raw)))
+// Gone returns an error that holds every name that was typed and is an option no more.
+// names has what each says of it.
+func Gone(get Getter, names map[string]string) error {
+	var problems []string
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if strings.TrimSpace(get.Property(name)) != "" {
+			problems = append(problems, fmt.Sprintf("option %s: is no option any more; %s", name, names[name]))
 		}
 	}
-	return notes
+	if problems == nil {
+		return nil
+	}
+	return &InvalidError{problems: problems}
 }
 
 // Unknown returns one sentence for each name that was typed and is no option: the
@@ -146,9 +90,6 @@ func Unknown(get Getter, dir Direction, opts []Option, hints []Hint) []string {
 	}
 	for i := range opts {
 		asked[opts[i].Name] = true
-		for _, alias := range opts[i].Aliases {
-			asked[alias.Name] = true
-		}
 	}
 	for _, h := range hints {
 		for _, name := range h.Names {
@@ -199,44 +140,10 @@ func slips(name string) []string {
 	return list
 }
 
-// DecimalSize is an Alias's Convert for a size of Fluent Bit's own plugins: a
-// number, with or without a fraction, and k, m or g for powers of 1000
-// (flb_utils_size_to_bytes in Fluent Bit v5.1.1). The result is in bytes.
-func DecimalSize(value string) (string, error) {
-	digits := strings.TrimRight(value, "kKmMgGbB")
-	n, err := strconv.ParseFloat(digits, 64)
-	unit := 1.0
-	switch strings.ToLower(value[len(digits):]) {
-	case "":
-	case "k", "kb":
-		unit = 1e3
-	case "m", "mb":
-		unit = 1e6
-	case "g", "gb":
-		unit = 1e9
-	default:
-		err = errors.New("unknown unit")
-	}
-	if err != nil || !(n >= 0 && n*unit < 1<<53) {
-		return "", errors.New("not a size such as 65536, 512k or 3M")
-	}
-	return strconv.FormatInt(int64(n*unit), 10), nil
-}
-
-// NamesTable returns aliases and hints as a markdown table that ends with a
-// newline; those of aliases come first.
-func NamesTable(opts []Option, hints []Hint) string {
+// NamesTable returns hints as a markdown table that ends with a newline.
+func NamesTable(hints []Hint) string {
 	var b strings.Builder
 	b.WriteString("| Typed | Here |\n|---|---|\n")
-	for i := range opts {
-		for _, alias := range opts[i].Aliases {
-			here := fmt.Sprintf("works as %s (%s)", code(opts[i].Name), alias.Of)
-			if alias.Note != "" {
-				here += ": " + alias.Note
-			}
-			fmt.Fprintf(&b, "| %s | %s |\n", code(alias.Name), cell(here))
-		}
-	}
 	for _, h := range hints {
 		names := slices.Clone(h.Names)
 		for i := range names {
@@ -244,9 +151,7 @@ func NamesTable(opts []Option, hints []Hint) string {
 		}
 		here := h.Note
 		if h.Meant != "" {
-			if here = code(h.Meant); h.Note != "" {
-				here += ". " + h.Note
-			}
+			here = strings.TrimSuffix(code(h.Meant)+". "+h.Note, ". ")
 		}
 		fmt.Fprintf(&b, "| %s | %s |\n", strings.Join(names, ", "), cell(here))
 	}

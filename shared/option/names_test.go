@@ -9,7 +9,7 @@ import (
 	"fluent-bit-sls/shared/option"
 )
 
-// named is a plugin with an alias and a few hints.
+// named is a plugin with a few hints.
 type named struct {
 	logstore, secret, tags string
 	batch                  option.Size
@@ -18,12 +18,9 @@ type named struct {
 func (n *named) options() []option.Option {
 	return []option.Option{
 		{Name: "logstore", Dst: &n.logstore, Required: true, Help: "Where to."},
-		{Name: "access_key_secret", Dst: &n.secret, Secret: true, Help: "Key.", Aliases: []option.Alias{{Name: "secret", Of: "other"}}},
+		{Name: "access_key_secret", Dst: &n.secret, Secret: true, Help: "Key."},
 		{Name: "tags", Dst: &n.tags, Help: "Tags."},
-		{
-			Name: "batch_bytes", Dst: &n.batch, Default: "1M", Min: "16k", Max: "5M", Help: "Size.",
-			Aliases: []option.Alias{{Name: "max_raw_bytes_per_batch", Of: "aliyun_sls", Convert: option.DecimalSize, Note: "powers | of 1000"}},
-		},
+		{Name: "batch_bytes", Dst: &n.batch, Default: "1M", Min: "16k", Max: "5M", Help: "Size."},
 	}
 }
 
@@ -33,37 +30,6 @@ func hints() []option.Hint {
 		{Names: []string{"batch_size"}, Meant: "batch_bytes", Note: "A size | such as 1M."},
 		{Names: []string{"consumer_group", "workers"}, Note: "it belongs to the input."},
 	}
-}
-
-func TestAliases(t *testing.T) {
-	var n named
-	get := option.Map{"logstore": "l", "Max_Raw_Bytes_Per_Batch": "2M", "secret": "hidden"}
-	require.NoError(t, option.Parse(get, n.options()))
-	require.Equal(t, named{logstore: "l", secret: "hidden", batch: 2_000_000}, n)
-	require.Equal(t, []string{
-		"`secret` is taken as `access_key_secret` = ***",
-		"`max_raw_bytes_per_batch` is taken as `batch_bytes` = \"2000000\"",
-	}, option.Taken(get, n.options()))
-	require.Empty(t, option.Unknown(get, option.Output, n.options(), hints()))
-	require.Empty(t, option.Taken(option.Map{"logstore": "l"}, n.options()))
-}
-
-func TestAliasProblems(t *testing.T) {
-	f := func(get option.Map, want string) {
-		t.Helper()
-		var n named
-		get["logstore"] = "l"
-		require.EqualError(t, option.Parse(get, n.options()), want)
-		require.NotContains(t, want, "hidden")
-	}
-	f(option.Map{"batch_bytes": "1M", "max_raw_bytes_per_batch": "1M"},
-		"option batch_bytes: set, and max_raw_bytes_per_batch too, which is another name of it; keep one of them")
-	f(option.Map{"access_key_secret": "hidden", "secret": "hidden"},
-		"option access_key_secret: set, and secret too, which is another name of it; keep one of them")
-	f(option.Map{"max_raw_bytes_per_batch": "lots"},
-		`option max_raw_bytes_per_batch (another name of batch_bytes) = "lots": not a size such as 65536, 512k or 3M; allowed: 16k to 5M`)
-	f(option.Map{"max_raw_bytes_per_batch": "6M"},
-		`option max_raw_bytes_per_batch (another name of batch_bytes) = "6000000": too large; allowed: 16k to 5M`)
 }
 
 func TestUnknownNames(t *testing.T) {
@@ -94,9 +60,17 @@ func TestUnknownNames(t *testing.T) {
 	f("acess_key_secret", "`acess_key_secret` is not an option: did you mean `access_key_secret`?")
 
 	f("logstore", "")
-	f("secret", "")
 	f("workers", "")        // the engine's
 	f("something_else", "") // nobody knows what that is for
+}
+
+func TestGone(t *testing.T) {
+	names := map[string]string{"time_ns": "it is always on", "old": "use new"}
+	require.NoError(t, option.Gone(option.Map{"logstore": "l", "old": " "}, names))
+	err := option.Gone(option.Map{"TIME_NS": "off", "old": "hidden"}, names)
+	require.Equal(t, []string{
+		"option old: is no option any more; use new", "option time_ns: is no option any more; it is always on",
+	}, option.Problems(err))
 }
 
 // A slip that is another option's name, or the engine's own, is none.
@@ -108,47 +82,30 @@ func TestSlipsAreNotOptions(t *testing.T) {
 	require.Len(t, option.Unknown(option.Map{"tag": "x"}, option.Output, opts[:1], nil), 1)
 }
 
-func TestDecimalSize(t *testing.T) {
-	for in, want := range map[string]string{
-		"5242880": "5242880", "5M": "5000000", "5mb": "5000000", "1.5k": "1500", "2G": "2000000000", "0": "0",
-		"": "", "M": "", "5x": "", "5MiB": "", "-1": "", "NaN": "", "inf": "", "1e400": "", "9007199254740993G": "", "5MM": "", "5B": "",
-	} {
-		got, err := option.DecimalSize(in)
-		require.Equal(t, want, got, "%q: %v", in, err)
-		require.Equal(t, want == "", err != nil, "%q", in)
-	}
-}
-
 func TestNamesTable(t *testing.T) {
 	require.Equal(t, ""+
 		"| Typed | Here |\n|---|---|\n"+
-		"| `secret` | works as `access_key_secret` (other) |\n"+
-		"| `max_raw_bytes_per_batch` | works as `batch_bytes` (aliyun_sls): powers \\| of 1000 |\n"+
 		"| `logstore_name`, `log_store` | `logstore` |\n"+
 		"| `batch_size` | `batch_bytes`. A size \\| such as 1M. |\n"+
 		"| `consumer_group`, `workers` | it belongs to the input. |\n",
-		option.NamesTable((&named{}).options(), hints()))
+		option.NamesTable(hints()))
 }
 
 func TestVerifyFindsMistakesInNames(t *testing.T) {
 	var a, b string
 	opts := []option.Option{
-		{Name: "logstore", Dst: &a, Help: "h", Aliases: []option.Alias{{Name: "store", Of: "x"}, {Name: "tls"}}},
-		{Name: "topic", Dst: &b, Help: "h", Aliases: []option.Alias{{Name: "logstore", Of: "x"}}},
+		{Name: "logstore", Dst: &a, Help: "h"},
+		{Name: "topic", Dst: &b, Help: "h"},
 	}
 	require.Equal(t, []string{
-		`option "logstore": the engine reserves the name`,
-		`option "logstore": alias "tls": does not say whose it is`,
-		`option "topic": the name is declared twice`,
 		`option "topic": the hint's name is declared already`,
-		`option "store": the hint's name is declared already`,
 		`option "Shop": the hint is not typed in lower case`,
 		`option "workers": the engine reserves the hint's name`,
 		`option "x": the hint means "y", which is no option`,
 		`option "z": the hint says nothing`,
 		`option "z": the hint's name is declared already`,
 	}, option.Verify(opts, option.Output,
-		option.Hint{Names: []string{"topic", "store", "Shop", "workers"}, Note: "n"},
+		option.Hint{Names: []string{"topic", "Shop", "workers"}, Note: "n"},
 		option.Hint{Names: []string{"x"}, Meant: "y"},
 		option.Hint{Names: []string{"z"}},
 		option.Hint{Names: []string{"z"}, Note: "n"},
@@ -160,21 +117,6 @@ func BenchmarkUnknown(b *testing.B) {
 	for b.Loop() {
 		option.Unknown(option.Map{}, option.Output, n.options(), hints())
 	}
-}
-
-func FuzzDecimalSize(f *testing.F) {
-	for _, s := range []string{"5M", "1.5kb", "-1", "1e3", "0x1p4", "9999999999999G"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, raw string) {
-		out, err := option.DecimalSize(raw)
-		if err != nil {
-			return
-		}
-		size, err := parseOne[option.Size](out, option.Option{})
-		require.NoError(t, err)
-		require.GreaterOrEqual(t, size, option.Size(0))
-	})
 }
 
 // listed is a Getter that knows every value, or with blind only the first.
@@ -199,10 +141,10 @@ func TestSeveralValues(t *testing.T) {
 	var tags []option.Pair
 	var logstore, secret string
 	opts := []option.Option{
-		{Name: "exclude_keys", Dst: &keys, Aliases: []option.Alias{{Name: "remove", Of: "other"}}},
+		{Name: "exclude_keys", Dst: &keys},
 		{Name: "tags", Dst: &tags},
 		{Name: "logstore", Dst: &logstore, Required: true},
-		{Name: "secret", Dst: &secret, Secret: true, Aliases: []option.Alias{{Name: "key", Of: "other"}}},
+		{Name: "secret", Dst: &secret, Secret: true},
 	}
 	get := listed{values: map[string][]string{
 		"exclude_keys": {"password", "token , pin"}, "tags": {"env=prod", "team=web"}, "logstore": {"app"}, "secret": {"s"},
@@ -220,14 +162,10 @@ func TestSeveralValues(t *testing.T) {
 	require.Contains(t, option.Cut(option.Map{"tags": "a=b"}, opts), "separate those of `tags` by commas")
 	require.Empty(t, option.Cut(option.Map{"logstore": "l"}, opts))
 
-	require.NoError(t, option.Parse(listed{values: map[string][]string{"remove": {"a", "b"}, "logstore": {"app"}}}, opts))
-	require.Equal(t, []string{"a", "b"}, keys)
-
 	for name, values := range map[string][]string{
-		"option logstore: has 2 values, as it is typed more than once or a list; it takes one":                     {"logstore"},
-		"option secret: has 2 values, as it is typed more than once or a list; it takes one":                       {"secret"},
-		"option key (another name of secret): has 2 values, as it is typed more than once or a list; it takes one": {"key"},
-		`option exclude_keys = ",password": item 1 is empty; allowed: comma-separated`:                             {"exclude_keys"},
+		"option logstore: has 2 values, as it is typed more than once or a list; it takes one": {"logstore"},
+		"option secret: has 2 values, as it is typed more than once or a list; it takes one":   {"secret"},
+		`option exclude_keys = ",password": item 1 is empty; allowed: comma-separated`:         {"exclude_keys"},
 	} {
 		given := map[string][]string{"logstore": {"app"}, values[0]: {"app", "hidden"}}
 		if values[0] == "exclude_keys" {

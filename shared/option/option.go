@@ -51,8 +51,6 @@ func (p Pair) String() string { return p.Key + "=" + p.Value }
 type Option struct {
 	// Name as typed in the configuration, in snake_case.
 	Name string
-	// Aliases are names of other plugins that work, too.
-	Aliases []Alias
 	// Dst receives the value: *string, *bool, *int, *time.Duration, *Size,
 	// *[]string or *[]Pair.
 	Dst any
@@ -129,10 +127,9 @@ func (m Map) Property(name string) string {
 func Parse(get Getter, opts []Option) error {
 	var problems []string
 	for i := range opts {
-		t := opts[i].typed(get)
-		problem := t.problem
+		raw, problem := opts[i].typed(get)
 		if problem == "" {
-			problem = opts[i].as(t.alias).parse(t.raw)
+			problem = opts[i].parse(raw)
 		}
 		if problem != "" {
 			problems = append(problems, problem)

@@ -10,12 +10,12 @@ import (
 // Verify returns the mistakes in a list of declarations, for the test each
 // plugin has of its own options. An empty result means that Parse cannot fail
 // on defaults, that the engine hands every option through, and that the table
-// is whole. For aliases and hints see verifyNames.
+// is whole. For hints see verifyNames.
 func Verify(opts []Option, dir Direction, hints ...Hint) []string {
 	v := verifier{names: map[string]bool{}, dsts: map[any]string{}}
 	for i := range opts {
 		v.o = &opts[i]
-		v.name(dir, v.o.Name)
+		v.name(dir)
 		v.dst()
 		v.limits()
 		v.defaults()
@@ -37,7 +37,8 @@ func (v *verifier) report(format string, args ...any) {
 	v.found = append(v.found, fmt.Sprintf("option %q: ", v.o.Name)+fmt.Sprintf(format, args...))
 }
 
-func (v *verifier) name(dir Direction, name string) {
+func (v *verifier) name(dir Direction) {
+	name := v.o.Name
 	if ok, _ := regexp.MatchString(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`, name); !ok {
 		v.report("the name is not snake_case")
 	}

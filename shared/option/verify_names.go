@@ -2,18 +2,9 @@ package option
 
 import "strings"
 
-// verifyNames finds, in aliases and hints, names that nobody could ask the engine
-// for, that are options themselves or come twice, and hints that lead nowhere.
+// verifyNames finds, in hints, names that nobody could ask the engine for, that are
+// options themselves or come twice, and hints that lead nowhere.
 func (v *verifier) verifyNames(opts []Option, dir Direction, hints []Hint) {
-	for i := range opts {
-		v.o = &opts[i]
-		for _, alias := range v.o.Aliases {
-			v.name(dir, alias.Name)
-			if alias.Of == "" {
-				v.report("alias %q: does not say whose it is", alias.Name)
-			}
-		}
-	}
 	options := map[string]bool{}
 	for i := range opts {
 		options[opts[i].Name] = true

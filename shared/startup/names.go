@@ -6,13 +6,10 @@ import (
 	"fluent-bit-sls/shared/option"
 )
 
-// Names logs what is to be said of the names that were typed: aliases, lists that may be
+// Names logs what is to be said of the names that were typed: lists that may be
 // cut, and what is no option, which the engine passes over in silence. Call it before the options are
 // judged: a name that is wrong explains one that is missing.
 func Names(get option.Getter, dir option.Direction, opts []option.Option, hints []option.Hint, log *slog.Logger) {
-	for _, note := range option.Taken(get, opts) {
-		log.Info(note)
-	}
 	if note := option.Cut(get, opts); note != "" {
 		log.Warn(note)
 	}

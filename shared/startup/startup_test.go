@@ -155,9 +155,8 @@ func TestErrorsOfOthers(t *testing.T) {
 func TestNamesAreLogged(t *testing.T) {
 	var r rig
 	var size option.Size
-	opts := []option.Option{{Name: "batch", Dst: &size, Aliases: []option.Alias{{Name: "bulk", Of: "other"}}}}
+	opts := []option.Option{{Name: "batch", Dst: &size}}
 	hints := []option.Hint{{Names: []string{"lump"}, Meant: "batch"}}
-	Names(option.Map{"bulk": "3", "Lump": "1"}, option.Output, opts, hints, r.logger())
-	require.Len(t, r.log.with("level=INFO", "`bulk` is taken as `batch` ="), 1)
+	Names(option.Map{"Lump": "1"}, option.Output, opts, hints, r.logger())
 	require.Len(t, r.log.with("level=WARN", "`lump` is not an option: did you mean `batch`?"), 1)
 }

@@ -257,13 +257,13 @@ func (h *host) props(f *feed, incarnation int) map[string]string {
 		"topic":  pick(f.logstore, "$TAG[4]|none"), "tags": "env=campaign,tag=$TAG",
 		"hash_key": pick("", "$TAG", "$id|none", "$id|none"), "hash_buckets": pick("1", "8", "64"),
 		"linger": pick("0s", "0s", "50ms"), "ordered": pick("off", "on"),
-		"request_timeout": requestTimeout.String(), "log_interval": "1s",
-		"compress":      pick("lz4", "lz4", "zstd", "none"),
-		"batch_bytes":   pick("64k", "256k", "1M", "3M"),
-		"batch_count":   pick("50", "500", "4096", "40960"),
-		"concurrency":   pick("1", "2", "4", "16"),
-		"memory_limit":  pick("8M", "16M", "100M"),
-		"flush_timeout": pick("1s", "2s", "4s"),
+		"request_timeout": requestTimeout.String(),
+		"compress":        pick("lz4", "lz4", "zstd", "none"),
+		"batch_bytes":     pick("64k", "256k", "1M", "3M"),
+		"batch_count":     pick("50", "500", "4096", "40960"),
+		"concurrency":     pick("1", "2", "4", "16"),
+		"memory_limit":    pick("8M", "16M", "100M"),
+		"flush_timeout":   pick("1s", "2s", "4s"),
 	}
 	if h.outage {
 		p["flush_timeout"] = outageTimeout.String()

@@ -7,8 +7,6 @@ package declared
 import (
 	"flag"
 	"os"
-	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,7 +26,7 @@ func Options(t *testing.T, readme string, dir option.Direction, opts []option.Op
 	require.NoError(t, err)
 	want, err := option.ReplaceTable(page, option.OptionsMarker, option.Tables(opts))
 	require.NoError(t, err)
-	want, err = option.ReplaceTable(want, option.NamesMarker, option.NamesTable(opts, hints))
+	want, err = option.ReplaceTable(want, option.NamesMarker, option.NamesTable(hints))
 	require.NoError(t, err)
 	if *update {
 		require.NoError(t, os.WriteFile(readme, want, 0o600))
@@ -48,29 +46,5 @@ func requireGroups(t *testing.T, opts []option.Option) {
 	}
 	for heading, ok := range shown {
 		require.True(t, ok, "no option under %q has an example", heading)
-	}
-}
-
-// Foreign requires that the options of the other plugin, as its README has them, are known:
-// that each is one of opts, or a hint says whose it is.
-func Foreign(t *testing.T, readme string, opts []option.Option, hints []option.Hint) {
-	t.Helper()
-	known := map[string]bool{}
-	for i := range opts {
-		known[opts[i].Name] = true
-	}
-	for _, h := range hints {
-		for _, name := range h.Names {
-			known[name] = true
-		}
-	}
-	page, err := os.ReadFile(readme)
-	require.NoError(t, err)
-	_, table, _ := strings.Cut(string(page), "<!-- "+string(option.OptionsMarker)+":")
-	table, _, _ = strings.Cut(table, "<!-- /"+string(option.OptionsMarker)+" -->")
-	rows := regexp.MustCompile("(?m)^\\| `([a-z_0-9]+)` ").FindAllStringSubmatch(table, -1)
-	require.Greater(t, len(rows), 40, readme)
-	for _, row := range rows {
-		require.True(t, known[row[1]], "%s: %s", readme, row[1])
 	}
 }

@@ -163,7 +163,7 @@ func writeGroup(t *testing.T, c *cloud, g int) {
 		var event demo.ChunkBuilder
 		event.Add(at, fmt.Appendf(nil, "group %d log %d", g, i))
 		var r loggroup.Reader
-		r.Reset(event.Chunk(), loggroup.EncodeOptions{TimeNs: g%2 == 0})
+		r.Reset(event.Chunk(), loggroup.EncodeOptions{})
 		var err error
 		body, err = r.Next(body)
 		require.NoError(t, err)

@@ -42,7 +42,6 @@ type Config struct {
 	MaxFetches         int
 	Format             string
 	JSONKeys           []string
-	RawKey             string
 	IncludeMeta        bool
 	IncludePosition    bool
 	MetaIn             string

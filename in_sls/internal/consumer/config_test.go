@@ -26,7 +26,7 @@ func TestDefaults(t *testing.T) {
 		FetchMaxGroups: 100, FetchInterval: 100 * time.Millisecond,
 		MemoryLimit: 100 << 20, BufferSize: 16 << 20,
 		CheckpointInterval: 5 * time.Second, HandoffDelay: 2 * time.Second, Compress: "lz4",
-		Checkpoint: "handoff", MonitorURL: "http://127.0.0.1:2020", MaxFetches: 64, Format: "flat", RawKey: "log", MetaIn: "record",
+		Checkpoint: "handoff", MonitorURL: "http://127.0.0.1:2020", MaxFetches: 64, Format: "flat", MetaIn: "record",
 	}, cfg)
 }
 

@@ -13,7 +13,7 @@ import (
 // decoder makes the decoder of a shard by the options.
 func (s *shared) decoder(shard int) loggroup.Decoder {
 	d := loggroup.Decoder{
-		IncludeMeta: s.cfg.IncludeMeta, InMetadata: s.cfg.MetaIn == metaInMetadata, RawKey: s.cfg.RawKey,
+		IncludeMeta: s.cfg.IncludeMeta, InMetadata: s.cfg.MetaIn == metaInMetadata,
 	}
 	if s.cfg.IncludePosition {
 		d.Position = &loggroup.Position{Project: s.logs.Project, Logstore: s.logs.Name, Shard: shard}

@@ -3,7 +3,6 @@ package consumer
 import (
 	"slices"
 
-	"fluent-bit-sls/shared/loggroup"
 	"fluent-bit-sls/shared/option"
 )
 
@@ -102,13 +101,12 @@ func (c *Config) recordOptions() []option.Option {
 		},
 		{
 			Name: "format", Dst: &c.Format, Example: "json", Default: formatFlat, Enum: []string{formatFlat, formatJSON, formatRaw},
-			Help: "flat: every content a field; json: contents that are JSON become its structure; raw: all contents in one field, as JSON text",
+			Help: "flat: every content a field; json: contents that are JSON become its structure; raw: all contents in one field, `log`, as JSON text",
 		},
 		{
 			Name: "json_keys", Dst: &c.JSONKeys,
 			Help: "contents that format json parses (default: all that are a JSON object or array); what is no JSON stays a string",
 		},
-		{Name: "raw_key", Dst: &c.RawKey, Default: loggroup.DefaultRawKey, Help: "name of the one field of format raw"},
 		{Name: "include_meta", Dst: &c.IncludeMeta, Example: "on", Default: "off", Help: "add `__topic__`, `__source__` and `__tag__:*`"},
 		{
 			Name: "include_position", Dst: &c.IncludePosition, Default: "off",

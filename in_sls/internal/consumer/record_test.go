@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
 
-	"fluent-bit-sls/shared/loggroup"
 	"fluent-bit-sls/shared/sls"
 	"fluent-bit-sls/tests/slsfake"
 )
@@ -154,11 +153,11 @@ func TestFormats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)
 		r.put(0, 1)
-		a := r.agent("raw", "consumer_group", "none", "format", "raw", "raw_key", "line", "include_meta", "on", "meta_in", "metadata")
+		a := r.agent("raw", "consumer_group", "none", "format", "raw", "include_meta", "on", "meta_in", "metadata")
 		advance(time.Second)
 		meta, records := a.collectRaw()
 		key := r.srv.Shards(testProject, testLogstore)[0].BeginKey
-		require.Equal(t, []map[string]any{{"line": `{"id":"1","key":"` + key + `","pad":""}`}}, records)
+		require.Equal(t, []map[string]any{{"log": `{"id":"1","key":"` + key + `","pad":""}`}}, records)
 		require.Equal(t, "orders", meta[0]["__topic__"])
 
 		a = r.agent("json", "consumer_group", "none", "format", "json", "json_keys", "id, pad")
@@ -243,5 +242,4 @@ func compressed(b []byte) []byte { return sls.Compress(sls.LZ4, nil, b) }
 func TestJSONKeysNeedTheirFormat(t *testing.T) {
 	cfg := testConfig(t, "a", "json_keys", "x")
 	require.ErrorContains(t, cfg.Validate(), "option json_keys")
-	require.Equal(t, "log", loggroup.DefaultRawKey)
 }

@@ -21,9 +21,7 @@ type Config struct {
 	Concurrency  int
 	MemoryLimit  option.Size
 	FlushTimeout time.Duration
-	TimeNs       bool
 	Content      ContentConfig
-	LogInterval  time.Duration
 
 	DeadLetterFile string
 	DeadLetterSize option.Size
@@ -34,7 +32,7 @@ type Config struct {
 
 // Validate checks what no option can check alone.
 func (c *Config) Validate() error {
-	_, err := c.Content.EncodeOptions(c.TimeNs)
+	_, err := c.Content.EncodeOptions()
 	if c.OldLogTime == oldTimeDeadLetter && c.DeadLetterFile == "" {
 		err = errors.Join(err, errors.New("option old_log_time = \"dead_letter\": needs dead_letter_file"))
 	}
@@ -59,19 +57,14 @@ func (c *Config) recordOptions() []option.Option {
 	return []option.Option{
 		{Name: "pack_id", Dst: &c.PackID, Default: "off", Help: "number the log groups of each Fluent Bit tag in `__pack_id__`, so that SLS can show the context of a log; groups then hold one tag only"},
 		{Name: "processor", Dst: &c.Processor, Check: checkUTF8, Allowed: "the name of an ingest processor", Help: "ingest processor of the project by which SLS changes or filters what is written, before it stores it"},
-		{Name: "time_ns", Dst: &c.TimeNs, Default: "on", Help: "send the nanoseconds of each log's time"},
 	}
 }
 
 func (c *Config) batchOptions() []option.Option {
-	aliasesOfBatchBytes := []option.Alias{{
-		Name: "max_raw_bytes_per_batch", Of: "aliyun_sls",
-		Convert: option.DecimalSize, Note: "k, M and G are powers of 1000 there, and stay so",
-	}}
 	codecs := []string{string(sls.LZ4), string(sls.ZSTD), string(sls.None)}
 	return []option.Option{
 		{Name: "compress", Dst: &c.Codec, Default: "lz4", Enum: codecs, Help: "compression of request bodies"},
-		{Name: "batch_bytes", Aliases: aliasesOfBatchBytes, Dst: &c.BatchBytes, Example: "1M", Default: "2M", Min: "16k", Max: "5M", Help: "size at which a request is full, before compression"},
+		{Name: "batch_bytes", Dst: &c.BatchBytes, Example: "1M", Default: "2M", Min: "16k", Max: "5M", Help: "size at which a request is full, before compression"},
 		{Name: "batch_count", Dst: &c.BatchCount, Default: "4096", Min: "1", Max: "40960", Help: "number of logs at which a request is full"},
 		{Name: "linger", Dst: &c.Linger, Example: "2s", Default: "0", Max: "1m", Help: "how long a small request waits for more, also when nothing else is in flight"},
 		{Name: "concurrency", Dst: &c.Concurrency, Default: "16", Min: "1", Max: "256", Help: "most requests in flight at once per logstore; halved when SLS throttles, and grown again"},
@@ -86,6 +79,5 @@ func (c *Config) deliveryOptions() []option.Option {
 		{Name: "dead_letter_file", Dst: &c.DeadLetterFile, Example: "/var/lib/fluent-bit/refused.jsonl", Help: "file for the records that SLS refuses for good, one JSON line each; without it they are dropped"},
 		{Name: "dead_letter_size", Dst: &c.DeadLetterSize, Default: "100M", Min: "64k", Help: "size at which the dead-letter file is rotated; four old ones are kept"},
 		{Name: "old_log_time", Dst: &c.OldLogTime, Default: oldTimeRewrite, Enum: []string{oldTimeRewrite, oldTimeDeadLetter, oldTimeDrop}, Help: "what to do with a log that SLS refuses for its age: send it with the current time and its own in `__orig_time__`, keep it in dead_letter_file, or drop it"},
-		{Name: "log_interval", Dst: &c.LogInterval, Default: "30s", Min: "1s", Max: "1h", Help: "least time between two log lines about the same error"},
 	}
 }

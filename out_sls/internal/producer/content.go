@@ -26,6 +26,13 @@ type ContentConfig struct {
 	Reserved    string
 }
 
+// How time_key writes the time.
+const (
+	timeRFC3339 = "rfc3339"
+	timeEpoch   = "epoch"
+	timeEpochMS = "epoch_ms"
+)
+
 // What becomes of maps within a record.
 const (
 	nestedJSON    = "json"
@@ -54,7 +61,7 @@ func (c *ContentConfig) Options() []option.Option {
 		{Name: "exclude_keys", Dst: &c.ExcludeKeys, Example: "password,token", Check: checkKeys, Allowed: keys, Help: "do not send these keys of a record, even if `include_keys` has them"},
 		{Name: "tag_key", Dst: &c.TagKey, Check: checkUTF8, Allowed: "a key", Help: "add a content of this key with the tag; a record that has the key keeps its own"},
 		{Name: "time_key", Dst: &c.TimeKey, Example: "event_time", Check: checkUTF8, Allowed: "a key", Help: "add a content of this key with the log's time, in UTC; a record that has the key keeps its own"},
-		{Name: "time_format", Dst: &c.TimeFormat, Default: "rfc3339", Check: checkTimeFormat, Allowed: "`rfc3339`, `epoch`, `epoch_ms`, `epoch_us`, `epoch_ns`, or a format of strftime, where `%L` is milliseconds, `%f` microseconds and `%N` nanoseconds", Help: "how `time_key` writes the time"},
+		{Name: "time_format", Dst: &c.TimeFormat, Default: timeRFC3339, Enum: []string{timeRFC3339, timeEpoch, timeEpochMS}, Help: "how `time_key` writes the time: as in `2023-11-14T22:13:20.123Z`, in seconds, or in milliseconds since 1970"},
 		{Name: "nested", Dst: &c.Nested, Example: "flatten", Default: nestedJSON, Enum: []string{nestedJSON, nestedFlatten}, Help: "send a map within a record as one content of JSON, or each of its pairs as a content of its own, their keys joined by `flatten_separator`; arrays are JSON in any case"},
 		{Name: "flatten_separator", Dst: &c.Separator, Default: ".", Check: checkUTF8, Allowed: "any text", Help: "what joins the keys with `nested flatten`"},
 		{Name: "metadata", Dst: &c.Metadata, Default: "off", Help: "add the event's metadata as contents `__metadata__.KEY`, and the attributes of its group (OpenTelemetry's resource and scope) as `__group__.KEY`"},
@@ -65,7 +72,7 @@ func (c *ContentConfig) Options() []option.Option {
 
 // EncodeOptions compiles c, which Options have filled, once for all chunks: each
 // needs its Tag besides. The error names the options that do not go together.
-func (c *ContentConfig) EncodeOptions(timeNs bool) (loggroup.EncodeOptions, error) {
+func (c *ContentConfig) EncodeOptions() (loggroup.EncodeOptions, error) {
 	if c.TagKey != "" && c.TagKey == c.TimeKey {
 		return loggroup.EncodeOptions{}, fmt.Errorf("options tag_key and time_key = %q: both add a content of that key", c.TagKey)
 	}
@@ -80,7 +87,13 @@ func (c *ContentConfig) EncodeOptions(timeNs bool) (loggroup.EncodeOptions, erro
 	case restoreRecord:
 		o.RestoreMeta = loggroup.RestoreRecord
 	}
-	var errs [4]error
+	switch c.TimeFormat {
+	case timeEpoch:
+		o.TimeFormat = loggroup.TimeEpoch
+	case timeEpochMS:
+		o.TimeFormat = loggroup.TimeEpochMS
+	}
+	var errs [3]error
 	o.IncludeKeys, errs[0] = parseKeys("include_keys", c.IncludeKeys)
 	o.ExcludeKeys, errs[1] = parseKeys("exclude_keys", c.ExcludeKeys)
 	if c.LogKey != "" {
@@ -89,15 +102,12 @@ func (c *ContentConfig) EncodeOptions(timeNs bool) (loggroup.EncodeOptions, erro
 			o.LogKey = only[0]
 		}
 	}
-	if o.TimeFormat, errs[3] = loggroup.ParseTimeFormat(c.TimeFormat); errs[3] != nil {
-		errs[3] = fmt.Errorf("option time_format = %q: %w", c.TimeFormat, errs[3])
-	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return loggroup.EncodeOptions{}, err
 	}
 	content, err := loggroup.NewContent(o)
 	return loggroup.EncodeOptions{
-		TimeNs: timeNs, GroupAttributes: c.Metadata, RenameReserved: c.Reserved != reservedKeep, Content: content,
+		GroupAttributes: c.Metadata, RenameReserved: c.Reserved != reservedKeep, Content: content,
 	}, err
 }
 
@@ -134,11 +144,6 @@ func checkUTF8(value string) error {
 		return errors.New("not valid UTF-8")
 	}
 	return nil
-}
-
-func checkTimeFormat(value string) error {
-	_, err := loggroup.ParseTimeFormat(value)
-	return err
 }
 
 // maxKeys is the longest path: deeper than any record that means something.

@@ -18,7 +18,7 @@ func TestNoLossUnderFaults(t *testing.T) {
 	for range 3 {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			run(t, "batch_count=50 flush_timeout=2s log_interval=1h", func(_ *testing.T, b *bench) {
+			run(t, "batch_count=50 flush_timeout=2s", func(_ *testing.T, b *bench) {
 				campaign(b, seed)
 			})
 		})

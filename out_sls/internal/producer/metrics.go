@@ -88,7 +88,7 @@ func newMetrics(p *Producer) *metrics {
 	s.CounterFunc("refused_destinations_total", "Records that named a destination outside allow_destinations and went to the default one.", func(emit metric.Emit) {
 		emit(float64(p.router.Stats().Refused))
 	})
-	s.CounterFunc("capped_records_total", "Records sent without the topic, source, tags or hash key that they choose, because their chunk had more than max_log_groups.", func(emit metric.Emit) {
+	s.CounterFunc("capped_records_total", "Records sent without the topic, source or tags that they choose, because their chunk had more than max_log_groups.", func(emit metric.Emit) {
 		emit(float64(p.router.Stats().Capped))
 	})
 	return m

@@ -63,13 +63,13 @@ type Producer struct {
 // New returns a producer that sends through client, which it does not close. The
 // error is one of cfg.Validate.
 func New(cfg Config, router *route.Router, client *sls.Client, log *slog.Logger) (*Producer, error) {
-	encode, err := cfg.Content.EncodeOptions(cfg.TimeNs)
+	encode, err := cfg.Content.EncodeOptions()
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Producer{
-		cfg: cfg, client: client, router: router, encode: encode, log: newErrorLog(log, cfg.LogInterval),
+		cfg: cfg, client: client, router: router, encode: encode, log: newErrorLog(log),
 		budget: semaphore.NewWeighted(int64(cfg.MemoryLimit)),
 		ctx:    ctx, cancel: cancel, drain: make(chan struct{}),
 		memory:   newMemory(),

@@ -14,11 +14,13 @@ import (
 // server could make up any number of them.
 const maxErrorKeys = 64
 
-// errorLog writes at most one line an interval about each kind of error, with
+// logInterval is the least time between two log lines about the same error.
+const logInterval = 30 * time.Second
+
+// errorLog writes at most one line a logInterval about each kind of error, with
 // the number of those that were not written.
 type errorLog struct {
-	log      *slog.Logger
-	interval time.Duration
+	log *slog.Logger
 
 	mu   sync.Mutex // guards seen
 	seen map[string]*repeated
@@ -29,12 +31,12 @@ type repeated struct {
 	suppressed int
 }
 
-func newErrorLog(log *slog.Logger, interval time.Duration) *errorLog {
-	return &errorLog{log: log, interval: interval, seen: map[string]*repeated{}}
+func newErrorLog(log *slog.Logger) *errorLog {
+	return &errorLog{log: log, seen: map[string]*repeated{}}
 }
 
-// report logs msg, as a warning or an error, unless a line under the same key was written less than an
-// interval ago.
+// report logs msg, as a warning or an error, unless a line under the same key was written less than a
+// logInterval ago.
 func (l *errorLog) report(level slog.Level, key, msg string, attrs ...any) {
 	suppressed, due := l.due(key)
 	if !due {
@@ -61,7 +63,7 @@ func (l *errorLog) due(key string) (suppressed int, due bool) {
 		l.seen[key] = &repeated{last: time.Now()}
 		return 0, true
 	}
-	if time.Since(r.last) < l.interval {
+	if time.Since(r.last) < logInterval {
 		r.suppressed++
 		return 0, false
 	}

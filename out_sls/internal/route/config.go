@@ -24,7 +24,7 @@ type Config struct {
 	Source            string        // template; "" = the host name
 	Tags              []option.Pair // values are templates
 	HashKey           string        // template; "" = load-balanced
-	HashBuckets       int           // power of two; 0 = every hash is its own
+	HashBuckets       int           // power of two up to 256
 	MaxDestinations   int
 	MaxLogGroups      int
 }
@@ -42,9 +42,9 @@ func (c *Config) Options() []option.Option {
 		{Name: "source", Dst: &c.Source, Check: checkText(maxTopic), Allowed: text, Help: "source of the log groups (`__source__`); the host name when not set"},
 		{Name: "tags", Dst: &c.Tags, Example: "env=prod,pod=$kubernetes['pod_name']", Check: checkTags, Allowed: "key=value, comma-separated; a value is text or a template", Help: "tags of the log groups (`__tag__:key`)"},
 		{Name: "hash_key", Dst: &c.HashKey, Example: "$user_id", Check: checkText(0), Allowed: text, Help: "records with the same value go to the same shard; without it they are spread evenly over the shards"},
-		{Name: "hash_buckets", Dst: &c.HashBuckets, Default: "64", Min: "0", Max: "256", Check: checkBuckets, Allowed: "a power of two up to 256, or 0", Help: "number of parts of the hash space that records with a `hash_key` are sorted into; 0 gives each value a place, and a request, of its own, up to `max_log_groups`"},
+		{Name: "hash_buckets", Dst: &c.HashBuckets, Default: "64", Min: "1", Max: "256", Check: checkBuckets, Allowed: "a power of two up to 256", Help: "number of parts of the hash space that records with a `hash_key` are sorted into: each is a request"},
 		{Name: "max_destinations", Dst: &c.MaxDestinations, Default: "1000", Min: strconv.Itoa(leastDestinations), Max: "100000", Help: "destinations that a flush keeps open at once; the least recently used one is sent and forgotten for the next"},
-		{Name: "max_log_groups", Dst: &c.MaxLogGroups, Default: "256", Min: "1", Max: "100000", Help: "different topics, sources, tags and hash keys together that the records of a chunk may choose in a logstore: each is a request; the records behind that go without those of their choice"},
+		{Name: "max_log_groups", Dst: &c.MaxLogGroups, Default: "256", Min: "1", Max: "100000", Help: "different topics, sources and tags together that the records of a chunk may choose in a logstore: each is a request; the records behind that go without those of their choice"},
 	})
 }
 
@@ -144,7 +144,7 @@ func checkTags(value string) error {
 
 func checkBuckets(value string) error {
 	n, err := strconv.Atoi(value)
-	if err != nil || n < 0 || bits.OnesCount(uint(n)) > 1 {
+	if err != nil || n < 1 || bits.OnesCount(uint(n)) > 1 {
 		return errors.New("not a power of two")
 	}
 	return nil

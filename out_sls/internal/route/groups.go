@@ -6,7 +6,7 @@ import (
 )
 
 // groups bounds the log groups that the records of a flush make in a logstore: each
-// topic, source, set of tags and hash key of their choice takes a request of its own, and
+// topic, source and set of tags of their choice takes a request of its own, and
 // whoever writes a line could otherwise hold up all others of the logstore. It goes by
 // the records alone, in their order: a chunk that comes back makes the same ones. One
 // session owns it.
@@ -48,14 +48,13 @@ func (r *Router) hasGroups() bool {
 	return slices.ContainsFunc(r.fields, func(f field) bool { return r.groupOfRecord(&f) })
 }
 
-// groupOfRecord tells whether a record chooses what f comes to, other than the logstore
-// that it goes to, so that there is no end to it.
+// groupOfRecord tells whether a record chooses what f comes to, so that there is no end
+// to it. The logstore that it goes to is bounded elsewhere, and of hash keys there are
+// hash_buckets.
 func (r *Router) groupOfRecord(f *field) bool {
 	switch f.kind {
-	case kindProject, kindLogstore:
+	case kindProject, kindLogstore, kindHashKey:
 		return false
-	case kindHashKey:
-		return f.template.needs == needRecord && r.buckets == 0
 	default:
 		return f.template.needs == needRecord
 	}

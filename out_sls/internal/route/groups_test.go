@@ -40,16 +40,6 @@ func TestLogGroupsOfRecordsAreBounded(t *testing.T) {
 	require.EqualValues(t, 4, r.Stats().Capped)
 }
 
-// A hash key of which there are as many as values is bounded, too.
-func TestUnboundedHashKeysAreBounded(t *testing.T) {
-	r := configured(t, "hash_key", "$t", "hash_buckets", "0", "max_log_groups", "3")
-	s := r.Begin("tag")
-	defer s.End()
-	for i := range 10 {
-		require.Equal(t, i < 3, s.Route(event(t, "t", fmt.Sprint(i)).Record).HashKey != "")
-	}
-}
-
 // What no record chooses is not counted.
 func TestLogGroupsOfTagsAreNotBounded(t *testing.T) {
 	r := configured(t, "topic", "$TAG", "hash_key", "$t", "max_log_groups", "1")

@@ -16,7 +16,7 @@ const LogsPerGroup = 500
 func Groups(c Chunk) ([][]byte, error) {
 	var groups [][]byte
 	var r loggroup.Reader
-	r.Reset(c.Bytes, loggroup.EncodeOptions{TimeNs: true})
+	r.Reset(c.Bytes, loggroup.EncodeOptions{})
 	for done := 0; done < c.Records; {
 		var group []byte
 		n := min(LogsPerGroup, c.Records-done)
