@@ -63,3 +63,21 @@ func BenchmarkCodec(b *testing.B) {
 		})
 	}
 }
+
+// One batch of a hundred groups of 10 KB, compressed into one buffer.
+func BenchmarkAppendPackage(b *testing.B) {
+	group := []byte(strings.Repeat("192.0.2.7 - - [21/Nov/2026:02:51:00 +0000] \"GET /index.html HTTP/1.1\" 200 2326\n", 125))
+	for _, codec := range []Codec{LZ4, ZSTD} {
+		b.Run(string(codec), func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(100 * len(group)))
+			dst := make([]byte, 0, 100*PackageBound(len(group)))
+			for b.Loop() {
+				dst = dst[:0]
+				for range 100 {
+					dst = AppendPackage(dst, codec, group)
+				}
+			}
+		})
+	}
+}

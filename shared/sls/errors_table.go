@@ -33,7 +33,7 @@ const (
 	ClassLeaseLost
 	// ClassCursor: the cursor is invalid, usually expired with its data.
 	ClassCursor
-	// ClassConflict: what was to be created exists already.
+	// ClassConflict: what was to be created or written exists already.
 	ClassConflict
 )
 
@@ -125,6 +125,9 @@ var codeTable = []CodeInfo{
 	{"InvalidKey", 400, ClassSplit, "a record has a key the server refuses", ""},
 	{"PostBodyTooLarge", 400, ClassSplit, "the request is too large", "batch_bytes"},
 	{"PostBodyUncompressError", 400, ClassSplit, "the server cannot decompress the request", "compress"},
+
+	// Its status is not documented.
+	{"InvalidSequenceId", 400, ClassConflict, "the server has had this sequence number, or a higher one, for the hash key", ""},
 
 	{"LogStoreAlreadyExist", 400, ClassConflict, "the logstore exists already", ""},
 	{"ConsumerGroupAlreadyExist", 400, ClassConflict, "the consumer group exists already", ""},

@@ -43,8 +43,9 @@ func TestEveryCodeHasItsClass(t *testing.T) {
 		ClassConfiguration: "ProjectNotExist ProjectForbidden LogStoreNotExist LogStoreWithoutShard ConsumerGroupNotExist",
 		ClassLeaseLost: "ConsumerNotExist ConsumerNotExsit ConsumerNotMatch NotExistConsumerWithBody ShardNotExist " +
 			"ShardNotExsit",
-		ClassCursor:   "InvalidCursor",
-		ClassConflict: "LogStoreAlreadyExist LogstoreAlreadyExist ConsumerGroupAlreadyExist GroupAlreadyExist ConfigAlreadyExist",
+		ClassCursor: "InvalidCursor",
+		ClassConflict: "LogStoreAlreadyExist LogstoreAlreadyExist ConsumerGroupAlreadyExist GroupAlreadyExist ConfigAlreadyExist " +
+			"InvalidSequenceId",
 	}
 	covered := map[string]bool{}
 	for class, codes := range classes {

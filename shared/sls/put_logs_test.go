@@ -1,11 +1,17 @@
 package sls
 
 import (
+	"crypto/rand"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
 
+	sdk "github.com/aliyun/aliyun-log-go-sdk"
+	"github.com/gogo/protobuf/proto"
 	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/tests/slsfake"
 )
 
 // changed sends every request with another query than was signed.
@@ -48,5 +54,106 @@ func TestProcessorIsSentAndSigned(t *testing.T) {
 			}
 			require.Equal(t, 1, fake.LogCount("proj", "store"))
 		}
+	}
+}
+
+// The emulator takes a number once, of its key, whatever the signature.
+func TestSequenceIDIsSentAndSigned(t *testing.T) {
+	const key = "8000000000000000000000000000000f"
+	for _, version := range []string{SignV1, SignV4} {
+		fake := newFake(t)
+		l := fakeClient(t, fake, version).Logstore("proj", "store")
+		raw := encodeGroup(t, "v")
+		b := Body{Data: raw, RawSize: len(raw), Codec: None, Processor: "p", SequenceID: math.MaxUint64 - 1}
+		require.NoError(t, l.PutLogs(t.Context(), b, key))
+		for g := range fake.Groups("proj", "store") {
+			require.Equal(t, []any{key, b.SequenceID, "p"}, []any{g.HashKey, g.SequenceID, g.Processor})
+		}
+		e := requireError(t, l.PutLogs(t.Context(), b, key))
+		require.True(t, IsCode(e, "InvalidSequenceId"))
+		require.Equal(t, ClassConflict, e.Class)
+		require.False(t, e.Ambiguous)
+		require.Len(t, fake.RefusedSequences("proj", "store"), 1)
+		b.SequenceID++
+		require.NoError(t, l.PutLogs(t.Context(), b, key))
+		require.Equal(t, 2, fake.LogCount("proj", "store"))
+
+		e = requireError(t, l.PutLogs(t.Context(), b, ""))
+		require.Equal(t, ClassPermanent, e.Class)
+		require.Contains(t, e.Error(), "put logs to proj/store: a sequence number without a hash key")
+	}
+}
+
+func TestBatchIsSentAndSigned(t *testing.T) {
+	for _, version := range []string{SignV1, SignV4} {
+		for _, codec := range []Codec{LZ4, ZSTD, None} {
+			fake := newFake(t)
+			l := fakeClient(t, fake, version).Logstore("proj", "store")
+			require.NoError(t, l.PutBatch(t.Context(), nil, codec))
+			var groups [][]byte
+			packages := []byte("what stands before")
+			start := len(packages)
+			for _, n := range []int{0, 1, 100, 127, 128, 5000, 20_000, 3 << 20} {
+				for _, value := range []string{strings.Repeat("v", n), rand.Text() + strings.Repeat(rand.Text(), n/40)} {
+					groups = append(groups, encodeGroup(t, value))
+					size := len(packages)
+					packages = AppendPackage(packages, codec, groups[len(groups)-1])
+					require.LessOrEqual(t, len(packages)-size, PackageBound(len(groups[len(groups)-1])))
+				}
+			}
+			require.Equal(t, "what stands before", string(packages[:start]))
+			require.NoError(t, l.PutBatch(t.Context(), packages[start:], codec))
+			var stored [][]byte
+			for g := range fake.Groups("proj", "store") {
+				stored = append(stored, g.Data)
+			}
+			require.Equal(t, groups, stored)
+			require.Equal(t, 1, fake.Stats().Ops[slsfake.OpPutLogs].Requests)
+
+			fake.SetGroupBatches(false)
+			require.Equal(t, ClassSplit, requireError(t, l.PutBatch(t.Context(), packages[start:], codec)).Class)
+		}
+	}
+}
+
+// A package is what the SDK's generated code makes of it, and every length, of data that
+// shrinks and of data that does not, is written in as few bytes as it takes.
+func TestPackages(t *testing.T) {
+	for _, codec := range []Codec{LZ4, ZSTD, None, ""} {
+		require.Empty(t, AppendPackage(nil, codec, nil))
+		for n := 1; n < 1<<22; n += 1 + n/3 {
+			noise := make([]byte, n)
+			_, _ = rand.Read(noise)
+			for _, group := range [][]byte{make([]byte, n), noise} {
+				b := AppendPackage(nil, codec, group)
+				var list sdk.SlsLogPackageList
+				require.NoError(t, proto.Unmarshal(b, &list))
+				require.Len(t, list.Packages, 1)
+				p := list.Packages[0]
+				number := map[Codec]byte{LZ4: 2, ZSTD: 3}[codec]
+				require.Equal(t, []byte{0x18, number}, p.XXX_unrecognized) // which the SDK does not know
+				back, err := Decompress(codec, nil, p.Data, int(p.GetUncompressSize()))
+				require.NoError(t, err)
+				require.Equal(t, group, back)
+				shortest, err := proto.Marshal(&list)
+				require.NoError(t, err)
+				require.Equal(t, shortest, b)
+			}
+		}
+	}
+}
+
+// A batch of small groups needs no memory of its own, whatever it holds.
+func TestPackagesDoNotAllocate(t *testing.T) {
+	group := []byte(strings.Repeat("GET /index.html 200 ", 500))
+	for _, codec := range []Codec{LZ4, ZSTD, None} {
+		dst := make([]byte, 0, 100*PackageBound(len(group)))
+		allocs := testing.AllocsPerRun(20, func() {
+			dst = dst[:0]
+			for range 100 {
+				dst = AppendPackage(dst, codec, group)
+			}
+		})
+		require.Less(t, allocs, 1.0, "%s: pools may be emptied now and then", codec)
 	}
 }

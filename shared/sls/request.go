@@ -29,7 +29,8 @@ type request struct {
 	body        []byte // nil = none
 	rawSize     int    // x-log-bodyrawsize
 	compress    Codec
-	accept      Codec // Accept-Encoding of a pull
+	mode        string // x-log-mode; "" = not sent
+	accept      Codec  // Accept-Encoding of a pull
 
 	// read reads a 200; nil = its body is of no interest. It runs at most once.
 	read func(answer) error

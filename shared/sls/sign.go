@@ -56,6 +56,9 @@ func (c *Client) unsigned(r *request, cred credential) map[string]string {
 	if r.compress != "" && r.compress != None {
 		headers["x-log-compresstype"] = string(r.compress)
 	}
+	if r.mode != "" {
+		headers["x-log-mode"] = r.mode
+	}
 	if r.accept != "" {
 		headers["Accept"] = typeProtobuf
 		headers["Accept-Encoding"] = string(r.accept)

@@ -42,7 +42,7 @@
 // Each operation's file says what it does not implement. In general: one
 // region, one account and no permissions beyond keys; no analytic statements
 // (but the little SQL of GetProjectLogs), scans, processors, metric stores or web
-// tracking; one log group in a write, without sequence number; no time to live
+// tracking; no time to live
 // (TrimShard and ExpireBefore do its work on request); no automatic split. Where no source at
 // hand says what the service does, the code says so beside its choice. All data
 // is kept in memory until Close's caller lets go of the Server.

@@ -56,6 +56,7 @@ const (
 	codeInvalidEncoding        errorCode = "InvalidEncoding"
 	codePostBodyTooLarge       errorCode = "PostBodyTooLarge"
 	codePostBodyUncompress     errorCode = "PostBodyUncompressError"
+	codeInvalidSequenceID      errorCode = "InvalidSequenceId"
 	codeNotSupported           errorCode = "NotSupported"
 	codeJSONInfoInvalid        errorCode = "JsonInfoInvalid"
 	codeIndexAlreadyExist      errorCode = "IndexAlreadyExist"

@@ -58,6 +58,7 @@ type Call struct {
 	Shard       int    // that the call names, or whose range holds HashKey now; -1 = none: load-balanced
 	Cursor      string // of PullLogs, GetCursorTime and UpdateCheckpoint, as sent: DecodeCursor reads it
 	HashKey     string // of PutLogs by key, as sent
+	SequenceID  string // of PutLogs with a sequence number, as sent
 	N           int    // how many calls of this Op came so far, whatever they name, this one included
 	RequestID   string
 	AccessKeyID string
@@ -71,6 +72,8 @@ type Call struct {
 // plan is what hooks decided for one call.
 type plan struct {
 	answer         *answer
+	instead        *answer // of what the call, carried out, would have answered
+	recordSequence bool
 	delay          time.Duration
 	delayAfter     time.Duration
 	closeBefore    bool
@@ -101,6 +104,23 @@ func (c *Call) FailHTML(status int) {
 func (c *Call) Answer(status int, header http.Header, body []byte) {
 	c.plan.answer = &answer{status: status, header: header, body: body}
 }
+
+// FailAfter carries the call out, then answers with an error of the service's form
+// whatever came of it: a 500 behind which the write is stored.
+func (c *Call) FailAfter(status int, code, msg string) {
+	a := (&apiError{status: status, code: code, message: msg}).answer()
+	c.plan.instead = &a
+}
+
+// AnswerAfter carries the call out, then answers with exactly this, as Answer does.
+func (c *Call) AnswerAfter(status int, header http.Header, body []byte) {
+	c.plan.instead = &answer{status: status, header: header, body: body}
+}
+
+// RecordSequence records the sequence number of a PutLogs call that Fail, FailHTML or
+// Answer keep from being carried out: the server has the number, but not the logs. With
+// anything else it does nothing.
+func (c *Call) RecordSequence() { c.plan.recordSequence = true }
 
 // Delay holds the call back before it is carried out. If its client goes away
 // meanwhile the call is never carried out; Close ends the wait the same way.

@@ -35,6 +35,7 @@ type Group struct {
 	UserAgent   string
 	HashKey     string // "" = load-balanced
 	Processor   string // named by the request; "" = none
+	SequenceID  uint64 // of the request; 0 = none
 }
 
 // ConsumerGroup is a consumer group as inspection shows it.
@@ -90,7 +91,7 @@ func (s *Server) Groups(projectName, logstoreName string) func(yield func(Group)
 					Shard: shardID, Cursor: v.base + int64(i), Data: g.data, LogCount: int(g.logs),
 					Received: time.Unix(0, g.received), RequestID: g.writer.requestID,
 					AccessKeyID: g.writer.accessKeyID, UserAgent: g.writer.userAgent, HashKey: g.writer.hashKey,
-					Processor: g.writer.processor,
+					Processor: g.writer.processor, SequenceID: g.writer.sequence,
 				}) {
 					return
 				}

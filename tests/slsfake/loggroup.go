@@ -22,6 +22,8 @@ import (
 // Tags (number<<3 | wire type) of the known fields.
 const (
 	tagVarint1  = 1 << 3 // wire type 0
+	tagVarint2  = 2 << 3
+	tagVarint3  = 3 << 3
 	tagBytes1   = 1<<3 | 2
 	tagBytes2   = 2<<3 | 2
 	tagBytes3   = 3<<3 | 2

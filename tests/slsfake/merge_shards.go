@@ -39,6 +39,7 @@ func (s *Server) mergeLocked(ls *logstore, sh *shard) (merged, right *shard, err
 	}
 	merged = ls.newShard(sh.begin, right.end, s.nowLocked())
 	merged.parents = []int{sh.id, right.id}
+	s.inheritLocked(merged, sh, right)
 	for _, old := range []*shard{sh, right} {
 		old.readOnly = true
 		old.children = []int{merged.id}

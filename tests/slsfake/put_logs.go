@@ -6,7 +6,7 @@ import (
 )
 
 // PutLogs: POST /logstores/L, POST /logstores/L/shards/lb and
-// POST /logstores/L/shards/route?key=K, each with &processor=P or without.
+// POST /logstores/L/shards/route?key=K[&seqid=N], each with &processor=P or without.
 //
 // The body is one LogGroup (application/x-protobuf), plain, as an lz4 block, as
 // zstd or as deflate per x-log-compresstype; x-log-bodyrawsize is its uncompressed
@@ -24,34 +24,89 @@ import (
 // nothing: any name will do, as nothing says what the service answers to one that
 // does not exist, but not an empty one.
 //
-// Not implemented: what processors do, the metric store URL, several groups in one
-// request (x-log-mode: batch_group), seqid.
+// With seqid, the write is refused if its key has had that number: see sequence.go.
+// It goes with a key of 32 hex digits only.
+//
+// With the header x-log-mode: batch_group, at /shards/lb or /shards/route, the body is
+// a list of groups, each compressed by itself: see log_packages.go. They go to one
+// shard, all of them or none. Clients send neither seqid nor a processor with it, and
+// do not send it to /logstores/L: that is refused.
+//
+// Not implemented: what processors do, the metric store URL.
 func (s *Server) putLogs(r *request) (answer, *apiError) {
-	key, _ := parseKey(r.hashKey())
 	if r.query.Has("processor") && r.query.Get("processor") == "" {
 		return answer{}, fail(codeParameterInvalid, "processor has no name")
 	}
-	if mode := r.http.Header.Get("X-Log-Mode"); mode == "batch_group" {
-		return answer{}, unsupported("x-log-mode " + mode)
+	sequence, err := r.sequenceID()
+	if err != nil {
+		return answer{}, err
+	}
+	batch, err := s.isGroupBatch(r)
+	if err != nil {
+		return answer{}, err
 	}
 	if err := s.logstoreExists(r); err != nil {
 		return answer{}, err
 	}
+	groups, err := s.groupsOf(r, batch)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{status: http.StatusOK}, s.store(r, groups, sequence)
+}
+
+// isGroupBatch reads the header x-log-mode.
+func (s *Server) isGroupBatch(r *request) (bool, *apiError) {
+	mode := r.http.Header.Get("X-Log-Mode")
+	if mode == "" || !s.knowsGroupBatches() {
+		return false, nil
+	}
+	if mode != "batch_group" {
+		return false, unsupported("x-log-mode " + mode)
+	}
+	switch {
+	case r.query.Has("seqid"):
+		return false, fail(codeParameterInvalid, "seqid goes with one log group only, not with x-log-mode %s", mode)
+	case r.query.Has("processor"):
+		return false, unsupported("a processor with x-log-mode " + mode)
+	case !r.hashed && !r.balanced:
+		return false, unsupported("x-log-mode " + mode + " but at /shards/lb and /shards/route")
+	}
+	return true, nil
+}
+
+// newGroup is one verified group of a write.
+type newGroup struct {
+	data  []byte
+	facts groupFacts
+}
+
+// groupsOf returns the verified groups of a write.
+func (s *Server) groupsOf(r *request, batch bool) ([]newGroup, *apiError) {
+	if batch {
+		return s.groupBatch(r)
+	}
 	data, err := s.writeBody(r)
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
+	g, err := s.verify(data)
+	return []newGroup{g}, err
+}
+
+// verify checks one encoded group, which it takes over.
+func (s *Server) verify(data []byte) (newGroup, *apiError) {
 	facts, err := verifyGroup(data, groupLimits{maxLogs: s.cfg.MaxLogs, maxLogSize: s.cfg.MaxLogSize})
 	if err != nil {
-		return answer{}, err
+		return newGroup{}, err
 	}
 	if err := s.checkLogTime(facts); err != nil {
-		return answer{}, err
+		return newGroup{}, err
 	}
 	if facts.noValue > 0 {
 		data = completeGroup(data)
 	}
-	return answer{status: http.StatusOK}, s.store(r, data, facts, key)
+	return newGroup{data, facts}, nil
 }
 
 // locate notes the shard a write by key is for, so that hooks know it. What is
@@ -85,32 +140,41 @@ func (s *Server) logstoreExists(r *request) *apiError {
 
 // writeBody returns the uncompressed body, owned by the caller.
 func (s *Server) writeBody(r *request) ([]byte, *apiError) {
-	h := r.http.Header
-	if ct := h.Get("Content-Type"); ct != "application/x-protobuf" {
-		return nil, fail(codeInvalidContentType, "content-type %q is not application/x-protobuf", ct)
+	codec, refused := s.bodyHeaders(r)
+	if refused != nil {
+		return nil, refused
 	}
-	size := r.rawSize
-	if size < 0 {
-		return nil, fail(codeMissingBodyRawSize, "x-log-bodyrawsize does not exist in http header when it is necessary")
-	}
-	if size > s.cfg.MaxRawSize {
-		return nil, fail(codePostBodyTooLarge, "Body size %d must little than %d", size, s.cfg.MaxRawSize)
-	}
-	codec := h.Get("X-Log-Compresstype")
 	if codec == "" {
-		if len(r.body) != size {
-			return nil, fail(codeInvalidBodyRawSize, "x-log-bodyrawsize is %d, the body has %d bytes", size, len(r.body))
+		if len(r.body) != r.rawSize {
+			return nil, fail(codeInvalidBodyRawSize, "x-log-bodyrawsize is %d, the body has %d bytes", r.rawSize, len(r.body))
 		}
 		return r.body, nil
 	}
-	if !isCodec(codec) {
-		return nil, fail(codeInvalidCompressType, "x-log-compresstype %q is not supported", codec)
-	}
-	raw, err := s.codecs.decompress(codec, r.body, size)
+	raw, err := s.codecs.decompress(codec, r.body, r.rawSize)
 	if err != nil {
 		return nil, fail(codePostBodyUncompress, "%s body cannot be uncompressed: %v", codec, err)
 	}
 	return raw, nil
+}
+
+// bodyHeaders checks what the headers say of the body, and returns the compression;
+// "" = none.
+func (s *Server) bodyHeaders(r *request) (codec string, err *apiError) {
+	h := r.http.Header
+	if ct := h.Get("Content-Type"); ct != "application/x-protobuf" {
+		return "", fail(codeInvalidContentType, "content-type %q is not application/x-protobuf", ct)
+	}
+	if r.rawSize < 0 {
+		return "", fail(codeMissingBodyRawSize, "x-log-bodyrawsize does not exist in http header when it is necessary")
+	}
+	if r.rawSize > s.cfg.MaxRawSize {
+		return "", fail(codePostBodyTooLarge, "Body size %d must little than %d", r.rawSize, s.cfg.MaxRawSize)
+	}
+	codec = h.Get("X-Log-Compresstype")
+	if codec != "" && !isCodec(codec) {
+		return "", fail(codeInvalidCompressType, "x-log-compresstype %q is not supported", codec)
+	}
+	return codec, nil
 }
 
 // checkLogTime holds the logs' times against the window -7 days .. +15
@@ -127,10 +191,19 @@ func (s *Server) checkLogTime(f groupFacts) *apiError {
 	return nil
 }
 
-// store appends the group to the shard that takes it. The logstore is looked
-// up again: it may have gone while the body was verified.
-func (s *Server) store(r *request, data []byte, f groupFacts, key string) *apiError {
-	w := &writer{requestID: r.id, accessKeyID: r.accessKeyID, userAgent: r.http.UserAgent(), hashKey: key, processor: r.query.Get("processor")}
+// store appends the groups, all or none, to the shard that takes them. The logstore is
+// looked up again: it may have gone while the body was verified.
+func (s *Server) store(r *request, groups []newGroup, sequence uint64) *apiError {
+	key, _ := parseKey(r.hashKey())
+	w := &writer{
+		requestID: r.id, accessKeyID: r.accessKeyID, userAgent: r.http.UserAgent(),
+		hashKey: key, processor: r.query.Get("processor"), sequence: sequence,
+	}
+	in := traffic{groups: len(groups)}
+	for _, g := range groups {
+		in.raw += len(g.data)
+		in.logs += g.facts.logs
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ls, err := s.logstoreLocked(r.project, r.logstore)
@@ -138,10 +211,17 @@ func (s *Server) store(r *request, data []byte, f groupFacts, key string) *apiEr
 		return err
 	}
 	sh := ls.writable(key) // ranges of read-write shards cover the whole space
-	if err := s.chargeWriteLocked(s.projects[r.project], sh, len(data)); err != nil {
+	if err := s.checkSequenceLocked(ls, sh, w, groups); err != nil {
 		return err
 	}
-	sh.append(group{data: data, received: s.nowLocked().UnixNano(), logs: int32(f.logs), writer: w})
-	r.in = traffic{raw: len(data), groups: 1, logs: f.logs}
+	if err := s.chargeWriteLocked(s.projects[r.project], sh, in.raw); err != nil {
+		return err
+	}
+	s.recordSequenceLocked(sh, w)
+	now := s.nowLocked().UnixNano()
+	for _, g := range groups {
+		sh.append(group{data: g.data, received: now, logs: int32(g.facts.logs), writer: w})
+	}
+	r.in = in
 	return nil
 }

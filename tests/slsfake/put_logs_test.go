@@ -143,8 +143,9 @@ func TestPutLogsRefusals(t *testing.T) {
 		{"empty processor", "lz4", func(q *req) { q.uri += "?processor=" }, 400, "ParameterInvalid"},
 		{"two processors", "lz4", func(q *req) { q.uri += "?processor=p&processor=q" }, 400, "ParameterInvalid"},
 		{"no such logstore", "lz4", func(q *req) { q.uri = "/logstores/none" }, 404, "LogStoreNotExist"},
-		{"several groups", "lz4", header("x-log-mode", "batch_group"), 400, "NotSupported"},
-		{"sequence number", "lz4", func(q *req) { q.uri = "/logstores/store/shards/route?seqid=1" }, 400, "NotSupported"},
+		{"unknown mode", "lz4", header("x-log-mode", "batch"), 400, "NotSupported"},
+		{"sequence number, no key", "lz4", func(q *req) { q.uri = "/logstores/store/shards/route?seqid=1" }, 400, "ParameterInvalid"},
+		{"sequence number at lb", "lz4", func(q *req) { q.uri = "/logstores/store/shards/lb?seqid=1" }, 400, "NotSupported"},
 	}
 	s, c := newServer(t, Config{MaxRawSize: 1000})
 	for _, tc := range tests {

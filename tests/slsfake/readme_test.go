@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -107,4 +108,48 @@ func TestReadmeOperations(t *testing.T) {
 		delete(ops, name)
 	}
 	require.Empty(t, ops, "operations the README leaves out")
+}
+
+// The README names every action of a hook with its parameters, and every method of
+// Server.
+func TestReadmeMethods(t *testing.T) {
+	page := readFile(t, "README.md")
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	found := 0
+	for _, name := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		require.NoError(t, err)
+		for _, d := range f.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok || fn.Recv == nil || !fn.Name.IsExported() || strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			star, ok := fn.Recv.List[0].Type.(*ast.StarExpr)
+			if !ok {
+				continue
+			}
+			switch star.X.(*ast.Ident).Name {
+			case "Call":
+				found++
+				action := fn.Name.Name + "(" + strings.Join(parameters(fn), ", ") + ")"
+				require.True(t, strings.Contains(page, "\n| `"+action+"`"), "actions of a hook: %s", action)
+			case "Server":
+				found++
+				method := regexp.MustCompile("[`. ]" + fn.Name.Name + "[`(]")
+				require.True(t, method.MatchString(page), "Server.%s", fn.Name.Name)
+			}
+		}
+	}
+	require.Greater(t, found, 30)
+}
+
+func parameters(fn *ast.FuncDecl) []string {
+	var names []string
+	for _, field := range fn.Type.Params.List {
+		for _, name := range field.Names {
+			names = append(names, name.Name)
+		}
+	}
+	return names
 }

@@ -17,6 +17,7 @@ type route struct {
 	shard    int // -1 = none
 	group    string
 	hashed   bool // PutLogs at /shards/route, which may have a key
+	balanced bool // PutLogs at /shards/lb
 	run      func(*Server, *request) (answer, *apiError)
 	params   []string // of the query string, that op knows
 	anyHost  bool     // op needs no project in the Host header
@@ -172,9 +173,9 @@ func (rt *route) onShards(method string, rest []string, q url.Values) bool {
 		return false
 	}
 	if method == http.MethodPost && (rest[0] == "lb" || rest[0] == "route") {
-		rt.hashed = rest[0] == "route"
+		rt.hashed, rt.balanced = rest[0] == "route", rest[0] == "lb"
 		if rt.hashed {
-			return rt.set(OpPutLogs, (*Server).putLogs, "key", "processor")
+			return rt.set(OpPutLogs, (*Server).putLogs, "key", "processor", "seqid")
 		}
 		return rt.set(OpPutLogs, (*Server).putLogs, "processor")
 	}

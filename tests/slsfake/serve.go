@@ -45,7 +45,7 @@ func (r *request) call(n int) *Call {
 	c := &Call{
 		Op: r.op, Project: r.project, Logstore: r.logstore, Group: r.group,
 		Consumer: r.query.Get("consumer"), Shard: r.shard, Cursor: r.query.Get("cursor"),
-		HashKey: r.hashKey(), N: n, RequestID: r.id, AccessKeyID: r.accessKeyID,
+		HashKey: r.hashKey(), SequenceID: r.query.Get("seqid"), N: n, RequestID: r.id, AccessKeyID: r.accessKeyID,
 		Method: r.http.Method, Header: r.http.Header, Body: r.body,
 	}
 	var body checkpointBody
@@ -123,8 +123,14 @@ func (s *Server) process(r *request) (answer, plan, error) {
 	var a answer
 	if p.answer != nil {
 		a = *p.answer
+		if p.recordSequence {
+			s.recordOnly(r)
+		}
 	} else {
 		a = s.carryOut(r)
+		if p.instead != nil {
+			a = *p.instead
+		}
 	}
 	if !wait(r, p.delayAfter) {
 		return a, p, errAbort

@@ -36,6 +36,10 @@ type Config struct {
 	// of 1 MB.
 	MaxLogSize int
 
+	// MaxSequences is for how many hash keys a shard remembers the last sequence
+	// number; default 10000, as documented.
+	MaxSequences int
+
 	// MaxPullSize bounds the raw bytes of one pull's answer, which has one
 	// group at least; default 10 MiB.
 	MaxPullSize int
@@ -64,6 +68,7 @@ func (c *Config) fill() {
 	setDefault(&c.ClockWindow, 15*time.Minute)
 	setDefault(&c.MaxRawSize, 10<<20)
 	setDefault(&c.MaxLogs, 40960)
+	setDefault(&c.MaxSequences, 10_000)
 	setDefault(&c.MaxPullSize, 10<<20)
 	setDefault(&c.MaxConsumerGroups, 30)
 }
@@ -100,8 +105,12 @@ type Server struct {
 	keys        map[string]accessKey
 	projects    map[string]*project
 	clockOffset time.Duration
-	closed      bool
-	calls       sync.WaitGroup // Add under mu and only while !closed
+	forgetful   bool // SetSequencesFollow(false)
+	// sequenceTurn counts the sequence numbers recorded.
+	sequenceTurn   uint64
+	noGroupBatches bool // SetGroupBatches(false)
+	closed         bool
+	calls          sync.WaitGroup // Add under mu and only while !closed
 }
 
 // New returns a server that has no listener yet; DialContext works at once.

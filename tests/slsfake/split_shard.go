@@ -61,6 +61,7 @@ func (s *Server) splitLocked(ls *logstore, sh *shard, key string, parts int) ([]
 	for i := range len(cuts) - 1 {
 		child := ls.newShard(cuts[i], cuts[i+1], s.nowLocked())
 		child.parents = []int{sh.id}
+		s.inheritLocked(child, sh)
 		sh.children = append(sh.children, child.id)
 		made = append(made, child)
 	}

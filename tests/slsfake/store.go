@@ -26,6 +26,8 @@ type logstore struct {
 	shards []*shard // index = id
 	groups map[string]*consumerGroup
 	next   int // round robin of load-balanced writes
+
+	refused []RefusedSequence
 }
 
 // group is one stored LogGroup. data is never changed after it is stored, so
@@ -40,6 +42,7 @@ type group struct {
 // writer says who wrote a group.
 type writer struct {
 	requestID, accessKeyID, userAgent, hashKey, processor string
+	sequence                                              uint64 // 0 = none
 }
 
 // shard holds the groups with numbers base .. base+len(groups)-1.
@@ -56,6 +59,8 @@ type shard struct {
 	bytes    int64 // of the groups kept
 	logs     int64 // in the groups kept
 	used     account
+
+	sequences sequences
 }
 
 func (sh *shard) endNumber() int64 { return sh.base + int64(len(sh.groups)) }
