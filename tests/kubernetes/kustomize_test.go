@@ -36,6 +36,7 @@ type objects struct {
 	services   []corev1.Service
 	budgets    []policyv1.PodDisruptionBudget
 	monitors   []monitoringv1.PodMonitor
+	scaled     [][]byte // as text: requireKEDA reads them
 }
 
 // build runs kustomize as `kubectl apply -k` does.
@@ -74,6 +75,8 @@ func (o *objects) add(t *testing.T, kind string, text []byte) {
 		o.budgets = append(o.budgets, decode[policyv1.PodDisruptionBudget](t, text))
 	case "monitoring.coreos.com/v1 PodMonitor":
 		o.monitors = append(o.monitors, decode[monitoringv1.PodMonitor](t, text))
+	case "keda.sh/v1alpha1 ScaledObject":
+		o.scaled = append(o.scaled, text)
 	default:
 		t.Fatalf("%s is not expected", kind)
 	}
