@@ -56,7 +56,7 @@ func (o groupOpener) open(ctx context.Context, notBefore time.Time) (begun, erro
 		if final || time.Since(since) >= o.rule.patience {
 			b.from = start.from()
 			if b.cursor, err = o.logs.GetCursor(ctx, o.shard, b.from); err == nil && b.readOnly {
-				err = o.placeChildren(ctx, b, shards, checkpoints)
+				err = o.placeChildren(ctx, b, shards)
 			}
 			return b, err
 		}
@@ -70,7 +70,7 @@ func (o groupOpener) open(ctx context.Context, notBefore time.Time) (begun, erro
 // the group reads nothing: see startRule. It is the one checkpoint that a member writes of
 // a shard that it does not hold. A child of another shard that the group has
 // begun to read starts at its beginning: that is left to the rule.
-func (o groupOpener) placeChildren(ctx context.Context, b begun, shards []sls.Shard, checkpoints []sls.Checkpoint) error {
+func (o groupOpener) placeChildren(ctx context.Context, b begun, shards []sls.Shard) error {
 	children := childrenOf(o.shard, shards)
 	if b.from == "begin" || len(children) == 0 {
 		return nil
@@ -80,17 +80,8 @@ func (o groupOpener) placeChildren(ctx context.Context, b begun, shards []sls.Sh
 		return err
 	}
 	for _, child := range children {
-		if checkpointOf(checkpoints, child.ID) != "" || hasOpenParent(child, shards, checkpoints) {
-			continue
-		}
-		cursor, err := o.logs.GetCursor(ctx, child.ID, b.from)
-		if err == nil {
-			err = o.logs.PlaceCheckpoint(ctx, o.member, child.ID, cursor)
-		}
-		switch {
-		case err == nil:
-			o.log.Info("a shard split before the group began: its child starts at start_position, too", "child", child.ID, "from", b.from, "cursor", cursor)
-		case isShardGone(err):
+		switch err := o.placeChild(ctx, b.from, child, shards); {
+		case err == nil || isShardGone(err):
 		case ctx.Err() != nil || sls.ClassOf(err) == sls.ClassRetry || sls.ClassOf(err) == sls.ClassThrottle:
 			return err // the shard is not opened before this is done
 		default:
@@ -99,6 +90,26 @@ func (o groupOpener) placeChildren(ctx context.Context, b begun, shards []sls.Sh
 		}
 	}
 	return nil
+}
+
+// placeChild writes the first checkpoint of a child, unless the group has begun with it.
+// Another member may do the same, for another parent of a merge. So the cursor is asked for
+// before the checkpoints: where those have none of the child, nothing that is skipped was
+// written after the first checkpoint of the child, whichever of the two stays.
+func (o groupOpener) placeChild(ctx context.Context, from string, child sls.Shard, shards []sls.Shard) error {
+	cursor, err := o.logs.GetCursor(ctx, child.ID, from)
+	if err != nil {
+		return err
+	}
+	checkpoints, err := o.checkpoints.get(ctx, time.Now())
+	if err != nil || checkpointOf(checkpoints, child.ID) != "" ||
+		hasOpenParent(child, shards, checkpoints) || madeSince(child, checkpoints) {
+		return err
+	}
+	if err = o.logs.PlaceCheckpoint(ctx, o.member, child.ID, cursor); err == nil {
+		o.log.Info("a shard split before the group began: its child starts at start_position, too", "child", child.ID, "from", from, "cursor", cursor)
+	}
+	return err
 }
 
 // soloOpener goes by a position only: nobody keeps checkpoints.

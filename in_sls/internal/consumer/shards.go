@@ -67,6 +67,8 @@ const recent = 15 * time.Minute
 //     (groupOpener.placeChildren).
 //  3. It commits the cursor as the shard's own first checkpoint, at once.
 //
+// Two members may open the two parents of a merge at once: see placeChild.
+//
 // Whoever finds a parent with a checkpoint finds those of its children, then, if
 // they were to start elsewhere than at their beginning. That holds for any form of
 // start_position, any member, any order of hand-out, and however long any of it takes.
@@ -100,12 +102,9 @@ func (r startRule) position(shard int, shards []sls.Shard, checkpoints []sls.Che
 	}
 	beginning := position{kind: positionBegin}
 	created := time.Unix(made.CreateTime, 0)
-	for _, c := range checkpoints {
-		if c.Cursor != "" && !c.UpdateTime.IsZero() && c.UpdateTime.Before(created) {
-			return beginning, true
-		}
-	}
 	switch {
+	case madeSince(made, checkpoints):
+		return beginning, true
 	case !hasParent(made, shards):
 		return r.start, true
 	case hasOpenParent(made, shards, checkpoints):
@@ -115,6 +114,15 @@ func (r startRule) position(shard int, shards []sls.Shard, checkpoints []sls.Che
 	default:
 		return r.start, false
 	}
+}
+
+// madeSince reports whether a shard is known to have been made after the group began: a
+// checkpoint of the group was written before. Both times are the server's.
+func madeSince(made sls.Shard, checkpoints []sls.Checkpoint) bool {
+	created := time.Unix(made.CreateTime, 0)
+	return slices.ContainsFunc(checkpoints, func(c sls.Checkpoint) bool {
+		return c.Cursor != "" && !c.UpdateTime.IsZero() && c.UpdateTime.Before(created)
+	})
 }
 
 // hasOpenParent reports whether the group has begun to read a shard that was split or

@@ -256,3 +256,55 @@ func TestChildrenThatCannotBePlaced(t *testing.T) {
 		require.Zero(t, a.Stats().LeasesLost)
 	})
 }
+
+// Two members open both parents of a merge at once, in a group without order, and both would
+// place the first checkpoint of the child, one of them later. It must not move the child
+// forward: a third member has begun to read it, and dies.
+func TestTwoParentsPlaceOneChild(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 2)
+		r.put(0, 5)
+		r.put(1, 5)
+		require.NoError(t, r.srv.MergeShards(testProject, testLogstore, 0)) // 2, of 0 and 1
+		r.put(2, 5)
+		advance(40 * time.Minute)
+		opened := time.Now().Add(15 * time.Second) // each member has one shard by then
+		first := ""
+		r.srv.Hook(slsfake.OpGetCursor, func(c *slsfake.Call) {
+			switch {
+			case c.Shard < 2:
+				c.Delay(time.Until(opened))
+			case first == "":
+				first = c.AccessKeyID
+			case c.AccessKeyID != first:
+				c.Delay(4 * time.Second)
+			}
+		})
+		agents := map[string]*agent{}
+		for _, name := range []string{"a", "b", "c"} {
+			agents[name] = r.agent(name, "start_position", "end", "in_order", "off", "heartbeat_timeout", "6s")
+		}
+		advance(16 * time.Second)
+		r.put(2, 3)
+		advance(4 * time.Second)
+		var alive []*agent
+		dead := ""
+		for name, a := range agents {
+			if slices.Equal(r.holds(name), []int{2}) {
+				dead = name
+				continue
+			}
+			alive = append(alive, a)
+		}
+		require.Len(t, alive, 2, "one has the child, the two others a parent each")
+		for _, op := range []slsfake.Op{slsfake.OpHeartbeat, slsfake.OpUpdateCheckpoint, slsfake.OpPullLogs} {
+			r.srv.Hook(op, func(c *slsfake.Call) {
+				if c.AccessKeyID == dead {
+					c.CloseBefore()
+				}
+			})
+		}
+		collectFor(60, alive...)
+		require.Equal(t, numbers(16, 18), distinct(alive...))
+	})
+}
