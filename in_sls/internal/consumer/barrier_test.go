@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/in_sls/internal/handover"
 )
 
 // A checkpoint is never ahead of what the outputs have delivered: pauses, a loop
@@ -84,8 +86,8 @@ func TestDeliveredWaitsForTheMonitoring(t *testing.T) {
 // idleEngine is an engine that never has anything: a filter still may.
 type idleEngine struct{ began time.Time }
 
-func (e idleEngine) Report(context.Context) (Report, error) {
-	return Report{Uptime: int64(time.Since(e.began).Seconds()), Records: 1 << 40}, nil
+func (e idleEngine) Report(context.Context) (handover.Report, error) {
+	return handover.Report{Uptime: int64(time.Since(e.began).Seconds()), Records: 1 << 40}, nil
 }
 
 // A filter that holds records back for less than handoff_delay is waited for: what it
@@ -122,7 +124,7 @@ func TestShortPausesDuringABarrier(t *testing.T) {
 		for range 60 { // one between any two reports, and longer ago than handoff_delay
 			a.Pause()
 			a.Resume()
-			advance(pollReport)
+			advance(500 * time.Millisecond)
 			require.Equal(t, 0, r.committed(0))
 		}
 		advance(30 * time.Second)
@@ -149,20 +151,9 @@ func TestReadingGoesOnDuringABarrier(t *testing.T) {
 		m := a.shown()
 		require.InDelta(t, a.Stats().Barriers, m["barrier_duration_seconds_count{}"], 0)
 		require.InDelta(t, 90, m["barrier_duration_seconds_sum{}"], 20, "the time is that of the outputs, and some")
-		require.Equal(t, int64(r.seq), int64(len(a.got))+int64(queued(a)), "everything written has been read")
+		queued, _ := a.queues.Close()
+		require.Equal(t, int64(r.seq), int64(len(a.got)+queued), "everything written has been read")
 	})
-}
-
-func queued(a *agent) int {
-	a.handoff.mu.Lock()
-	defer a.handoff.mu.Unlock()
-	n := 0
-	for _, q := range a.handoff.queues {
-		for _, b := range q.batches {
-			n += b.records
-		}
-	}
-	return n
 }
 
 // A shard that is wanted back is given up when what was handed over is delivered.
@@ -232,46 +223,4 @@ func TestDeliveredNeedsAGroup(t *testing.T) {
 	cfg := testConfig(t, "a", "checkpoint", "delivered")
 	_, err := New(cfg, nil, nil)
 	require.ErrorContains(t, err, "monitor")
-}
-
-// One report proves nothing, and neither does time that only our clock saw pass.
-func TestSettling(t *testing.T) {
-	for name, c := range map[string]struct {
-		reports []Report
-		at      int // index of the report that settles it, -1 for none
-	}{
-		"the usual: chunks, then none": {
-			[]Report{{10, 5, 0}, {11, 5, 0}, {12, 5, 1}, {13, 5, 0}}, 3,
-		},
-		"none all the time: a count must have been made, and shown": {
-			[]Report{{10, 5, 0}, {11, 5, 0}, {16, 5, 0}, {17, 5, 0}, {18, 5, 0}, {19, 5, 0}}, 4,
-		},
-		"the same report again is no other": {
-			[]Report{{10, 5, 0}, {11, 5, 0}, {18, 5, 0}, {18, 5, 0}, {18, 5, 0}}, -1,
-		},
-		"a loop that was held up shows an old count at first": {
-			[]Report{{10, 5, 0}, {11, 5, 0}, {60, 5, 0}, {61, 5, 1}, {62, 5, 1}}, -1,
-		},
-		"still in the ring": {
-			[]Report{{10, 4, 0}, {11, 4, 1}, {12, 4, 0}}, -1,
-		},
-		"a processor dropped some: the loop has run": {
-			[]Report{{10, 4, 1}, {11, 4, 1}, {12, 4, 1}, {13, 4, 1}, {14, 4, 0}}, 4,
-		},
-		"two looks do not show that the ring has been emptied": {
-			[]Report{{10, 4, 0}, {11, 4, 0}, {12, 4, 1}, {13, 4, 0}}, -1,
-		},
-		"an engine that began anew is another one": {
-			[]Report{{10, 5, 0}, {11, 5, 1}, {2, 0, 0}, {3, 0, 0}, {4, 0, 0}}, -1,
-		},
-	} {
-		s, at := settling{handed: 5}, -1
-		for i, r := range c.reports {
-			if s.take(r) {
-				at = i
-				break
-			}
-		}
-		require.Equal(t, c.at, at, name)
-	}
 }

@@ -8,7 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"fluent-bit-sls/in_sls/internal/handover"
+	"fluent-bit-sls/in_sls/internal/shard"
+	"fluent-bit-sls/shared/loggroup"
 	"fluent-bit-sls/shared/option"
+	"fluent-bit-sls/shared/sls"
 )
 
 // Config is what the options of the input set, plus what the plugin knows of
@@ -51,7 +55,7 @@ type Config struct {
 	// name take the shards from each other.
 	DefaultConsumer string
 	// Monitor is what checkpoint delivered goes by.
-	Monitor Monitor
+	Monitor handover.Monitor
 }
 
 // Validate checks what no option can check alone: the error holds every problem, each
@@ -115,9 +119,6 @@ const (
 	checkpointOff       = "off"
 )
 
-// filtered reports whether the server leaves out some of what is read.
-func (c *Config) filtered() bool { return c.Query != "" || c.Processor != "" }
-
 // Grouped reports whether a consumer group shares the shards and keeps the checkpoints.
 func (c *Config) Grouped() bool { return c.ConsumerGroup != noGroup && len(c.Replay) == 0 }
 
@@ -127,6 +128,74 @@ func (c *Config) name() string {
 		return c.Consumer
 	}
 	return c.DefaultConsumer
+}
+
+// parsed are the options that are more than their text.
+type parsed struct {
+	start, fallback shard.Position
+	stop            shard.Stop
+	shards          []int // nil for all
+	ranges          []shard.Range
+	pattern         *regexp.Regexp // nil without logstore_pattern
+}
+
+// parse checks the configuration and reads what durations before now mean.
+func (c *Config) parse(now time.Time) (p parsed, err error) {
+	if err = c.Validate(); err != nil {
+		return p, err
+	}
+	if c.Checkpoint == checkpointDelivered && c.Monitor == nil {
+		return p, errors.New("option checkpoint: delivered has no monitor to go by")
+	}
+	if p.start, err = shard.ParsePosition(c.StartPosition, now); err != nil {
+		return p, fmt.Errorf("option start_position: %q: %w", c.StartPosition, err)
+	}
+	if p.fallback, err = shard.ParsePosition(c.FallbackPosition, now); err != nil {
+		return p, fmt.Errorf("option fallback_position: %q: %w", c.FallbackPosition, err)
+	}
+	if p.stop, err = shard.ParseStop(c.StopPosition, now); err != nil {
+		return p, fmt.Errorf("option stop_position: %q: %w", c.StopPosition, err)
+	}
+	if p.shards, err = parseShards(c.Shards); err != nil {
+		return p, fmt.Errorf("option shards: %w", err)
+	}
+	for _, raw := range c.Replay {
+		r, err := shard.ParseRange(raw)
+		if err != nil {
+			return p, fmt.Errorf("option replay: %w", err)
+		}
+		p.ranges = append(p.ranges, r)
+	}
+	if c.LogstorePattern != "" {
+		if p.pattern, err = wholeName(c.LogstorePattern); err != nil {
+			return p, fmt.Errorf("option logstore_pattern: %q: %w", c.LogstorePattern, err)
+		}
+	}
+	return p, nil
+}
+
+// shard is what the options say of the reading of shards.
+func (c *Config) shard(p parsed) shard.Config {
+	record := loggroup.Decoder{
+		IncludeMeta: c.IncludeMeta, InMetadata: c.MetaIn == metaInMetadata,
+	}
+	switch c.Format {
+	case formatJSON:
+		record.Format = loggroup.FormatJSON
+		record.JSONKeys = make(map[string]bool, len(c.JSONKeys))
+		for _, key := range c.JSONKeys {
+			record.JSONKeys[key] = true
+		}
+	case formatRaw:
+		record.Format = loggroup.FormatRaw
+	}
+	return shard.Config{
+		MaxGroups: c.FetchMaxGroups, Interval: c.FetchInterval, Codec: sls.Codec(c.Compress),
+		Query: c.Query, Processor: c.Processor,
+		Fallback: p.fallback, FallbackText: c.FallbackPosition, Stop: p.stop,
+		ReportEnd: c.Checkpoint == checkpointOff && c.Grouped(),
+		Record:    record, Positions: c.IncludePosition,
+	}
 }
 
 // checkDistinct refuses a list that names something twice: two readers of one

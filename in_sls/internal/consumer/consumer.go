@@ -3,25 +3,34 @@ package consumer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
+	"fluent-bit-sls/in_sls/internal/group"
+	"fluent-bit-sls/in_sls/internal/handover"
+	"fluent-bit-sls/in_sls/internal/lease"
+	"fluent-bit-sls/in_sls/internal/metrics"
+	"fluent-bit-sls/in_sls/internal/retry"
+	"fluent-bit-sls/in_sls/internal/shard"
+	"fluent-bit-sls/in_sls/internal/standalone"
 	"fluent-bit-sls/shared/buffer"
+	"fluent-bit-sls/shared/metric"
 	"fluent-bit-sls/shared/panics"
 	"fluent-bit-sls/shared/sls"
 )
 
-// Consumer reads one logstore or several. Its methods may be called from any
-// goroutine.
+// Consumer reads one logstore or several. Its methods may be called from any goroutine.
 type Consumer struct {
-	sources *logstores
-	handoff *handoff
-	log     *slog.Logger
-	metrics *metrics
-	panics  *panics.Guard
-	running sync.WaitGroup
+	logstores *logstores
+	queues    *handover.Queues
+	barrier   *handover.Barrier // nil unless checkpoint is delivered
+	budget    *handover.Budget
+	slots     shard.Slots
+	metrics   *metrics.Metrics
+	panics    *panics.Guard
+	log       *slog.Logger
+	running   sync.WaitGroup
 
 	reading     context.Context // ends when Stop begins
 	stopReading context.CancelFunc
@@ -34,55 +43,67 @@ type Consumer struct {
 	stopped bool
 }
 
-// New checks the configuration and builds the engine. Nothing reaches the
-// network before Start. The client stays the caller's to close, after Stop.
+// New checks the configuration and puts the engine together. Nothing reaches the network
+// before Start. The client stays the caller's to close, after Stop.
+//
+// The flow of the data is that of the constructors, from the last to the first: a source of
+// each logstore (a group, or none) makes leases, a lease has a reader and a queue, the reader
+// pulls into the queue, Collect takes from the queues, and the lease commits what is safe.
 func New(cfg Config, client *sls.Client, log *slog.Logger) (*Consumer, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, err
-	}
-	now := time.Now()
-	start, err := parsePosition(cfg.StartPosition, now)
-	if err != nil {
-		return nil, fmt.Errorf("option start_position: %q: %w", cfg.StartPosition, err)
-	}
-	fallback, err := parsePosition(cfg.FallbackPosition, now)
-	if err != nil {
-		return nil, fmt.Errorf("option fallback_position: %q: %w", cfg.FallbackPosition, err)
-	}
-	stop, err := parseBound(cfg.StopPosition, now)
-	if err != nil {
-		return nil, fmt.Errorf("option stop_position: %q: %w", cfg.StopPosition, err)
-	}
-	s := &shared{
-		cfg: cfg, start: start, fallback: fallback, stop: stop,
-		log:    log,
-		budget: newBudget(int64(cfg.MemoryLimit)), buffers: &buffer.Pool{}, fetches: make(slots, cfg.MaxFetches),
-	}
-	s.handoff = &handoff{
-		limit: int(cfg.BufferSize), delay: cfg.HandoffDelay,
-		budget: s.budget, buffers: s.buffers,
-	}
-	s.metrics = newMetrics(s.handoff)
-	s.panics = panics.New(log, func() { s.metrics.panics.Add(1) })
-	if cfg.Checkpoint == checkpointDelivered {
-		if cfg.Monitor == nil {
-			return nil, errors.New("option checkpoint: delivered has no monitor to go by")
-		}
-		s.handoff.delay = byWord
-		s.barrier = newBarrier(s)
-	}
-	sources, err := newLogstores(s, client)
+	p, err := cfg.parse(time.Now())
 	if err != nil {
 		return nil, err
 	}
-	c := &Consumer{sources: sources, handoff: s.handoff, log: log, metrics: s.metrics, panics: s.panics, done: make(chan struct{})}
+	c := &Consumer{log: log, slots: make(shard.Slots, cfg.MaxFetches), done: make(chan struct{})}
+	c.budget = handover.NewBudget(int64(cfg.MemoryLimit), &buffer.Pool{})
+	delivered := cfg.Checkpoint == checkpointDelivered
+	c.queues = handover.NewQueues(int(cfg.BufferSize), cfg.HandoffDelay, delivered, c.budget)
+	c.metrics = metrics.New(c.queues.Views)
+	c.panics = panics.New(log, func() { c.metrics.Panics.Add(1) })
+	if delivered {
+		c.barrier = handover.NewBarrier(c.queues, cfg.Monitor, cfg.CheckpointInterval, cfg.HandoffDelay, c.metrics.Barrier, log)
+	}
+	c.logstores = &logstores{
+		client: client, project: cfg.Project, names: cfg.Logstores, pattern: p.pattern, interval: cfg.DiscoveryInterval,
+		stop: p.stop, panics: c.panics, log: log, members: map[string]*member{},
+		retry:     retry.Backoff{Least: time.Second, Most: max(cfg.DiscoveryInterval, time.Second)},
+		newSource: func(logstore string) source { return c.newSource(&cfg, p, client.Logstore(cfg.Project, logstore)) },
+	}
 	c.hard, c.abandon = context.WithCancel(context.Background())
 	c.reading, c.stopReading = context.WithCancel(c.hard)
 	return c, nil
 }
 
-// Start begins to read, on goroutines of its own, and does not wait for
-// anything. It does nothing the second time, or after Stop.
+// newSource puts together what reads one logstore.
+func (c *Consumer) newSource(cfg *Config, p parsed, logs sls.Logstore) source {
+	log := c.log.With("logstore", logs.Name)
+	guard := c.panics.Into(log)
+	leases := &lease.Maker{
+		Config: lease.Config{CheckpointInterval: cfg.CheckpointInterval, HandoffDelay: cfg.HandoffDelay},
+		Source: &shard.Source{
+			Logs: logs, Shards: shard.NewCached(logs.ListShards), Config: cfg.shard(p),
+			Budget: c.budget, Slots: c.slots, Panics: guard,
+		},
+		Queues: c.queues, Metrics: c.metrics, Barrier: c.barrier, Panics: guard, Log: log,
+	}
+	switch {
+	case len(p.ranges) > 0:
+		return standalone.NewReplay(p.ranges, leases)
+	case cfg.ConsumerGroup == noGroup:
+		return standalone.New(standalone.Config{
+			Shards: p.shards, InOrder: cfg.InOrder, Start: p.start, Stop: p.stop, Interval: cfg.DiscoveryInterval,
+		}, leases)
+	default:
+		return group.New(group.Config{
+			Member:  sls.Member{Group: cfg.ConsumerGroup, Consumer: cfg.name()},
+			Timeout: cfg.HeartbeatTimeout, Order: cfg.InOrder,
+			CheckpointOff: cfg.Checkpoint == checkpointOff, Start: p.start, Stop: p.stop,
+		}, leases)
+	}
+}
+
+// Start begins to read, on goroutines of its own, and does not wait for anything. It does
+// nothing the second time, or after Stop.
 func (c *Consumer) Start() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,52 +122,52 @@ func (c *Consumer) Start() {
 
 // run ends when the sources have.
 func (c *Consumer) run() {
-	if b := c.sources.barrier; b != nil {
+	if b := c.barrier; b != nil {
 		ready := false
-		c.panics.Keep(c.reading, "the barrier", func() { ready = b.ready(c.reading) })
+		c.panics.Keep(c.reading, "the barrier", func() { ready = b.Ready(c.reading) })
 		if !ready {
 			return
 		}
 		ctx, cancel := context.WithCancel(c.reading)
-		var ending sync.WaitGroup
-		c.panics.Go(&ending, "the barrier", func() { c.panics.Keep(ctx, "the barrier", func() { b.run(ctx) }) })
-		defer ending.Wait()
+		var running sync.WaitGroup
+		c.panics.Go(&running, "the barrier", func() { c.panics.Keep(ctx, "the barrier", func() { b.Run(ctx) }) })
+		defer running.Wait()
 		defer cancel()
 	}
-	c.sources.run(c.hard, c.reading)
+	c.logstores.run(c.hard, c.reading)
 }
 
-// Collect appends whole msgpack events to dst, at most buffer_size bytes of
-// them or one larger event, and returns it. It does not block and does not
-// wait for data; while paused and after Stop it appends nothing. The events
-// count as handed over when it returns.
-func (c *Consumer) Collect(dst []byte) []byte {
-	return c.handoff.collect(dst)
-}
+// Metrics are the families of the instance, for whoever publishes them.
+func (c *Consumer) Metrics() *metric.Set { return c.metrics.Set }
 
-// Copied says that the engine has copied what Collect returned: it is in its ring
-// buffer now. Until then no time counts for handoff_delay.
-func (c *Consumer) Copied() { c.handoff.copied() }
+// Collect appends whole msgpack events to dst, at most buffer_size bytes of them or one
+// larger event, and returns it. It does not block and does not wait for data. While paused
+// and after Stop it appends nothing. The events count as handed over when it returns.
+func (c *Consumer) Collect(dst []byte) []byte { return c.queues.Collect(dst) }
+
+// Copied says that the engine has copied what Collect returned into its ring buffer. Until
+// then no time counts for handoff_delay.
+func (c *Consumer) Copied() { c.queues.Copied() }
 
 // Pause stops the hand-over until Resume. Reading goes on to memory_limit.
-func (c *Consumer) Pause() { c.handoff.pause() }
+func (c *Consumer) Pause() { c.queues.Pause() }
 
 // Resume lets the hand-over go on.
-func (c *Consumer) Resume() { c.handoff.resume() }
+func (c *Consumer) Resume() { c.queues.Resume() }
 
-// stopGrace is how long Stop waits, past its context, for goroutines that have
-// been cut off to end.
+// stopGrace is how long Stop waits, past its context, for goroutines that have been cut off
+// to end.
 const stopGrace = 100 * time.Millisecond
 
-// Stop ends the reading and commits what is safe at the time of the call;
-// what was handed over less than handoff_delay before is not, and is read
-// again by the next owner. It returns when all is done, or an error when ctx
-// ended first and the rest was cut off. A second call waits like the first.
+// Stop ends the reading and commits what is safe at the time of the call. What was handed
+// over less than handoff_delay before is not safe, and is read again by the next owner. It
+// returns when all is done, or an error when ctx ended first and the rest was cut off. A
+// second call waits like the first.
 //
-// The group is not left: SLS has no call for that, so others get the shards
-// after heartbeat_timeout.
+// The group is not left: SLS has no call for that, so others get the shards after
+// heartbeat_timeout.
 func (c *Consumer) Stop(ctx context.Context) error {
-	queued, unsafe := c.handoff.close()
+	queued, unsafe := c.queues.Close()
 	c.stopReading()
 	c.mu.Lock()
 	started, first := c.started, !c.stopped

@@ -95,7 +95,7 @@ func TestBoundedPatternLooksAgainAfterItsEnd(t *testing.T) {
 func TestBoundedPatternOfManyLogstores(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)
-		for i := range maxAtOnce {
+		for i := range maxLogstores {
 			r.srv.CreateLogstore(testProject, fmt.Sprintf("b-%d", i), 1)
 		}
 		r.srv.CreateLogstore(testProject, "c-1", 1)

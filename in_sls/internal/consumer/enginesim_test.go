@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"fluent-bit-sls/in_sls/internal/handover"
 )
 
 // engineSim behaves as Fluent Bit does: a ring buffer that its loop empties, chunks
@@ -21,17 +23,17 @@ type engineSim struct {
 	chunks  []int
 	uptime  int64
 	counted int // chunks at the last count
-	report  Report
+	report  handover.Report
 	steps   int
 	countAt int // step of the next count, and of the next look at the ring
 	ringAt  int
 }
 
-func (e *engineSim) Report(context.Context) (Report, error) {
+func (e *engineSim) Report(context.Context) (handover.Report, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.off || e.steps < 20 {
-		return Report{}, errors.New("no answer")
+		return handover.Report{}, errors.New("no answer")
 	}
 	return e.report, nil
 }
@@ -45,7 +47,7 @@ func (e *engineSim) step(deliver bool) {
 		// truthful.
 		if now := int64(e.steps / 10); now > e.uptime {
 			e.uptime = now
-			e.report = Report{Uptime: now, Records: int64(e.taken), Chunks: e.counted}
+			e.report = handover.Report{Uptime: now, Records: int64(e.taken), Chunks: e.counted}
 		}
 		// Timers that ran out meanwhile are seen to at once.
 		if e.steps >= e.countAt {

@@ -16,6 +16,7 @@ import (
 	"github.com/gogo/protobuf/proto"
 	"github.com/stretchr/testify/require"
 
+	"fluent-bit-sls/in_sls/internal/lease"
 	"fluent-bit-sls/shared/sls"
 	"fluent-bit-sls/tests/slsfake"
 )
@@ -100,9 +101,9 @@ func TestHeartbeatsThatCannotBe(t *testing.T) {
 				remove := r.srv.Hook(slsfake.OpHeartbeat, func(c *slsfake.Call) { c.Answer(http.StatusOK, nil, []byte(body)) })
 				calls := r.heartbeats()
 				collectFor(45, a)
-				require.Equal(t, []int{0}, a.group().held())
+				require.Equal(t, []int{0}, a.held())
 				collectFor(60, a)
-				require.Empty(t, a.group().held(), "the lease has run out")
+				require.Empty(t, a.held(), "the lease has run out")
 				require.Less(t, r.heartbeats()-calls, 40)
 				remove()
 				collectFor(30, a)
@@ -147,14 +148,14 @@ func TestTenThousandShards(t *testing.T) {
 		advance(time.Second)
 		grown := inUse() - before
 		t.Logf("%d MiB", grown>>20)
-		require.Len(t, a.group().held(), maxAtOnce)
+		require.EqualValues(t, lease.MaxShards, a.Stats().ShardsHeld)
 		require.Equal(t, 1, a.log.count("more shards are assigned than are read at once"))
 		require.Less(t, grown, 400<<20, "with the emulator's half of each connection")
 		remove()
 		hang()
 		collectFor(120, a)
 		requireAll(t, 1, a)
-		require.Equal(t, []int{0}, a.group().held())
+		require.Equal(t, []int{0}, a.held())
 	})
 }
 
@@ -175,12 +176,11 @@ func TestTenThousandShardsOrLogstores(t *testing.T) {
 		r.srv.Hook(slsfake.OpGetCursor, func(c *slsfake.Call) { c.Delay(time.Hour) })
 		a := r.agent("a", "consumer_group", "none")
 		advance(time.Second)
-		solo := a.sources.members[testLogstore].src.(*solo)
-		require.Len(t, solo.started, maxAtOnce)
+		require.EqualValues(t, lease.MaxShards, a.Stats().ShardsHeld)
 		require.NoError(t, a.Stop(t.Context()))
 		b := r.agent("b", "logstore", "", "logstore_pattern", "app.*")
 		advance(time.Second)
-		require.Len(t, b.sources.members, maxAtOnce)
+		require.Len(t, b.logstores.members, maxLogstores)
 	})
 }
 
@@ -296,7 +296,7 @@ func TestEndBetweenTheParts(t *testing.T) {
 				}
 			})
 			collectFor(40, a)
-			require.Empty(a.t, a.group().held())
+			require.Empty(a.t, a.held())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -56,14 +56,14 @@ func TestReaderGoesOnWhenTheLeaseDoes(t *testing.T) {
 		r := newRig(t, 1)
 		a := r.agent("a")
 		collectFor(5, a)
-		clock := &a.group().clock
-		renewed, past := clock.deadline(), time.Now()
-		clock.until.Store(&past)
+		clock := &a.group().Clock
+		renewed := clock.Deadline()
+		clock.Renew(time.Now(), 0)
 		advance(2 * time.Second) // the reader is first
 		pulls := a.Stats().Pulls
 		advance(2 * time.Second)
 		require.Equal(t, pulls, a.Stats().Pulls, "nothing is read meanwhile")
-		clock.until.Store(&renewed)
+		clock.Renew(renewed, 0)
 		r.put(0, 1)
 		collectFor(5, a)
 		requireAll(t, 1, a)
@@ -118,5 +118,21 @@ func TestStopTriesAtOnce(t *testing.T) {
 		require.Equal(t, 0, r.committed(0))
 		require.NoError(t, a.Stop(t.Context()))
 		require.Equal(t, 1, r.committed(0))
+	})
+}
+
+// A lease that has run out commits nothing, even before anybody has noticed: as when
+// the process was stopped for a while.
+func TestNothingIsCommittedBehindTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		r.put(0, 1)
+		a := r.agent("a", "handoff_delay", "300ms", "checkpoint_interval", "5s")
+		advance(6 * time.Second)
+		require.Len(t, a.collect(), 1)
+		require.Equal(t, 0, r.committed(0))
+		a.group().Clock.Renew(time.Now().Add(-time.Hour), time.Minute)
+		advance(6 * time.Second)
+		require.Equal(t, 0, r.committed(0))
 	})
 }

@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"maps"
 	"regexp"
@@ -10,64 +9,42 @@ import (
 	"sync"
 	"time"
 
-	"fluent-bit-sls/shared/buffer"
+	"fluent-bit-sls/in_sls/internal/retry"
+	"fluent-bit-sls/in_sls/internal/shard"
 	"fluent-bit-sls/shared/panics"
 	"fluent-bit-sls/shared/sls"
 )
 
-// shared is what the parts of one engine have in common; none of it changes
-// after New. logs and log are those of one logstore: see of.
-type shared struct {
-	cfg      Config
-	start    position
-	fallback position
-	stop     bound
-	logs     sls.Logstore
-	log      *slog.Logger
-	metrics  *metrics
-	handoff  *handoff
-	budget   *budget
-	buffers  *buffer.Pool
-	fetches  slots
-	panics   *panics.Guard
-	barrier  *barrier // nil unless checkpoint is delivered
-}
-
-// of returns a copy of s for one logstore: all of them share one hand-over, one
-// budget and one set of metrics.
-func (s *shared) of(client *sls.Client, logstore string) *shared {
-	one := *s
-	one.logs = client.Logstore(s.cfg.Project, logstore)
-	one.log = s.log.With("logstore", logstore)
-	one.panics = s.panics.Into(one.log)
-	return &one
-}
-
-// source reads one logstore. run returns once its contexts have ended, or there
-// is nothing more to read, and everything it started has ended.
+// source reads one logstore. Run returns once its contexts have ended, or there is nothing
+// more to read, and everything that it started has ended.
 type source interface {
-	run(hard, reading context.Context)
+	Run(hard, reading context.Context)
 }
 
-// leaveAfter is how many lists in a row must lack a logstore before its source
-// ends: a list comes in pages, and one that is deleted between two of them may
-// hide another.
+// leaveAfter is how many lists in a row must lack a logstore before its source ends. A list
+// comes in pages, and a logstore that is deleted between two pages may hide another.
 const leaveAfter = 2
 
-// logstores is the set of logstores that are read: those of the options, or
-// those a pattern finds. Its run goroutine starts and ends their sources.
+// logstores is the set of logstores that are read: those of the options, or those that
+// match a pattern. The goroutine of run starts and ends their sources.
 type logstores struct {
-	*shared
-	client  *sls.Client
-	pattern *regexp.Regexp // nil: the list of the options, for good
+	client    *sls.Client
+	project   string
+	names     []string       // of the options
+	pattern   *regexp.Regexp // nil: names, for good
+	interval  time.Duration  // between two looks for logstores
+	stop      shard.Stop
+	newSource func(logstore string) source
+	panics    *panics.Guard
+	log       *slog.Logger
 
 	// Owned by run.
 	members map[string]*member
 	listed  time.Time // when the last good list was asked for
-	waiting bool      // it had more than are read at once
-	ending  sync.WaitGroup
-	retry   backoff
-	trouble complaint
+	waiting bool      // it had more logstores than are read at once
+	running sync.WaitGroup
+	retry   retry.Backoff
+	failure retry.Failure
 }
 
 // member is one logstore with the source that reads it.
@@ -75,7 +52,7 @@ type member struct {
 	src    source
 	stop   context.CancelFunc
 	missed int           // lists in a row without it
-	left   bool          // told to stop, because it was missing
+	left   bool          // stopped, because it was missing
 	done   chan struct{} // closed when the source has ended
 }
 
@@ -88,27 +65,12 @@ func (m *member) ended() bool {
 	}
 }
 
-func newLogstores(s *shared, client *sls.Client) (*logstores, error) {
-	l := &logstores{
-		shared: s, client: client, members: map[string]*member{},
-		retry: backoff{least: time.Second, most: max(s.cfg.DiscoveryInterval, time.Second)},
-	}
-	if s.cfg.LogstorePattern == "" {
-		return l, nil
-	}
-	var err error
-	if l.pattern, err = wholeName(s.cfg.LogstorePattern); err != nil {
-		return nil, fmt.Errorf("option logstore_pattern: %q: %w", s.cfg.LogstorePattern, err)
-	}
-	return l, nil
-}
-
 // run is the life of the engine. reading ends when it is to stop; hard ends
 // when what is still going on has to be abandoned.
 func (l *logstores) run(hard, reading context.Context) {
-	defer l.ending.Wait()
+	defer l.running.Wait()
 	if l.pattern == nil {
-		for _, name := range l.cfg.Logstores {
+		for _, name := range l.names {
 			l.join(hard, reading, name)
 		}
 		return
@@ -116,22 +78,23 @@ func (l *logstores) run(hard, reading context.Context) {
 	for {
 		var pause time.Duration
 		if l.panics.Catch("the discovery of logstores", func() { pause = l.discover(hard, reading) }) != nil {
-			pause = l.retry.pause(0)
+			pause = l.retry.Pause(0)
 		}
-		if l.complete() || !wait(reading, pause) {
+		if l.complete() || !retry.Wait(reading, pause) {
 			return
 		}
 	}
 }
 
-// complete reports whether what a pattern finds has been read to its bound: what
-// was not in a list made after it has only data from after it.
+// complete reports whether everything that the pattern finds has been read up to
+// stop_position. A logstore that was not in a list made after that time has only data from
+// after it.
 func (l *logstores) complete() bool {
-	return l.stop.known(l.listed) && !l.waiting && len(l.members) > 0 && l.running() == 0
+	return l.stop.Past(l.listed) && !l.waiting && len(l.members) > 0 && l.active() == 0
 }
 
-// running is how many logstores are being read.
-func (l *logstores) running() int {
+// active is how many logstores are being read.
+func (l *logstores) active() int {
 	n := 0
 	for _, m := range l.members {
 		if !m.ended() {
@@ -141,24 +104,24 @@ func (l *logstores) running() int {
 	return n
 }
 
-// discover lists the logstores and makes the sources what the list says. It
-// returns how long to wait until the next time.
+// discover lists the logstores, and starts and ends sources as the list says. It returns how
+// long to wait until the next time.
 func (l *logstores) discover(hard, reading context.Context) time.Duration {
 	asked := time.Now()
-	names, err := l.client.ListLogstores(reading, l.cfg.Project)
+	names, err := l.client.ListLogstores(reading, l.project)
 	if err != nil {
 		if reading.Err() == nil {
-			l.trouble.log(reading, l.log, level(err), "cannot list the logstores", "error", err)
+			l.failure.Log(reading, l.log, retry.Level(err), "cannot list the logstores", "error", err)
 		}
-		return l.retry.pause(retryAfter(err))
+		return l.retry.Pause(retry.After(err))
 	}
-	l.retry.reset()
-	// One that left goes off the list once its source has ended: two in one name
-	// would take the shards from each other.
+	l.retry.Reset()
+	// A logstore that was left is forgotten once its source has ended: two members of one
+	// name would take the shards from each other.
 	maps.DeleteFunc(l.members, func(_ string, m *member) bool { return m.left && m.ended() })
 	l.listed, l.waiting = asked, false
 	var come, gone []string
-	running, listed := l.running(), map[string]bool{}
+	active, listed := l.active(), map[string]bool{}
 	for _, name := range names {
 		if !l.pattern.MatchString(name) {
 			continue
@@ -166,12 +129,12 @@ func (l *logstores) discover(hard, reading context.Context) time.Duration {
 		listed[name] = true
 		switch {
 		case l.members[name] != nil:
-		case running >= maxAtOnce:
+		case active >= maxLogstores:
 			l.waiting = true
 		default:
 			l.join(hard, reading, name)
 			come = append(come, name)
-			running++
+			active++
 		}
 	}
 	for name, m := range l.members {
@@ -187,29 +150,17 @@ func (l *logstores) discover(hard, reading context.Context) time.Duration {
 		slices.Sort(gone)
 		l.log.Info("logstores found", "joined", come, "left", gone)
 	}
-	return l.cfg.DiscoveryInterval
+	return l.interval
 }
 
 // join starts the source of a logstore.
 func (l *logstores) join(hard, reading context.Context, name string) {
 	reading, stop := context.WithCancel(reading)
-	m := &member{src: l.source(name), stop: stop, done: make(chan struct{})}
+	m := &member{src: l.newSource(name), stop: stop, done: make(chan struct{})}
 	l.members[name] = m
-	l.panics.Go(&l.ending, "the reading of a logstore", func() {
+	l.panics.Go(&l.running, "the reading of a logstore", func() {
 		defer close(m.done)
 		defer stop()
-		m.src.run(hard, reading)
+		m.src.Run(hard, reading)
 	})
-}
-
-func (l *logstores) source(name string) source {
-	s := l.of(l.client, name)
-	switch {
-	case len(l.cfg.Replay) > 0:
-		return newReplay(s)
-	case l.cfg.ConsumerGroup == noGroup:
-		return newSolo(s)
-	default:
-		return newGroup(s)
-	}
 }

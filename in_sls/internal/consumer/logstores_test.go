@@ -58,12 +58,12 @@ func TestPatternFollowsTheProject(t *testing.T) {
 		r.putTo("happ", 1) // 3: the pattern has to match the whole name
 		collectFor(12, a)
 		require.Equal(t, numbers(1, 2), ids(a.got))
-		require.Len(t, a.sources.members, 2)
+		require.Len(t, a.logstores.members, 2)
 
 		r.delete("app-2")
 		r.put(0, 1)
 		collectFor(40, a)
-		require.Len(t, a.sources.members, 1)
+		require.Len(t, a.logstores.members, 1)
 		require.Equal(t, int64(1), a.Stats().ShardsHeld)
 
 		r.srv.CreateLogstore(testProject, "app-2", 1)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"fluent-bit-sls/shared/buffer"
 	"fluent-bit-sls/shared/metric"
 	"fluent-bit-sls/shared/sls"
 	"fluent-bit-sls/tests/slsfake"
@@ -167,66 +166,4 @@ func TestMetricsOfAShardGivenAway(t *testing.T) {
 		require.InDelta(t, 1, b.shown()["leases_lost_total{app}"], 1)
 		require.Zero(t, b.shown()["shards_held"+gone], "lost is not held either")
 	})
-}
-
-// However many shards come and go, the number of series is bounded; what shares a
-// series is added up, and its lag is the largest.
-func TestSeriesAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := &handoff{limit: 1, budget: newBudget(1), buffers: &buffer.Pool{}}
-		m := newMetrics(h)
-		var clock leaseClock
-		for shard := range maxSeries + 100 {
-			meter := m.shard("app", shard)
-			meter.records.Add(1)
-			q := h.open(meter, shard, &clock)
-			q.progress.since = time.Now().Add(-time.Duration(shard) * time.Second)
-			q.batches = []batch{{events: make([]byte, 0, 10), since: q.progress.since}}
-			m.shard("app", shard)
-		}
-		m.shard("new", 7).records.Add(1)
-		got := show(m.set)
-		require.InDelta(t, 1, got["records_total{app,0}"], 0)
-		require.InDelta(t, 100, got["records_total{app,other}"], 0)
-		require.InDelta(t, 1, got["records_total{new,other}"], 0)
-		require.InDelta(t, maxSeries+99, got["lag_seconds{app,other}"], 0)
-		require.InDelta(t, time.Now().Unix()-maxSeries-99, got["position_timestamp_seconds{app,other}"], 0)
-		require.InDelta(t, 1000, got["buffer_bytes{app,other}"], 0)
-		require.InDelta(t, 100, got["shards_held{app,other}"], 0)
-		counts := map[string]int{}
-		for name := range got {
-			counts[name[:strings.IndexByte(name, '{')]]++
-		}
-		require.Equal(t, maxSeries+2, counts["records_total"])
-		require.Equal(t, maxSeries+1, counts["lag_seconds"])
-	})
-}
-
-// Counting a pull takes no memory, and the values of a record none at all.
-func TestCountingPullsTakesNoMemory(t *testing.T) {
-	meter := newMetrics(&handoff{}).shard("app", 0)
-	require.Zero(t, testing.AllocsPerRun(100, func() {
-		meter.pulled(sls.PullResult{Groups: 1, RawSize: 10, WireSize: 5}, nil)
-		meter.pulled(sls.PullResult{}, nil)
-		meter.records.Add(1)
-	}))
-}
-
-// Names are what Prometheus expects: counters end in _total, nothing else does.
-func TestNamesOfMetrics(t *testing.T) {
-	m := newMetrics(&handoff{})
-	require.NotEmpty(t, m.set.Families())
-	for _, f := range m.set.Families() {
-		require.Equal(t, f.Kind == metric.KindCounter, strings.HasSuffix(f.Name, "_total"), f.Name)
-		require.Regexp(t, `^[a-z][a-z_]*$`, f.Name)
-		require.True(t, strings.HasSuffix(f.Help, "."), f.Name)
-	}
-}
-
-// A value of a label with a space in it is a nuisance in every query.
-func TestResultsArePlainWords(t *testing.T) {
-	for class := sls.ClassRetry; class <= sls.ClassConflict; class++ {
-		require.Regexp(t, `^[a-z_]+$`, class.String())
-	}
-	require.Equal(t, "lease_lost", sls.ClassLeaseLost.String())
 }

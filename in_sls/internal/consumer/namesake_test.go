@@ -139,23 +139,6 @@ func TestAmbiguousCommitsAreNoNamesakes(t *testing.T) {
 	})
 }
 
-// A list that is older than the last commits shows none but this member's.
-func TestOldListsAreNoNamesakes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, 1)
-		a := r.agent("a")
-		r.busy(30, a)
-		r.busy(30, a)
-		l := a.group().leases[0]
-		require.Greater(t, len(l.wrote), 5)
-		for range 1000 {
-			l.wrote.add("x" + time.Now().String())
-			advance(time.Millisecond)
-		}
-		require.Len(t, l.wrote, keptWrites)
-	})
-}
-
 // A checkpoint set by hand is told of, once, and is no warning: neither on a shard that is
 // written to, where the next commit overwrites it, nor on one where it stays.
 func TestResetsByHandAreNoNamesakes(t *testing.T) {

@@ -3,6 +3,7 @@ package consumer
 import (
 	"slices"
 
+	"fluent-bit-sls/in_sls/internal/shard"
 	"fluent-bit-sls/shared/option"
 )
 
@@ -69,20 +70,20 @@ func (c *Config) positionOptions() []option.Option {
 	const positions = "begin, end, unix seconds, RFC 3339 or a duration ago such as 2h or 7d"
 	return []option.Option{
 		{
-			Name: "start_position", Dst: &c.StartPosition, Example: "2h", Default: "begin", Check: checkPosition, Allowed: positions,
+			Name: "start_position", Dst: &c.StartPosition, Example: "2h", Default: "begin", Check: shard.CheckPosition, Allowed: positions,
 			Help: "where to start in a shard without a checkpoint",
 		},
 		{
-			Name: "fallback_position", Dst: &c.FallbackPosition, Default: "begin", Check: checkPosition, Allowed: positions,
+			Name: "fallback_position", Dst: &c.FallbackPosition, Default: "begin", Check: shard.CheckPosition, Allowed: positions,
 			Help: "where to go on when a checkpoint points to data that has expired",
 		},
 		{
-			Name: "stop_position", Dst: &c.StopPosition, Check: checkBound,
+			Name: "stop_position", Dst: &c.StopPosition, Check: shard.CheckStop,
 			Allowed: "end, unix seconds, RFC 3339 or a duration ago such as 2h or 7d",
 			Help:    "where to stop: what SLS received before then is read, and the reading ends; end is the end as of the start",
 		},
 		{
-			Name: "replay", Dst: &c.Replay, Check: checkSpans, Allowed: "SHARD:BEGIN_CURSOR:END_CURSOR, comma-separated",
+			Name: "replay", Dst: &c.Replay, Check: shard.CheckRanges, Allowed: "SHARD:BEGIN_CURSOR:END_CURSOR, comma-separated",
 			Help: "read exactly these ranges (the end is exclusive), without a consumer group, and end",
 		},
 	}

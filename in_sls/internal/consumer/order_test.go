@@ -130,7 +130,7 @@ func (l *lineage) check() {
 	}
 	var held []int
 	for _, a := range l.agents {
-		held = append(held, a.group().held()...)
+		held = append(held, a.held()...)
 	}
 	require.ElementsMatch(l.t, open, held, "nobody reads finished shards any more")
 	l.t.Logf("%d records of %d keys, %d duplicates, %d members, %d shards", l.seq, len(last), duplicates, len(l.all),

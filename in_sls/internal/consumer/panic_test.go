@@ -13,6 +13,7 @@ import (
 	sdk "github.com/aliyun/aliyun-log-go-sdk"
 	"github.com/stretchr/testify/require"
 
+	"fluent-bit-sls/in_sls/internal/handover"
 	"fluent-bit-sls/shared/metric"
 	"fluent-bit-sls/shared/sls"
 )
@@ -110,11 +111,8 @@ func TestThousandPanicsLeakNothing(t *testing.T) {
 		for p.hits.Load() < 1000 {
 			advance(time.Minute)
 		}
-		b := a.handoff.budget
-		require.True(t, b.sem.TryAcquire(b.limit), "no bytes are held")
-		b.sem.Release(b.limit)
-		require.Zero(t, b.debt)
-		require.Empty(t, a.sources.fetches)
+		require.True(t, a.budget.Idle(), "no bytes are claimed")
+		require.Empty(t, a.slots)
 		p.none()
 		collectFor(70, a)
 		require.Zero(t, requireAll(t, 4, a))
@@ -173,11 +171,11 @@ func TestEveryPartSurvivesAPanic(t *testing.T) {
 
 // panickyMonitor is an engine whose reports cannot be read for a while.
 type panickyMonitor struct {
-	Monitor
+	handover.Monitor
 	broken atomic.Bool
 }
 
-func (m *panickyMonitor) Report(ctx context.Context) (Report, error) {
+func (m *panickyMonitor) Report(ctx context.Context) (handover.Report, error) {
 	if m.broken.Load() {
 		panic("broken")
 	}

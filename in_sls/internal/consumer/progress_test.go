@@ -12,6 +12,9 @@ import (
 	"fluent-bit-sls/tests/slsfake"
 )
 
+// probeAge is how often SLS is asked where a shard is that stays behind.
+const probeAge = 15 * time.Second
+
 // slowly lets each pull take a second.
 func (r *rig) slowly() {
 	r.srv.Hook(slsfake.OpPullLogs, func(c *slsfake.Call) { c.Delay(time.Second) })
@@ -22,7 +25,7 @@ func (r *rig) calls(op slsfake.Op) int { return r.srv.Stats().Ops[op].Requests }
 
 // A backlog: the lag is the age of the oldest log group that has not been handed over,
 // never less, more by what one look misses; the number of groups is exact. It costs
-// one look each sightAge.
+// one look each probeAge.
 func TestLagOfABacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)
@@ -47,11 +50,11 @@ func TestLagOfABacklog(t *testing.T) {
 			age := time.Since(received[handed]).Seconds()
 			lag := m["lag_seconds{app,0}"]
 			require.GreaterOrEqual(t, lag, age-1, "after %d", handed)
-			require.LessOrEqual(t, lag, age+(sightAge.Seconds()+2)*apart.Seconds())
+			require.LessOrEqual(t, lag, age+(probeAge.Seconds()+2)*apart.Seconds())
 			require.InDelta(t, groups-handed, m["lag_log_groups{app,0}"], 0)
 			require.InDelta(t, time.Now().Unix(), m["position_timestamp_seconds{app,0}"]+lag, 1)
 		}
-		looks := int(groups/sightAge.Seconds()) + 2
+		looks := int(groups/probeAge.Seconds()) + 2
 		require.LessOrEqual(t, r.calls(slsfake.OpGetCursorTime), looks)
 		require.Greater(t, r.calls(slsfake.OpGetCursorTime), looks/2)
 		require.LessOrEqual(t, r.calls(slsfake.OpGetCursor)-cursors, looks+1)
@@ -213,30 +216,4 @@ func TestNoLagBehindTheEnd(t *testing.T) {
 			})
 		})
 	}
-}
-
-// What is known of a shard, answer by answer.
-func TestProgress(t *testing.T) {
-	q := &queue{progress: unread()}
-	now := time.Now()
-	require.Equal(t, view{at: now, groups: -1}, q.view(now), "nothing is known yet")
-	caughtUp := answered{asked: now, caughtUp: true, fresh: now.Add(3 * time.Second), from: 10, next: 20}
-	q.progress.answered(caughtUp)
-	at := func(seconds int) view { return q.view(now.Add(time.Duration(seconds) * time.Second)) }
-	require.Zero(t, at(2).lag)
-	require.Equal(t, 3*time.Second, at(3).lag, "the next answer is late")
-	q.progress.answered(answered{asked: now.Add(time.Second), fresh: now.Add(9 * time.Second), from: 20, next: 30})
-	require.Equal(t, 2*time.Second, at(2).lag, "behind, and last not behind two seconds ago")
-	q.progress.end = 35
-	require.Equal(t, int64(5), at(2).groups)
-	q.progress.ended = true
-	require.Zero(t, at(99).lag)
-
-	// Cursors are opaque by the service's word: where they are no numbers, there is
-	// no lag in log groups, and everything else.
-	q.progress = unread()
-	caughtUp.from, caughtUp.next = number("b3BhcXVl"), number("b3BhcXVlIQ==")
-	q.progress.answered(caughtUp)
-	require.Equal(t, view{at: now, lagKnown: true, groups: -1}, q.view(now))
-	require.Equal(t, int64(7), number(slsfake.EncodeCursor(7)))
 }

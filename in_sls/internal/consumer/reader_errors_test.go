@@ -92,7 +92,7 @@ func TestGoneShardIsDropped(t *testing.T) {
 		})
 		a := r.agent("a")
 		advance(time.Second)
-		require.Equal(t, []int{1}, a.group().held())
+		require.Equal(t, []int{1}, a.held())
 		require.Equal(t, 1, a.log.count("does not exist any more"))
 		advance(9 * time.Second)
 		require.Equal(t, 1, a.log.count("does not exist any more"), "until the next assignment")

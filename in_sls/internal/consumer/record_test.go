@@ -199,34 +199,6 @@ func TestMaxConcurrentFetches(t *testing.T) {
 	})
 }
 
-// The whole way of a pull's bytes to events allocates nothing per log.
-func TestDecodingAllocatesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, 1)
-		r.put(0, 1000)
-		var list []byte
-		for g := range r.srv.Groups(testProject, testLogstore) {
-			list = appendGroup(list, g.Data)
-		}
-		for _, props := range [][]string{
-			{},
-			{"include_meta", "on", "include_position", "on"},
-			{"format", "raw", "include_position", "on", "meta_in", "metadata"},
-			{"format", "json", "json_keys", "id,pad"},
-		} {
-			s := &shared{cfg: testConfig(t, "a", props...), logs: r.writer}
-			rd := &shardReader{shared: s, decoder: s.decoder(0)}
-			out := make([]byte, 0, 2<<20)
-			ctx, n := t.Context(), 0
-			require.Zero(t, testing.AllocsPerRun(10, func() {
-				rd.decoder.SetCursor(1)
-				out, n, _ = rd.decode(ctx, out[:0], list)
-			}), props)
-			require.Equal(t, 1000, n)
-		}
-	})
-}
-
 // appendGroup appends a group to a LogGroupList.
 func appendGroup(list, group []byte) []byte {
 	n := len(group)

@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
 
+	"fluent-bit-sls/in_sls/internal/group"
+	"fluent-bit-sls/shared/metric"
 	"fluent-bit-sls/shared/option"
 	"fluent-bit-sls/shared/sls"
 	"fluent-bit-sls/tests/slsfake"
@@ -140,6 +142,7 @@ func (r *rig) holds(consumer string) []int {
 type agent struct {
 	*Consumer
 	t    *testing.T
+	name string
 	log  *logBuffer
 	got  []record
 	last []record // of the last collect
@@ -173,8 +176,7 @@ func (r *rig) run(a *agent, name string) *agent {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if a.Stop(ctx) == nil { // its own test looks at the error
-			b := a.handoff.budget
-			require.True(r.t, b.sem.TryAcquire(b.limit) && b.debt == 0, "the whole budget is free again")
+			require.True(r.t, a.budget.Idle(), "the whole budget is free again")
 		}
 		if r.t.Failed() {
 			r.t.Logf("log of %s:\n%s", name, a.log)
@@ -194,7 +196,7 @@ func (r *rig) make(a *agent, cfg Config) {
 	r.t.Helper()
 	c, err := New(cfg, r.client(cfg.Consumer), slog.New(slog.NewTextHandler(a.log, nil)))
 	require.NoError(r.t, err)
-	a.Consumer = c
+	a.Consumer, a.name = c, cfg.Consumer
 }
 
 func testConfig(t *testing.T, name string, props ...string) Config {
@@ -209,7 +211,20 @@ func testConfig(t *testing.T, name string, props ...string) Config {
 }
 
 // group is the membership of the one logstore that is read.
-func (a *agent) group() *group { return a.sources.members[testLogstore].src.(*group) }
+func (a *agent) group() *group.Group { return a.logstores.members[testLogstore].src.(*group.Group) }
+
+// held are the shards that a holds.
+func (a *agent) held() (held []int) {
+	a.Metrics().Each(func(f *metric.Family, s *metric.Sample) {
+		if f.Name == "shards_held" && s.Value == 1 {
+			id, err := strconv.Atoi(s.Labels[1])
+			require.NoError(a.t, err)
+			held = append(held, id)
+		}
+	})
+	slices.Sort(held)
+	return held
+}
 
 // collect is one call of the engine.
 func (a *agent) collect() []record {

@@ -185,7 +185,7 @@ func (s *scenario) check() {
 	agents := map[string]*watched{}
 	var all []*agent
 	for _, w := range append(s.agents, s.gone...) {
-		agents[w.group().member.Consumer] = w
+		agents[w.name] = w
 		all = append(all, w.agent)
 	}
 	duplicates := requireAll(s.t, s.seq, all...)

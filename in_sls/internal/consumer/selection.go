@@ -14,10 +14,9 @@ const (
 	allShards = "all"
 	// maxShards is far above what a logstore can have.
 	maxShards = 10_000
-	// maxAtOnce is how many shards of one logstore, and how many logstores of a
-	// pattern, are read at once: several times what SLS has of either (256 shards, 200
-	// logstores), because each takes some 100 KiB. The others wait.
-	maxAtOnce = 1000
+	// maxLogstores is how many logstores of a pattern are read at once: several times the
+	// 200 that SLS allows, because each takes some 100 KiB. The others wait.
+	maxLogstores = 1000
 )
 
 // parseShards reads ids and ranges of ids; nil stands for all.

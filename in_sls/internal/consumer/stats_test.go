@@ -24,11 +24,11 @@ type Stats struct {
 // Stats returns the totals.
 func (c *Consumer) Stats() Stats {
 	total := map[string]int64{}
-	c.metrics.set.Each(func(f *metric.Family, s *metric.Sample) {
+	c.metrics.Set.Each(func(f *metric.Family, s *metric.Sample) {
 		switch name := f.Name; {
 		case f.Kind == metric.KindHistogram:
 			total[name] += int64(s.Count())
-		case name == c.metrics.pulls.Name && s.Labels[2] != resultOK && s.Labels[2] != resultEmpty:
+		case name == "pulls_total" && s.Labels[2] != "ok" && s.Labels[2] != "empty":
 		default:
 			total[name] += int64(s.Value)
 		}

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"fluent-bit-sls/in_sls/internal/consumer"
+	"fluent-bit-sls/in_sls/internal/handover"
 )
 
 // path is the engine's metrics in the Prometheus text format. /api/v1/storage has
@@ -38,7 +38,7 @@ const (
 	metricChunks  = "fluentbit_input_storage_chunks"
 )
 
-// Engine is a consumer.Monitor over HTTP.
+// Engine is a handover.Monitor over HTTP.
 type Engine struct {
 	url    string
 	input  string
@@ -59,8 +59,8 @@ func New(base, input string, others []string) *Engine {
 // Close closes the idle connection.
 func (e *Engine) Close() { e.http.CloseIdleConnections() }
 
-// Report implements consumer.Monitor.
-func (e *Engine) Report(ctx context.Context) (consumer.Report, error) {
+// Report implements handover.Monitor.
+func (e *Engine) Report(ctx context.Context) (handover.Report, error) {
 	report, err := e.report(ctx)
 	if err != nil {
 		return report, fmt.Errorf("read %s: %w", e.url, err)
@@ -68,14 +68,14 @@ func (e *Engine) Report(ctx context.Context) (consumer.Report, error) {
 	return report, nil
 }
 
-func (e *Engine) report(ctx context.Context) (consumer.Report, error) {
+func (e *Engine) report(ctx context.Context) (handover.Report, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url, http.NoBody)
 	if err != nil {
-		return consumer.Report{}, err
+		return handover.Report{}, err
 	}
 	res, err := e.http.Do(req)
 	if err != nil {
-		return consumer.Report{}, fmt.Errorf(
+		return handover.Report{}, fmt.Errorf(
 			"%w; set http_server on in the service section of Fluent Bit, and monitor_url if it does not listen there", errors.Unwrap(err))
 	}
 	defer func() {
@@ -83,12 +83,12 @@ func (e *Engine) report(ctx context.Context) (consumer.Report, error) {
 		_ = res.Body.Close()
 	}()
 	if res.StatusCode != http.StatusOK {
-		return consumer.Report{}, fmt.Errorf("answered %s; is monitor_url the address of Fluent Bit's http_server?", res.Status)
+		return handover.Report{}, fmt.Errorf("answered %s; is monitor_url the address of Fluent Bit's http_server?", res.Status)
 	}
 	text := &io.LimitedReader{R: res.Body, N: maxReport}
 	r, err := e.parse(text)
 	if err == nil && text.N <= 0 {
-		return consumer.Report{}, fmt.Errorf("answered more than %d MiB, of which the rest may hold chunks", maxReport>>20)
+		return handover.Report{}, fmt.Errorf("answered more than %d MiB, of which the rest may hold chunks", maxReport>>20)
 	}
 	return r, err
 }
@@ -98,8 +98,8 @@ func (e *Engine) report(ctx context.Context) (consumer.Report, error) {
 // lists every input from its start.
 //
 //	NAME{name="INPUT",...} VALUE [TIMESTAMP]
-func (e *Engine) parse(text io.Reader) (consumer.Report, error) {
-	var r consumer.Report
+func (e *Engine) parse(text io.Reader) (handover.Report, error) {
+	var r handover.Report
 	uptime, seen := false, map[string]bool{}
 	lines := bufio.NewScanner(text)
 	lines.Buffer(make([]byte, 0, 64<<10), 1<<20)
@@ -127,15 +127,15 @@ func (e *Engine) parse(text io.Reader) (consumer.Report, error) {
 	}
 	switch {
 	case lines.Err() != nil:
-		return consumer.Report{}, lines.Err()
+		return handover.Report{}, lines.Err()
 	case !uptime:
-		return consumer.Report{}, errors.New("no fluentbit_uptime in the answer; is monitor_url the address of Fluent Bit's http_server?")
+		return handover.Report{}, errors.New("no fluentbit_uptime in the answer; is monitor_url the address of Fluent Bit's http_server?")
 	case !seen[e.input]:
-		return consumer.Report{}, fmt.Errorf("no chunks of the input %q in the answer; set storage.metrics on in the service section of Fluent Bit", e.input)
+		return handover.Report{}, fmt.Errorf("no chunks of the input %q in the answer; set storage.metrics on in the service section of Fluent Bit", e.input)
 	}
 	for _, name := range e.others {
 		if !seen[name] {
-			return consumer.Report{}, fmt.Errorf("no chunks of the input %q in the answer; option monitor_inputs names what Fluent Bit does not have", name)
+			return handover.Report{}, fmt.Errorf("no chunks of the input %q in the answer; option monitor_inputs names what Fluent Bit does not have", name)
 		}
 	}
 	return r, nil

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"fluent-bit-sls/in_sls/internal/consumer"
+	"fluent-bit-sls/in_sls/internal/handover"
 )
 
 // page is what Fluent Bit 5.1.1 answers, shortened.
@@ -40,7 +40,7 @@ func TestReport(t *testing.T) {
 	defer e.Close()
 	got, err := e.Report(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, consumer.Report{Uptime: 13, Records: 120, Chunks: 20}, got)
+	require.Equal(t, handover.Report{Uptime: 13, Records: 120, Chunks: 20}, got)
 
 	answer = strings.ReplaceAll(page, "fluentbit_input_storage_chunks{", "other{")
 	_, err = e.Report(t.Context())
