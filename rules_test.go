@@ -82,7 +82,7 @@ func TestDataFlowsOneWay(t *testing.T) {
 		"in_sls/internal/metrics":    {"shared/loggroup", "shared/metric", "shared/sls"},
 		"in_sls/internal/handover":   {"in_sls/internal/metrics", "in_sls/internal/retry", "shared/buffer", "shared/loggroup", "shared/metric"},
 		"in_sls/internal/monitor":    {"in_sls/internal/handover"},
-		"in_sls/internal/shard":      {"in_sls/internal/handover", "in_sls/internal/retry", "shared/buffer", "shared/loggroup", "shared/panics", "shared/sls"},
+		"in_sls/internal/shard":      {"in_sls/internal/handover", "in_sls/internal/retry", "shared/buffer", "shared/loggroup", "shared/option", "shared/panics", "shared/sls"},
 		"in_sls/internal/lease":      {"in_sls/internal/handover", "in_sls/internal/metrics", "in_sls/internal/retry", "in_sls/internal/shard", "shared/panics", "shared/sls"},
 		"in_sls/internal/group":      {"in_sls/internal/lease", "in_sls/internal/retry", "in_sls/internal/shard", "shared/metric", "shared/panics", "shared/sls"},
 		"in_sls/internal/standalone": {"in_sls/internal/lease", "in_sls/internal/retry", "in_sls/internal/shard", "shared/panics", "shared/sls"},
