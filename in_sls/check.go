@@ -8,8 +8,8 @@ import (
 	"fluent-bit-sls/shared/startup"
 )
 
-// newCheck is the startup_check of one section: for each logstore the first call that
-// its reading makes in any case, or for a pattern the list of the project's.
+// newCheck is the startup_check of one section. For each logstore it makes the call that the
+// reading begins with. For a pattern it lists the project's logstores.
 func (c *config) newCheck(client *sls.Client, log *slog.Logger) *startup.Check {
 	check := &startup.Check{Mode: c.check.Mode, Conn: &c.conn, Client: client, Verb: "read", Log: log}
 	to := startup.Target{Project: c.read.Project, ProjectOption: "project"}

@@ -41,7 +41,7 @@ func (c *config) options() []option.Option {
 // instance is one [INPUT] section.
 type instance struct {
 	host     *flb.Instance
-	thread   uintptr // of the engine, on which everything about this section happens
+	thread   uintptr // of the engine, which calls everything of this section on it
 	log      *slog.Logger
 	client   *sls.Client
 	monitor  *monitor.Engine
@@ -51,9 +51,8 @@ type instance struct {
 	buffer   []byte // of collect, which the engine calls on one thread
 }
 
-// start brings up one [INPUT] section and binds it to host. An error holds every
-// problem of the configuration; nothing is sent to find one, except with
-// startup_check fail.
+// start starts one [INPUT] section and binds it to host. An error holds every problem of the
+// configuration. Nothing is sent to find one, except with startup_check fail.
 func start(host *flb.Instance, log *slog.Logger) error {
 	var c config
 	c.read.DefaultConsumer = defaultConsumer(host.Name())
@@ -108,7 +107,7 @@ func (i *instance) collect() []byte {
 	return i.buffer
 }
 
-// stop ends the section: bounded in time, nothing stays behind.
+// stop ends the section within stopTimeout, and leaves nothing behind.
 func (i *instance) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
@@ -122,10 +121,9 @@ func (i *instance) stop() {
 	i.host.Close()
 }
 
-// table holds the instances that run. Pause, resume and exit come without a
-// context: a pause and a resume come on the thread of the instance that is meant,
-// where it began, and an exit means them all. Fluent Bit loads a plugin once and keeps
-// it over reloads, so this one variable is what spans them.
+// table has the instances that run. Pause, resume and exit come without a context. A pause
+// and a resume mean the instance that was started on the same thread, an exit means all of
+// them. Fluent Bit loads a plugin once and keeps it over reloads, and so it keeps this table.
 type table struct {
 	mu     sync.Mutex // guards what follows
 	live   []*instance
@@ -134,14 +132,14 @@ type table struct {
 
 var running table
 
-// fallbackName names the next instance for hosts that do not tell its name.
+// fallbackName names the next instance where the host does not say its name.
 func (t *table) fallbackName() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return fmt.Sprintf("sls.%d", len(t.live))
 }
 
-// add binds i to its host and takes it in.
+// add binds i to its host and adds it to the table.
 func (t *table) add(i *instance) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -169,7 +167,7 @@ func (t *table) only() *instance {
 func (t *table) pause(thread uintptr)  { t.each(thread, (*consumer.Consumer).Pause) }
 func (t *table) resume(thread uintptr) { t.each(thread, (*consumer.Consumer).Resume) }
 
-// each calls do for the instance of a thread, or for all if it is none's.
+// each calls do for the instance of a thread, or for all if no instance has the thread.
 func (t *table) each(thread uintptr, do func(*consumer.Consumer)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -181,8 +179,8 @@ func (t *table) each(thread uintptr, do func(*consumer.Consumer)) {
 	}
 }
 
-// stop ends every instance, at once so that the time a shutdown takes does not
-// grow with their number.
+// stop ends every instance. All are ended at the same time, so that a shutdown takes no
+// longer with more of them.
 func (t *table) stop() {
 	t.mu.Lock()
 	live := t.live

@@ -1,6 +1,6 @@
-// Command in_sls is the Fluent Bit input for Alibaba Cloud Simple Log Service,
-// built as a C shared library. This package holds the exports, the instances and
-// the mapping to the engine's return codes; the work is done in internal/consumer.
+// Command in_sls is the Fluent Bit input for Alibaba Cloud Simple Log Service, built as a C
+// shared library. It owns the exports, the instances, and the mapping to the engine's return
+// codes. The work is done in internal/consumer.
 package main
 
 import "C"
@@ -92,8 +92,8 @@ func copied(i *instance, data unsafe.Pointer) (ret int) {
 	return flb.OK
 }
 
-// FLBPluginInputPause is called when the engine can take no more of an instance, on
-// the thread of that one, which is all that tells which.
+// FLBPluginInputPause is called when the engine can take no more of an instance. Only the
+// thread that it is called on shows which instance that is.
 //
 //export FLBPluginInputPause
 func FLBPluginInputPause() {
@@ -111,9 +111,8 @@ func FLBPluginInputResume() {
 	running.resume(flb.Thread())
 }
 
-// FLBPluginExit is called once per instance and does not say for which. The
-// engine ends all inputs together, at shutdown and at a reload, so the first call
-// ends them all.
+// FLBPluginExit is called once for each instance and does not say for which. The engine ends
+// all inputs together, at shutdown and at a reload. So the first call ends them all.
 //
 //export FLBPluginExit
 func FLBPluginExit() (ret int) {

@@ -7,8 +7,8 @@ import (
 	"fluent-bit-sls/shared/sls"
 )
 
-// hints are the names that direct rivals have for what is an option here: Logstash's input
-// for SLS, Flink's connector, the Go and Java consumers, and Fluent Bit's input kafka.
+// hints are the names that direct rivals have for our options: Logstash's input for SLS,
+// Flink's connector, the Go and Java consumers, and Fluent Bit's input kafka.
 func hints() []option.Hint {
 	return slices.Concat(sls.ConnectionHints(), []option.Hint{
 		{Meant: "logstore", Names: []string{"topics"}},

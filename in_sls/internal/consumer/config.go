@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,8 +17,8 @@ import (
 	"fluent-bit-sls/shared/sls"
 )
 
-// Config is what the options of the input set, plus what the plugin knows of
-// itself. The zero value is not usable: parse Options first.
+// Config is what the options of the input set, and what the plugin knows of itself. The zero
+// value is not usable: parse Options first.
 type Config struct {
 	Project            string
 	Logstores          []string
@@ -50,16 +52,15 @@ type Config struct {
 	IncludePosition    bool
 	MetaIn             string
 
-	// DefaultConsumer names this member where the option consumer is not set.
-	// It has to be unique among all members of the group: two members of one
-	// name take the shards from each other.
+	// DefaultConsumer names this member where the option consumer is not set. It has to be
+	// unique in the group: two members of one name take the shards from each other.
 	DefaultConsumer string
-	// Monitor is what checkpoint delivered goes by.
+	// Monitor says what the engine has delivered, for checkpoint delivered.
 	Monitor handover.Monitor
 }
 
-// Validate checks what no option can check alone: the error holds every problem, each
-// naming its option.
+// Validate checks options against each other. The error holds every problem, and each names
+// its option.
 func (c *Config) Validate() error {
 	var problems []error
 	if c.BufferSize > c.MemoryLimit {
@@ -90,8 +91,8 @@ func (c *Config) Validate() error {
 	return errors.Join(problems...)
 }
 
-// checkReplay: ranges of cursors belong to one logstore and leave nothing else to
-// choose.
+// checkReplay checks the options that cannot go with replay: its cursors belong to one
+// logstore, and leave nothing else to choose.
 func (c *Config) checkReplay() error {
 	var problems []error
 	if len(c.Logstores) != 1 {
@@ -119,6 +120,18 @@ const (
 	checkpointOff       = "off"
 )
 
+const (
+	// noGroup is the value of consumer_group that stands for none.
+	noGroup = "none"
+	// allShards is the value of shards that stands for every one there is and will be.
+	allShards = "all"
+	// maxShards bounds how many shards the option may name. A logstore has 256 at most.
+	maxShards = 10_000
+	// maxLogstores is how many logstores of a pattern are read at once: several times the
+	// 200 that SLS allows, because each takes some 100 KiB. The others wait.
+	maxLogstores = 1000
+)
+
 // Grouped reports whether a consumer group shares the shards and keeps the checkpoints.
 func (c *Config) Grouped() bool { return c.ConsumerGroup != noGroup && len(c.Replay) == 0 }
 
@@ -130,7 +143,7 @@ func (c *Config) name() string {
 	return c.DefaultConsumer
 }
 
-// parsed are the options that are more than their text.
+// parsed are the options whose text is parsed by New and not by their declaration.
 type parsed struct {
 	start, fallback shard.Position
 	stop            shard.Stop
@@ -139,7 +152,7 @@ type parsed struct {
 	pattern         *regexp.Regexp // nil without logstore_pattern
 }
 
-// parse checks the configuration and reads what durations before now mean.
+// parse checks the configuration, and turns durations ago into times.
 func (c *Config) parse(now time.Time) (p parsed, err error) {
 	if err = c.Validate(); err != nil {
 		return p, err
@@ -198,8 +211,8 @@ func (c *Config) shard(p parsed) shard.Config {
 	}
 }
 
-// checkDistinct refuses a list that names something twice: two readers of one
-// logstore in one group would take the shards from each other.
+// checkDistinct refuses a list that names something twice: two members of one name for one
+// logstore would take the shards from each other.
 func checkDistinct(raw string) error {
 	seen := map[string]bool{}
 	for item := range strings.SplitSeq(raw, ",") {
@@ -230,8 +243,8 @@ func checkURL(raw string) error {
 	return nil
 }
 
-// checkWholeSeconds is there because the timeout of a consumer group is a
-// whole number of seconds on the wire.
+// checkWholeSeconds refuses fractions: on the wire the timeout of a consumer group is a whole
+// number of seconds.
 func checkWholeSeconds(raw string) error {
 	d, err := option.ParseDuration(raw)
 	if err != nil {
@@ -241,4 +254,38 @@ func checkWholeSeconds(raw string) error {
 		return errors.New("not a whole number of seconds")
 	}
 	return nil
+}
+
+// parseShards reads ids and ranges of ids; nil stands for all.
+func parseShards(raw string) ([]int, error) {
+	if strings.EqualFold(raw, allShards) || raw == "" {
+		return nil, nil
+	}
+	var ids []int
+	for item := range strings.SplitSeq(raw, ",") {
+		from, to, ranged := strings.Cut(strings.TrimSpace(item), "-")
+		if !ranged {
+			to = from
+		}
+		first, err1 := strconv.ParseUint(from, 10, 31)
+		last, err2 := strconv.ParseUint(to, 10, 31)
+		switch {
+		case err1 != nil || err2 != nil:
+			return nil, fmt.Errorf("%q is neither a shard id nor a range of them", item)
+		case first > last:
+			return nil, fmt.Errorf("the range %q is the wrong way round", item)
+		case last-first >= maxShards || len(ids) >= maxShards:
+			return nil, fmt.Errorf("more than %d shards", maxShards)
+		}
+		for id := first; id <= last; id++ {
+			ids = append(ids, int(id))
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+func checkShards(raw string) error {
+	_, err := parseShards(raw)
+	return err
 }

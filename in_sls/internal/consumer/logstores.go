@@ -47,7 +47,7 @@ type logstores struct {
 	failure retry.Failure
 }
 
-// member is one logstore with the source that reads it.
+// member is one logstore and the source that reads it.
 type member struct {
 	src    source
 	stop   context.CancelFunc
@@ -65,8 +65,8 @@ func (m *member) ended() bool {
 	}
 }
 
-// run is the life of the engine. reading ends when it is to stop; hard ends
-// when what is still going on has to be abandoned.
+// run reads until reading ends, which stops everything, or all there is has been read. hard
+// ends when everything still going on is to be abandoned.
 func (l *logstores) run(hard, reading context.Context) {
 	defer l.running.Wait()
 	if l.pattern == nil {

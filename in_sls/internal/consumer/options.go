@@ -19,7 +19,7 @@ func (c *Config) Options() []option.Option {
 	)
 }
 
-// sourceOptions says what is read.
+// sourceOptions says which logstores are read.
 func (c *Config) sourceOptions() []option.Option {
 	return []option.Option{
 		{Name: "project", Dst: &c.Project, Example: "my-project", Required: true, Help: "SLS project to read from"},
@@ -38,7 +38,7 @@ func (c *Config) sourceOptions() []option.Option {
 	}
 }
 
-// groupOptions says in whose name it is read, and which shards.
+// groupOptions says in whose name they are read, and which shards of them.
 func (c *Config) groupOptions() []option.Option {
 	return []option.Option{
 		{
@@ -65,7 +65,7 @@ func (c *Config) groupOptions() []option.Option {
 	}
 }
 
-// positionOptions says from where to where.
+// positionOptions says where the reading starts and ends.
 func (c *Config) positionOptions() []option.Option {
 	const positions = "begin, end, unix seconds, RFC 3339 or a duration ago such as 2h or 7d"
 	return []option.Option{
@@ -89,7 +89,7 @@ func (c *Config) positionOptions() []option.Option {
 	}
 }
 
-// recordOptions says what is read of a log and what becomes of it.
+// recordOptions says what becomes of a log.
 func (c *Config) recordOptions() []option.Option {
 	return []option.Option{
 		{
@@ -120,7 +120,7 @@ func (c *Config) recordOptions() []option.Option {
 	}
 }
 
-// pullOptions says how much is fetched, held and handed over, and when.
+// pullOptions says how much is pulled, kept in memory and handed over, and how often.
 func (c *Config) pullOptions() []option.Option {
 	return []option.Option{
 		{
@@ -150,7 +150,7 @@ func (c *Config) pullOptions() []option.Option {
 	}
 }
 
-// checkpointOptions says when what was handed over counts as read.
+// checkpointOptions says when handed-over records are safe, and when that is committed.
 func (c *Config) checkpointOptions() []option.Option {
 	return []option.Option{
 		{

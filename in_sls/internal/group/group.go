@@ -58,7 +58,6 @@ type Group struct {
 	stops   map[int]string // cursors of stop_position by shard
 	wasIdle bool           // everything was read when the last heartbeat was sent, and that was a good one
 	empty   bool           // no shard is assigned, and the log has said so
-	epoch   uint64
 	retry   retry.Backoff
 	failure retry.Failure
 
@@ -309,14 +308,13 @@ func (g *Group) compare(assigned []int) (revoked, granted []int) {
 
 // grant begins the lease of a shard.
 func (g *Group) grant(hard, reading context.Context, id int) {
-	g.epoch++
 	c := g.config
 	start := shard.GroupStart{
 		Logs: g.logs, Member: c.Member, Log: g.log.With("shard", id), Shard: id,
 		Shards: g.shards, Checkpoints: g.checkpoints, Position: c.Start, Patience: g.patience(),
 	}
 	stored := &checkpoints{logs: g.logs, member: c.Member, shard: id, off: c.CheckpointOff, namesakes: g.namesakes}
-	l := g.leases.New(hard, id, g.epoch, &g.Clock, start, stored, g, func() { g.leasesLost.Add(1) })
+	l := g.leases.New(hard, lease.Grant{Shard: id, Clock: &g.Clock, Start: start, Checkpoints: stored, Owner: g})
 	g.mu.Lock()
 	g.held[id] = l
 	g.mu.Unlock()
@@ -339,16 +337,20 @@ func (g *Group) Complete(l *lease.Lease) (over bool) {
 	return false
 }
 
-// Ended implements lease.Owner: the next heartbeat no longer reports the shard. One of a
-// shard that was released is sent at once, for its next owner.
-func (g *Group) Ended(l *lease.Lease, released bool) {
+// Ended implements lease.Owner: the next heartbeat no longer reports the shard. It is sent at
+// once if the shard was released, for the next owner.
+func (g *Group) Ended(l *lease.Lease, how lease.Outcome) {
 	g.mu.Lock()
 	if g.held[l.Shard] == l {
 		delete(g.held, l.Shard)
 	}
 	g.mu.Unlock()
-	if released {
+	switch how {
+	case lease.Released:
 		g.hasten()
+	case lease.Dropped:
+		g.leasesLost.Add(1)
+	case lease.Over:
 	}
 }
 

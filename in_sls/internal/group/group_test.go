@@ -14,9 +14,9 @@ import (
 func TestEndOfAnOldLease(t *testing.T) {
 	old, now := &lease.Lease{Shard: 3}, &lease.Lease{Shard: 3}
 	g := &Group{held: map[int]*lease.Lease{3: now}}
-	g.Ended(old, false)
+	g.Ended(old, lease.Over)
 	require.Equal(t, []int{3}, g.heldShards())
-	g.Ended(now, false)
+	g.Ended(now, lease.Over)
 	require.Empty(t, g.heldShards())
 }
 

@@ -57,9 +57,21 @@ type Owner interface {
 	// goroutine. It returns whether that ends the lease. A group does not end it: its
 	// next heartbeats have to report the shard.
 	Complete(l *Lease) (over bool)
-	// Ended says that the lease is over. released: the shard was the group's to take back.
-	Ended(l *Lease, released bool)
+	// Ended says that the lease is over, and how.
+	Ended(l *Lease, how Outcome)
 }
+
+// Outcome is how a lease has ended.
+type Outcome int
+
+const (
+	// Over: there was nothing more to read, the engine stops, or the owner has ended it.
+	Over Outcome = iota
+	// Released: the group wanted the shard back.
+	Released
+	// Dropped: the server says that the shard is another's, or does not exist.
+	Dropped
+)
 
 // Config is what the options say of leases.
 type Config struct {
@@ -76,16 +88,27 @@ type Maker struct {
 	Barrier *handover.Barrier // nil unless checkpoint is delivered
 	Panics  *panics.Guard
 	Log     *slog.Logger
+
+	epochs atomic.Uint64
+}
+
+// Grant is one shard that was given to this member.
+type Grant struct {
+	Shard       int
+	Clock       *Clock
+	Start       shard.Start
+	Checkpoints Checkpoints
+	Owner       Owner
 }
 
 // New begins a lease, with a queue and a reader of its own. hard ends when everything is to
-// be abandoned. lost counts a lease that ends without a release.
-func (m *Maker) New(hard context.Context, id int, epoch uint64, clock *Clock, start shard.Start, c Checkpoints, o Owner, lost func()) *Lease {
-	log := m.Log.With("shard", id)
-	q := m.Queues.Open(id, m.Metrics.Shard(m.Source.Logs.Name, id), clock.Expired)
+// be abandoned.
+func (m *Maker) New(hard context.Context, g Grant) *Lease {
+	log := m.Log.With("shard", g.Shard)
+	q := m.Queues.Open(g.Shard, m.Metrics.Shard(m.Source.Logs.Name, g.Shard), g.Clock.Expired)
 	l := &Lease{
-		Shard: id, epoch: epoch, config: m.Config, barrier: m.Barrier, panics: m.Panics, log: log,
-		queue: q, reader: shard.NewReader(m.Source, start, q, log), checkpoints: c, owner: o, lost: lost,
+		Shard: g.Shard, epoch: m.epochs.Add(1), config: m.Config, barrier: m.Barrier, panics: m.Panics, log: log,
+		queue: q, reader: shard.NewReader(m.Source, g.Start, q, log), checkpoints: g.Checkpoints, owner: g.Owner,
 		revoked: make(chan struct{}),
 		retry:   retry.Backoff{Least: 500 * time.Millisecond, Most: max(m.Config.CheckpointInterval, time.Second)},
 	}
@@ -105,7 +128,6 @@ type Lease struct {
 	checkpoints Checkpoints
 	barrier     *handover.Barrier
 	owner       Owner
-	lost        func()
 	panics      *panics.Guard
 	log         *slog.Logger
 
@@ -158,6 +180,17 @@ const (
 	endExpired             // a range of cursors that cannot be read
 )
 
+func (e end) outcome() Outcome {
+	switch e {
+	case endRevoked:
+		return Released
+	case endRefused, endGone:
+		return Dropped
+	default:
+		return Over
+	}
+}
+
 // Run is the life of the lease. reading ends when the engine is to stop.
 func (l *Lease) Run(reading context.Context) {
 	readCtx, stopReading := context.WithCancel(l.ctx)
@@ -172,7 +205,7 @@ func (l *Lease) Run(reading context.Context) {
 	running.Wait()
 	_ = l.panics.Catch("the end of a shard", func() { l.leave(reading, why) }) // reported, and it ends all the same
 	l.Lose()
-	l.owner.Ended(l, why == endRevoked)
+	l.owner.Ended(l, why.outcome())
 }
 
 // hold commits as the hand-over goes on, until something ends it. A read-only shard that
@@ -275,10 +308,8 @@ func (l *Lease) leave(reading context.Context, why end) {
 		l.flush(time.Now().Add(stopBound))
 	case endRefused:
 		l.log.Warn("shard dropped: its checkpoint is another consumer's to write", "epoch", l.epoch)
-		l.lost()
 	case endGone:
 		l.log.Warn("shard dropped: it does not exist any more", "epoch", l.epoch)
-		l.lost()
 	case endLost: // logged and counted with the other shards lost
 	case endComplete, endExpired: // logged where they come from
 	}

@@ -1,7 +1,6 @@
 // Package metrics owns the counters and gauges of one input and the limit on their
-// series. The other packages count through it; what a shard is like at the moment comes
-// from the hand-over's queues when somebody looks. It never calls C: shared/flb
-// publishes what it holds.
+// series. The other packages count through it. The gauges of a shard are computed from the
+// hand-over's queues when somebody looks. It never calls C: shared/flb publishes the values.
 package metrics
 
 import (
@@ -21,7 +20,7 @@ import (
 // splits would grow for ever.
 const maxSeries = 500
 
-// seriesPerShard is more than any family has of one shard.
+// seriesPerShard is more series than any family has for one shard.
 const seriesPerShard = 16
 
 // The values of the label result of a pull that was answered. Those of a failed pull are

@@ -44,11 +44,12 @@ func (r *Replay) Run(hard, reading context.Context) {
 	var running sync.WaitGroup
 	for _, ranges := range r.ranges {
 		r.panics.Go(&running, "replay", func() {
-			for i, one := range ranges {
+			for _, one := range ranges {
 				if reading.Err() != nil {
 					return
 				}
-				r.leases.New(hard, one.Shard, uint64(i+1), &r.clock, one, noCheckpoints{}, r, notCounted).Run(reading)
+				grant := lease.Grant{Shard: one.Shard, Clock: &r.clock, Start: one, Checkpoints: noCheckpoints{}, Owner: r}
+				r.leases.New(hard, grant).Run(reading)
 			}
 		})
 	}
@@ -65,4 +66,4 @@ func (r *Replay) Complete(l *lease.Lease) (over bool) {
 }
 
 // Ended implements lease.Owner.
-func (r *Replay) Ended(*lease.Lease, bool) {}
+func (r *Replay) Ended(*lease.Lease, lease.Outcome) {}

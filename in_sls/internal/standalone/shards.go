@@ -27,9 +27,6 @@ func (noCheckpoints) Has(string, bool) bool               { return true }
 func (noCheckpoints) Write(context.Context, string) error { return nil }
 func (noCheckpoints) Watch(context.Context) int           { return 0 }
 
-// notCounted is for leases that no group can lose.
-func notCounted() {}
-
 // Config is what the options say of a reading without a group.
 type Config struct {
 	Shards   []int // nil for all
@@ -56,7 +53,6 @@ type Shards struct {
 	first    map[int]bool   // shards of the first list
 	cursors  map[int]string // of these, where those begin that wait for their parents
 	started  map[int]bool
-	epoch    uint64
 	reported bool // the log has said which chosen shards are missing
 	retry    retry.Backoff
 	failure  retry.Failure
@@ -180,13 +176,12 @@ func (s *Shards) begin(ctx context.Context, shards []sls.Shard) error {
 // launch begins a shard. One that came later begins at its beginning, so that nothing is
 // skipped that was written between a split and its discovery.
 func (s *Shards) launch(hard, reading context.Context, sh sls.Shard) {
-	s.epoch++
 	s.started[sh.ID] = true
 	start := shard.StartAt{Logs: s.logs, Shard: sh.ID, Position: s.config.Start, Cursor: s.cursors[sh.ID], ReadOnly: sh.ReadOnly}
 	if !s.first[sh.ID] {
 		start.Position = shard.Begin()
 	}
-	l := s.leases.New(hard, sh.ID, s.epoch, &s.clock, start, noCheckpoints{}, s, notCounted)
+	l := s.leases.New(hard, lease.Grant{Shard: sh.ID, Clock: &s.clock, Start: start, Checkpoints: noCheckpoints{}, Owner: s})
 	s.panics.Go(&s.running, "a shard", func() { l.Run(reading) })
 }
 
@@ -197,7 +192,7 @@ func (s *Shards) Complete(l *lease.Lease) (over bool) {
 }
 
 // Ended implements lease.Owner: the children of the shard may be begun now.
-func (s *Shards) Ended(l *lease.Lease, _ bool) {
+func (s *Shards) Ended(l *lease.Lease, _ lease.Outcome) {
 	s.mu.Lock()
 	s.over[l.Shard] = true
 	s.mu.Unlock()
