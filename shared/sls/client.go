@@ -14,7 +14,6 @@ import (
 	"time"
 
 	sdk "github.com/aliyun/aliyun-log-go-sdk"
-	"golang.org/x/sync/singleflight"
 )
 
 const (
@@ -31,8 +30,8 @@ type Config struct {
 	// used as long as it answers: see the type endpoints.
 	Endpoint string
 	// Credentials is asked for every request, so it must cache, and be safe for
-	// concurrent use. A provider that hangs does not hold up a cancelled call. One
-	// that is also a Refresher is told of refusals. One with a Close method is
+	// concurrent use. One that does network has to be a Refresher: of that a call waits
+	// no longer than its context, and it is told of refusals. One with a Close method is
 	// closed with the Client.
 	Credentials sdk.CredentialsProvider
 	SignVersion string // SignAuto (default), SignV1 or SignV4
@@ -69,8 +68,7 @@ type Client struct {
 	transport   http.RoundTripper
 
 	clockOffset atomic.Int64 // nanoseconds to add to this host's clock
-	credFlight  singleflight.Group
-	wireBuffers sync.Pool // *[]byte, compressed answers
+	wireBuffers sync.Pool    // *[]byte, compressed answers
 }
 
 // New checks cfg and returns a Client. All problems are reported at once, each

@@ -240,7 +240,6 @@ func TestCredentialProviderFailures(t *testing.T) {
 	for _, p := range []provider{
 		func() (sdk.Credentials, error) { return sdk.Credentials{}, failed },
 		func() (sdk.Credentials, error) { return sdk.Credentials{}, nil },
-		func() (sdk.Credentials, error) { panic("provider") },
 	} {
 		e := requireError(t, put(t, newClient(t, rec.URL, func(cfg *Config) { cfg.Credentials = p })))
 		require.Equal(t, ClassCredentials, e.Class)
@@ -252,44 +251,4 @@ func TestCredentialProviderFailures(t *testing.T) {
 	}))
 	require.ErrorIs(t, err, failed)
 	require.Empty(t, rec.requests())
-}
-
-// A provider that hangs holds up neither a cancelled call nor one with a
-// time-out, and is not called again while it does.
-func TestHangingCredentialProvider(t *testing.T) {
-	hang := make(chan struct{})
-	ended := make(chan struct{})
-	var calls atomic.Int32
-	c := newClient(t, "http://127.0.0.1:1", func(cfg *Config) {
-		cfg.RequestTimeout = 50 * time.Millisecond
-		cfg.Credentials = provider(func() (sdk.Credentials, error) {
-			defer close(ended)
-			calls.Add(1)
-			<-hang
-			return sdk.Credentials{}, nil
-		})
-	})
-	e := requireError(t, put(t, c))
-	require.ErrorIs(t, e, ErrTimeout)
-	require.Equal(t, ClassCredentials, e.Class)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	e = requireError(t, c.Logstore("p", "l").PutLogs(ctx, oneByte, ""))
-	require.ErrorIs(t, e, context.DeadlineExceeded)
-	require.Equal(t, ClassRetry, e.Class)
-	require.EqualValues(t, 1, calls.Load())
-	close(hang)
-	<-ended
-}
-
-// The SDK's refreshing provider works as it is.
-func TestSDKProvider(t *testing.T) {
-	rec := newRecorder(t, ok)
-	c := newClient(t, rec.URL, func(cfg *Config) {
-		cfg.Credentials = sdk.NewUpdateFuncProviderAdapter(func() (string, string, string, time.Time, error) {
-			return testKey, testSecret, testToken, time.Now().Add(time.Hour), nil
-		})
-	})
-	require.NoError(t, put(t, c))
-	require.Equal(t, testToken, rec.only(t).Header.Get("X-Acs-Security-Token"))
 }

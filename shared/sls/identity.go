@@ -32,40 +32,14 @@ type Refresher interface {
 	Mend() string
 }
 
-// credentialsNow asks the provider. The SDK's interface takes no context, and
-// some providers do network: unless they are Refreshers those run on a goroutine
-// of their own, one at a time for all calls waiting, so that a hanging one
-// neither holds up a cancelled call nor piles up.
+// credentialsNow asks the provider.
 func (c *Client) credentialsNow(ctx context.Context) (credential, error) {
-	if p, ok := c.credentials.(*sdk.StaticCredentialsProvider); ok {
-		cred, err := p.GetCredentials()
-		return checkCredential(cred, err)
-	}
-	if err := ctx.Err(); err != nil {
-		return credential{}, err
+	if c.refresher == nil {
+		return checkCredential(c.credentials.GetCredentials())
 	}
 	ctx, cancel := c.credentialsTimeout(ctx)
 	defer cancel()
-	if c.refresher != nil {
-		cred, err := c.refresher.Credentials(ctx)
-		return checkCredential(cred, err)
-	}
-	done := c.credFlight.DoChan("", func() (v any, err error) {
-		// singleflight would crash the process on a panic of the provider.
-		defer func() {
-			if p := recover(); p != nil {
-				err = fmt.Errorf("credential provider panicked: %T", p) // a value may hold a key
-			}
-		}()
-		return c.credentials.GetCredentials()
-	})
-	select {
-	case <-ctx.Done():
-		return credential{}, context.Cause(ctx)
-	case res := <-done:
-		cred, _ := res.Val.(credential)
-		return checkCredential(cred, res.Err)
-	}
+	return checkCredential(c.refresher.Credentials(ctx))
 }
 
 // checkCredential refuses what cannot be sent. net/http would refuse it in a
@@ -97,7 +71,7 @@ func isVisible(s string) bool {
 	return true
 }
 
-// credentialsTimeout bounds a wait for the provider by request_timeout.
+// credentialsTimeout bounds a wait for the Refresher by request_timeout.
 func (c *Client) credentialsTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, c.timeout, errSlowProvider)
 }

@@ -29,9 +29,16 @@ type refresher struct {
 	asked  int
 	took   int // how often what a refusal gave was accepted
 	closed int
+	hangs  bool
 }
 
-func (r *refresher) Credentials(context.Context) (sdk.Credentials, error) { return r.now, r.err }
+func (r *refresher) Credentials(ctx context.Context) (sdk.Credentials, error) {
+	if r.hangs {
+		<-ctx.Done()
+		return sdk.Credentials{}, context.Cause(ctx)
+	}
+	return r.now, r.err
+}
 
 func (r *refresher) Refused(_ context.Context, used sdk.Credentials) (sdk.Credentials, bool) {
 	r.asked++
@@ -141,6 +148,21 @@ func TestRefresherFails(t *testing.T) {
 	require.Zero(t, r.asked)
 	c.Close()
 	require.Equal(t, 1, r.closed)
+}
+
+// A Refresher that hangs holds up neither a cancelled call nor one with a time-out.
+func TestRefresherThatHangs(t *testing.T) {
+	c := newClient(t, "http://127.0.0.1:1", func(cfg *Config) {
+		cfg.RequestTimeout, cfg.Credentials = 50*time.Millisecond, &refresher{hangs: true}
+	})
+	e := requireError(t, put(t, c))
+	require.ErrorIs(t, e, ErrTimeout)
+	require.Equal(t, ClassCredentials, e.Class)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	e = requireError(t, c.Logstore("p", "l").PutLogs(ctx, oneByte, ""))
+	require.ErrorIs(t, e, context.DeadlineExceeded)
+	require.Equal(t, ClassRetry, e.Class)
 }
 
 // From the options to the wire: keys from a server that rotates them, while the
