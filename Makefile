@@ -26,6 +26,9 @@ RACE_LDFLAGS := -extldflags=-Wl,-Ttext-segment=0x10000000
 LINT_VERSION := v2.6.2
 LINT         := build/tools/$(LINT_VERSION)/golangci-lint
 
+GOTESTSUM_VERSION := v1.13.0
+GOTESTSUM         := build/tools/$(GOTESTSUM_VERSION)/gotestsum
+
 .DELETE_ON_ERROR:
 .PHONY: build demo setup test campaign dist bench lint fuzz docs fmt clean
 
@@ -46,14 +49,14 @@ demo: build
 setup:
 	@sh tests/setup.sh
 
-test: $(if $(filter off,$(SETUP)),,setup) build $(RACED)
-	@$(GO) run ./tests/cmd/gotest
+test: $(if $(filter off,$(SETUP)),,setup) build $(RACED) $(GOTESTSUM)
+	@mkdir -p build && GO=$(GO) GOTESTSUM=$(GOTESTSUM) sh tests/test.sh
 
 # TIME is how long faults rain; SEED 0 takes a random one, which is printed.
 campaign: build $(if $(RACE),$(RACED))
 	@$(GO) run ./tests/campaign --time $(or $(TIME),3m) --seed $(or $(SEED),0) --so build/$(if $(RACE),race/)out_sls.so --in-so build/$(if $(RACE),race/)in_sls.so
 
-# It installs a missing cross compiler or emulator on Debian.
+# `make setup` installs a missing cross compiler or emulator.
 dist:
 	@$(GO) run ./tests/dist --version '$(VERSION)' -- $(FLAGS)
 
@@ -74,6 +77,9 @@ fmt: $(LINT)
 
 $(LINT):
 	GOBIN=$(CURDIR)/$(@D) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+$(GOTESTSUM):
+	GOBIN=$(CURDIR)/$(@D) $(GO) install gotest.tools/gotestsum@$(GOTESTSUM_VERSION)
 
 fuzz:
 	@FUZZTIME=$(FUZZTIME) GO=$(GO) sh tests/fuzz.sh

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Brings into build/tools and build/node what some tests need beyond Go, gcc and make,
-# where it is missing and Debian's or npm's packages can be had. Nothing is installed
-# and no service is started. What cannot be had is left out: the last lines of the tests say so.
+# Brings what some tests and `make dist` need beyond Go, gcc and make, where it is missing: what
+# the system has to have is installed, as root on Debian; the rest goes into build/tools and
+# build/node, and no service of it is started. What cannot be had is left out: the last lines of
+# the tests say so.
 set -u
 tools=build/tools
 
@@ -33,6 +34,46 @@ bring() {
         echo "setup: Debian's package $2 could not be had"
     fi
 }
+
+# install PROGRAM PACKAGES...: what the tests find on the PATH, with what belongs to it.
+install() {
+    if command -v "$1" >/dev/null 2>&1; then
+        return
+    fi
+    shift
+    if ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" != 0 ]; then
+        echo "setup: install $*, as they are called in Debian, where root can: apt-get install $*"
+        return
+    fi
+    echo "setup: installing $*"
+    for _ in 1 2; do # mirrors fail now and then
+        apt-get --quiet --quiet update &&
+            DEBIAN_FRONTEND=noninteractive apt-get --quiet --quiet --option DPkg::Lock::Timeout=120 \
+                install --yes --no-install-recommends "$@" >/dev/null && return
+    done
+    echo "setup: they could not be installed"
+}
+
+# For the pages that tests look at.
+browser() {
+    for name in ${CHROMIUM:-chromium chromium-browser chromium-headless-shell google-chrome google-chrome-stable}; do
+        command -v "$name" >/dev/null 2>&1 && return
+    done
+    return 1
+}
+browser || install chromium chromium
+
+# For the other processor of a release.
+case "$(uname -m)" in
+x86_64)
+    install aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    install qemu-aarch64 qemu-user
+    ;;
+aarch64)
+    install x86_64-linux-gnu-gcc gcc-x86-64-linux-gnu libc6-dev-amd64-cross
+    install qemu-x86_64 qemu-user
+    ;;
+esac
 
 bring "the alert rules" prometheus usr/bin/promtool
 

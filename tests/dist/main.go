@@ -6,7 +6,7 @@
 //
 //	dist --version VERSION -- FLAGS OF go build
 //
-// It installs a missing cross compiler or emulator where it can: see tools.go.
+// `make setup` installs a missing cross compiler or emulator.
 package main
 
 import (
@@ -50,7 +50,7 @@ func run(ctx context.Context, version string, buildFlags []string, lines int) er
 		return err
 	}
 	for _, t := range targets() {
-		if err := t.ensureTools(ctx); err != nil {
+		if err := t.checkTools(); err != nil {
 			return err
 		}
 		begin := time.Now()
