@@ -6,4 +6,7 @@
 // caller while keys it has are still valid, starts no goroutine but the one
 // fetch under way, and never puts a secret, or an answer that may hold one,
 // into a log or an error. It knows nothing of requests and signatures.
+//
+// provider.go keeps what sources.go finds: sts.go, metadata.go and profile.go are its
+// sources, and fetch.go puts bounds on what is asked of servers.
 package credentials

@@ -9,4 +9,7 @@
 // Registration and properties go through fluent-bit-go. The instance contexts
 // do not: that binding has none for inputs, and the one it has for outputs keeps
 // every value for the life of the process, which a hot reload turns into a leak.
+//
+// properties.go finds every value of an option, workers.go stops the threads that a reload
+// leaves behind, daemon.c says why there is no daemon mode, metrics_engine.go publishes.
 package flb

@@ -32,6 +32,7 @@ type Decoder struct {
 	place    place
 	id       []byte // __id__ of the group's logs, without their index
 	rest     int    // after ErrMore: where the group goes on
+	json     *jsonReader
 }
 
 // maxKept is how large a buffer a Decoder keeps for the next group: there may be a

@@ -198,7 +198,10 @@ func (d *Decoder) appendContent(dst, b []byte, off, body, before int) ([]byte, e
 	case FormatJSON:
 		dst = appendStr(dst, "", key)
 		if d.parses(key, value) {
-			if out, ok := appendJSONValue(dst, value); ok {
+			if d.json == nil {
+				d.json = newJSONReader()
+			}
+			if out, ok := d.json.append(dst, value); ok {
 				return out, nil
 			}
 		}

@@ -1,36 +1,61 @@
 package loggroup
 
 import (
-	"encoding/binary"
-	"math"
+	"slices"
 	"unicode/utf8"
+
+	"github.com/vmihailenco/msgpack/v5"
+	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
-// jsonReader turns one JSON text (RFC 8259) into one msgpack value, byte by byte.
+// jsonReader turns JSON texts (RFC 8259) into msgpack values, one after the other.
 type jsonReader struct {
 	text []byte
 	off  int
 	bad  bool // not JSON, or deeper than maxDepth
+
+	out []byte
+	enc *msgpack.Encoder // appends to out, which cannot fail
 }
 
-// appendJSONValue appends the msgpack value of a JSON text. It returns false, and
-// dst as it was, for what is no JSON, no UTF-8, or nested deeper than maxDepth.
+func newJSONReader() *jsonReader {
+	r := &jsonReader{}
+	r.enc = msgpack.NewEncoder(r)
+	return r
+}
+
+// Write appends to what has been made.
+func (r *jsonReader) Write(p []byte) (int, error) {
+	r.out = append(r.out, p...)
+	return len(p), nil
+}
+
+// WriteByte keeps the Encoder from making a slice of each byte.
+func (r *jsonReader) WriteByte(c byte) error {
+	r.out = append(r.out, c)
+	return nil
+}
+
+// append appends the msgpack value of a JSON text. It returns false, and dst as it
+// was, for what is no JSON, no UTF-8, or nested deeper than maxDepth.
 //
 //	null nil | true, false bool | string str | array array | object map, its
 //	pairs in their order, duplicates included
 //	number: without fraction and exponent int (negative) or uint when it fits 64
 //	bits; all other float 64
-func appendJSONValue(dst, text []byte) ([]byte, bool) {
+func (r *jsonReader) append(dst, text []byte) ([]byte, bool) {
 	if !utf8.Valid(text) {
 		return dst, false
 	}
-	r := jsonReader{text: text}
-	before := len(dst)
-	dst = r.value(dst, 0)
-	if r.space(); r.bad || r.off != len(text) {
-		return dst[:before], false
+	r.text, r.off, r.bad, r.out = text, 0, false, dst
+	r.value(0)
+	ok := r.space() == 0 && r.off == len(text) && !r.bad
+	out := r.out
+	r.text, r.out = nil, nil // they are the caller's
+	if !ok {
+		return out[:len(dst)], false
 	}
-	return dst, true
+	return out, true
 }
 
 // space skips white space and returns the byte behind it, 0 at the end.
@@ -45,123 +70,100 @@ func (r *jsonReader) space() byte {
 	return 0
 }
 
-func (r *jsonReader) fail(dst []byte) []byte {
-	r.bad = true
-	return dst
-}
-
-// word takes a literal.
-func (r *jsonReader) word(dst []byte, word string, code byte) []byte {
+// word takes a literal, of which code is the msgpack.
+func (r *jsonReader) word(word string, code byte) {
 	if len(r.text)-r.off < len(word) || string(r.text[r.off:r.off+len(word)]) != word {
-		return r.fail(dst)
+		r.bad = true
+		return
 	}
 	r.off += len(word)
-	return append(dst, code)
+	r.out = append(r.out, code)
 }
 
-func (r *jsonReader) value(dst []byte, depth int) []byte {
+func (r *jsonReader) value(depth int) {
 	switch c := r.space(); {
 	case c == '{' || c == '[':
 		if depth == maxDepth {
-			return r.fail(dst)
+			r.bad = true
+			return
 		}
-		if c == '{' {
-			return r.object(dst, depth+1)
-		}
-		return r.array(dst, depth+1)
+		r.container(c, depth+1)
 	case c == '"':
-		return r.str(dst)
+		r.str()
 	case c == '-' || c >= '0' && c <= '9':
-		return r.number(dst)
+		r.number()
 	case c == 't':
-		return r.word(dst, "true", 0xc3)
+		r.word("true", msgpcode.True)
 	case c == 'f':
-		return r.word(dst, "false", 0xc2)
+		r.word("false", msgpcode.False)
 	default:
-		return r.word(dst, "null", 0xc0)
+		r.word("null", msgpcode.Nil)
 	}
 }
 
-func (r *jsonReader) array(dst []byte, depth int) []byte {
-	at, n := len(dst), 0
-	dst = append(dst, 0)
+// container takes an array or an object, which begins with open. Its head says how many
+// elements or pairs there are, which is known behind them: it has a byte of room.
+func (r *jsonReader) container(open byte, depth int) {
+	at, n := len(r.out), 0
+	r.out = append(r.out, 0)
 	r.off++
-	if r.space() == ']' {
+	end := open + 2 // ] and }
+	if r.space() == end {
 		r.off++
-		return putArrayHead(dst, at, 0)
+		r.putHead(at, 0, open)
+		return
 	}
 	for !r.bad {
-		dst = r.value(dst, depth)
+		if open == '{' && !r.name() {
+			return
+		}
+		r.value(depth)
 		n++
 		switch c := r.space(); {
 		case r.bad:
 		case c == ',':
 			r.off++
-		case c == ']':
+		case c == end:
 			r.off++
-			return putArrayHead(dst, at, n)
+			r.putHead(at, n, open)
+			return
 		default:
 			r.bad = true
 		}
 	}
-	return dst
 }
 
-func (r *jsonReader) object(dst []byte, depth int) []byte {
-	at, n := len(dst), 0
-	dst = append(dst, 0)
+// name takes the name of a pair and the colon behind it.
+func (r *jsonReader) name() bool {
+	if r.space() != '"' {
+		r.bad = true
+		return false
+	}
+	r.str()
+	if r.bad || r.space() != ':' {
+		r.bad = true
+		return false
+	}
 	r.off++
-	if r.space() == '}' {
-		r.off++
-		dst, _ = putMapHead(dst, at, 1, 0)
-		return dst
-	}
-	for !r.bad {
-		if r.space() != '"' {
-			return r.fail(dst)
-		}
-		dst = r.str(dst)
-		if r.bad || r.space() != ':' {
-			return r.fail(dst)
-		}
-		r.off++
-		dst = r.value(dst, depth)
-		n++
-		switch c := r.space(); {
-		case r.bad:
-		case c == ',':
-			r.off++
-		case c == '}':
-			r.off++
-			dst, _ = putMapHead(dst, at, 1, n)
-			return dst
-		default:
-			r.bad = true
-		}
-	}
-	return dst
+	return true
 }
 
-// putArrayHead is putMapHead for an array whose head has one byte of room.
-//
-//	fixarray 90-9f | array 16 dc | array 32 dd
-func putArrayHead(dst []byte, at, n int) []byte {
-	if n <= 15 {
-		dst[at] = 0x90 | byte(n)
-		return dst
+// putHead puts the head of n elements or pairs in the place of the byte at at.
+func (r *jsonReader) putHead(at, n int, open byte) {
+	end := len(r.out)
+	switch {
+	case n < 16 && open == '{':
+		r.out[at] = msgpcode.FixedMapLow | byte(n)
+		return
+	case n < 16:
+		r.out[at] = msgpcode.FixedArrayLow | byte(n)
+		return
+	case open == '{':
+		_ = r.enc.EncodeMapLen(n)
+	default:
+		_ = r.enc.EncodeArrayLen(n)
 	}
-	more := 2
-	if n > math.MaxUint16 {
-		more = 4
-	}
-	dst = append(dst, noLen[:more]...)
-	copy(dst[at+1+more:], dst[at+1:len(dst)-more])
-	if more == 2 {
-		dst[at] = 0xdc
-		binary.BigEndian.PutUint16(dst[at+1:], uint16(n))
-	} else {
-		dst[at] = 0xdd
-		binary.BigEndian.PutUint32(dst[at+1:], uint32(n))
-	}
-	return dst
+	var head [5]byte
+	size := copy(head[:], r.out[end:])
+	r.out = slices.Replace(r.out[:end], at, at+1, head[:size]...)
 }

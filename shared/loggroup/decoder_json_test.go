@@ -17,7 +17,7 @@ import (
 // requireJSON checks a value against encoding/json.
 func requireJSON(t *testing.T, text []byte) {
 	t.Helper()
-	got, ok := appendJSONValue([]byte("before"), text)
+	got, ok := newJSONReader().append([]byte("before"), text)
 	require.Equal(t, "before", string(got[:6]))
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
@@ -117,7 +117,7 @@ func TestJSONValues(t *testing.T) {
 		requireJSON(t, []byte(seed))
 	}
 	requireJSON(t, []byte(strings.Repeat("[", 64)+strings.Repeat("]", 64)))
-	_, ok := appendJSONValue(nil, []byte(strings.Repeat("[", 65)+strings.Repeat("]", 65)))
+	_, ok := newJSONReader().append(nil, []byte(strings.Repeat("[", 65)+strings.Repeat("]", 65)))
 	require.False(t, ok)
 	requireJSON(t, []byte("["+strings.Repeat("1,", 70_000)+"1]"))
 	requireJSON(t, []byte(`"`+strings.Repeat(`\n`, 70_000)+`"`))

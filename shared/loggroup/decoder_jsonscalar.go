@@ -1,8 +1,6 @@
 package loggroup
 
 import (
-	"encoding/binary"
-	"math"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -10,90 +8,96 @@ import (
 
 // str takes a string. One without escapes is copied; another is written behind
 // room for the longest head, which is known afterwards.
-func (r *jsonReader) str(dst []byte) []byte {
+func (r *jsonReader) str() {
 	start := r.off + 1
 	for i := start; i < len(r.text); i++ {
 		switch c := r.text[i]; {
 		case c == '"':
 			r.off = i + 1
-			return appendStr(dst, "", r.text[start:i])
+			r.out = appendStr(r.out, "", r.text[start:i])
+			return
 		case c == '\\':
-			at := len(dst)
-			dst = append(dst, noLen[:maxStrHead]...)
-			dst = append(dst, r.text[start:i]...)
+			at := len(r.out)
+			r.out = append(r.out, noLen[:maxStrHead]...)
+			r.out = append(r.out, r.text[start:i]...)
 			r.off = i
-			if dst = r.escaped(dst); r.bad {
-				return dst
+			if r.escaped(); !r.bad {
+				r.out = closeStr(r.out, at)
 			}
-			return closeStr(dst, at)
+			return
 		case c < ' ':
-			return r.fail(dst)
+			r.bad = true
+			return
 		}
 	}
-	return r.fail(dst)
+	r.bad = true
 }
 
 // escaped takes the rest of a string from its first escape on.
-func (r *jsonReader) escaped(dst []byte) []byte {
-	for r.off < len(r.text) {
+func (r *jsonReader) escaped() {
+	for !r.bad && r.off < len(r.text) {
 		c := r.text[r.off]
 		r.off++
 		switch {
 		case c == '"':
-			return dst
+			return
 		case c == '\\':
-			if dst = r.escape(dst); r.bad {
-				return dst
-			}
+			r.escape()
 		case c < ' ':
-			return r.fail(dst)
+			r.bad = true
 		default:
-			dst = append(dst, c)
+			r.out = append(r.out, c)
 		}
 	}
-	return r.fail(dst)
+	r.bad = true
 }
 
 // escape takes what follows a backslash. A surrogate without its other half
 // becomes U+FFFD, as in encoding/json.
-func (r *jsonReader) escape(dst []byte) []byte {
+func (r *jsonReader) escape() {
 	if r.off == len(r.text) {
-		return r.fail(dst)
+		r.bad = true
+		return
 	}
 	c := r.text[r.off]
 	r.off++
 	switch c {
 	case '"', '\\', '/':
-		return append(dst, c)
 	case 'b':
-		return append(dst, '\b')
+		c = '\b'
 	case 'f':
-		return append(dst, '\f')
+		c = '\f'
 	case 'n':
-		return append(dst, '\n')
+		c = '\n'
 	case 'r':
-		return append(dst, '\r')
+		c = '\r'
 	case 't':
-		return append(dst, '\t')
+		c = '\t'
 	case 'u':
-		first, ok := r.hex4(r.off)
-		if !ok {
-			return r.fail(dst)
-		}
-		r.off += 4
-		if utf16.IsSurrogate(first) {
-			if second, ok := r.escapedHalf(); ok {
-				if both := utf16.DecodeRune(first, second); both != utf8.RuneError {
-					r.off += 6
-					return utf8.AppendRune(dst, both)
-				}
-			}
-			first = utf8.RuneError
-		}
-		return utf8.AppendRune(dst, first)
+		r.escapedRune()
+		return
 	default:
-		return r.fail(dst)
+		r.bad = true
+		return
 	}
+	r.out = append(r.out, c)
+}
+
+// escapedRune takes what follows \u.
+func (r *jsonReader) escapedRune() {
+	first, ok := r.hex4(r.off)
+	if !ok {
+		r.bad = true
+		return
+	}
+	r.off += 4
+	if utf16.IsSurrogate(first) {
+		second, _ := r.escapedHalf()
+		if first = utf16.DecodeRune(first, second); first != utf8.RuneError {
+			r.off += 6
+		}
+	}
+	r.out = utf8.AppendRune(r.out, first)
 }
 
 // escapedHalf looks at a \uXXXX at the offset without taking it.
@@ -125,34 +129,32 @@ func (r *jsonReader) hex4(off int) (rune, bool) {
 // number takes a number.
 //
 //	[-] (0 | 1-9 digits) [. digits] [e|E [+|-] digits]
-func (r *jsonReader) number(dst []byte) []byte {
+func (r *jsonReader) number() {
 	start := r.off
 	if r.text[r.off] == '-' {
 		r.off++
 	}
 	first := r.off
-	if r.digits() == 0 || r.text[first] == '0' && r.off > first+1 {
-		return r.fail(dst)
-	}
+	ok := r.digits() > 0 && (r.text[first] != '0' || r.off == first+1)
 	whole := true
-	if r.peek() == '.' {
+	if ok && r.peek() == '.' {
 		whole = false
 		r.off++
-		if r.digits() == 0 {
-			return r.fail(dst)
-		}
+		ok = r.digits() > 0
 	}
-	if c := r.peek(); c == 'e' || c == 'E' {
+	if c := r.peek(); ok && (c == 'e' || c == 'E') {
 		whole = false
 		r.off++
 		if c := r.peek(); c == '+' || c == '-' {
 			r.off++
 		}
-		if r.digits() == 0 {
-			return r.fail(dst)
-		}
+		ok = r.digits() > 0
 	}
-	return r.appendNumber(dst, r.text[start:r.off], whole)
+	if !ok {
+		r.bad = true
+		return
+	}
+	r.putNumber(string(r.text[start:r.off]), whole)
 }
 
 func (r *jsonReader) peek() byte {
@@ -170,57 +172,24 @@ func (r *jsonReader) digits() int {
 	return r.off - start
 }
 
-// appendNumber appends a number. One too large for a float is no value: the text
-// it came in stays a string.
-func (r *jsonReader) appendNumber(dst, text []byte, whole bool) []byte {
+// putNumber appends a number. One too large for a float is no value: the text it came
+// in stays a string.
+func (r *jsonReader) putNumber(text string, whole bool) {
 	if whole && text[0] == '-' {
-		if n, err := strconv.ParseInt(string(text), 10, 64); err == nil && n < 0 {
-			return appendInt(dst, n)
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil && n < 0 {
+			_ = r.enc.EncodeInt(n)
+			return
 		}
 	} else if whole {
-		if n, err := strconv.ParseUint(string(text), 10, 64); err == nil {
-			return appendUint(dst, n)
+		if n, err := strconv.ParseUint(text, 10, 64); err == nil {
+			_ = r.enc.EncodeUint(n)
+			return
 		}
 	}
-	f, err := strconv.ParseFloat(string(text), 64)
+	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
-		return r.fail(dst)
+		r.bad = true
+		return
 	}
-	return binary.BigEndian.AppendUint64(append(dst, 0xcb), math.Float64bits(f))
-}
-
-// appendUint appends n in its shortest form.
-//
-//	positive fixint 00-7f | uint 8/16/32/64 cc-cf
-func appendUint(dst []byte, n uint64) []byte {
-	switch {
-	case n < 0x80:
-		return append(dst, byte(n))
-	case n <= math.MaxUint8:
-		return append(dst, 0xcc, byte(n))
-	case n <= math.MaxUint16:
-		return binary.BigEndian.AppendUint16(append(dst, 0xcd), uint16(n))
-	case n <= math.MaxUint32:
-		return binary.BigEndian.AppendUint32(append(dst, 0xce), uint32(n))
-	default:
-		return binary.BigEndian.AppendUint64(append(dst, 0xcf), n)
-	}
-}
-
-// appendInt appends a negative n in its shortest form.
-//
-//	negative fixint e0-ff | int 8/16/32/64 d0-d3
-func appendInt(dst []byte, n int64) []byte {
-	switch {
-	case n >= -32:
-		return append(dst, byte(n))
-	case n >= math.MinInt8:
-		return append(dst, 0xd0, byte(n))
-	case n >= math.MinInt16:
-		return binary.BigEndian.AppendUint16(append(dst, 0xd1), uint16(n))
-	case n >= math.MinInt32:
-		return binary.BigEndian.AppendUint32(append(dst, 0xd2), uint32(n))
-	default:
-		return binary.BigEndian.AppendUint64(append(dst, 0xd3), uint64(n))
-	}
+	_ = r.enc.EncodeFloat64(f)
 }

@@ -5,6 +5,12 @@
 // state outside its values, and knows neither destinations nor, but for what restoring
 // a group's metadata takes, SLS's limits.
 //
+// The Reader begins in reader.go: event.go reads an event's head, encode.go writes its
+// Log, choose.go and content.go what a Content chooses of it, json.go and text.go what
+// is no string. The Decoder begins in list.go and decoder.go: pair.go is the steady path,
+// decoder_format.go the other formats. msgpack.go and protobuf.go are the grammars;
+// rewrite.go changes an encoded Log.
+//
 // # Buffers
 //
 // Every function that takes dst appends to it and returns it, and may write to its
