@@ -3,7 +3,9 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -118,17 +120,62 @@ func TestConfShipOpenTelemetry(t *testing.T) {
 	})
 }
 
+// kubernetesTrial is an agent whose logs lie elsewhere than on a node and whose API server is at url.
+func kubernetesTrial(t *testing.T, c *cloud, file, url string) *trial {
+	t.Helper()
+	r := try(t, file,
+		// The tag that tail gives a file in /var/log/containers, which is elsewhere here.
+		"tag: kube.*", "tag: kube.var.log.containers.<file>.log\n      tag_regex: (?<file>[^/]+)\\.log$",
+		"buffer_size: 256k", "buffer_size: 256k\n      kube_url: "+url+"\n      kube_token_file: /var/token",
+	).environ(c, "ALIBABA_CLOUD_ACCESS_KEY_ID="+keyID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET="+keySecret)
+	require.NoError(t, os.MkdirAll(filepath.Join(r.dir, "log/containers"), 0o750))
+	appendFile(t, filepath.Join(r.dir, "token"), "token")
+	return r
+}
+
+// A log has the topic, source and tags of its pod; a pod that opts out and Fluent Bit's own
+// log are not shipped.
+func TestConfShipKubernetes(t *testing.T) {
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pod, note := path.Base(r.URL.Path), ""
+		if pod == "silent-1" {
+			note = `"fluentbit.io/exclude":"true"`
+		}
+		_, _ = fmt.Fprintf(w, `{"metadata":{"name":%q,"namespace":"shop","labels":{"app.kubernetes.io/name":"front"},
+			"annotations":{%s}},"spec":{"nodeName":"node-1"},"status":{}}`, pod, note)
+	}))
+	t.Cleanup(api.Close)
+	eachRealHost(t, []string{"ship-kubernetes.yaml"}, func(t *testing.T, f *fluentBit, file string) {
+		c := newCloud(t, 1)
+		r := kubernetesTrial(t, c, file, api.URL)
+		at, id := time.Now().UTC().Format(time.RFC3339Nano), strings.Repeat("0123456789abcdef", 4)
+		write := func(name, text string) {
+			appendFile(t, filepath.Join(r.dir, "log/containers", name+"-"+id+".log"), at+" stdout F "+text+"\n")
+		}
+		write("silent-1_shop_nginx", "not to be shipped")
+		write("fluent-bit-x_logging_fluent-bit", "its own")
+		write("web-7d4b9c_shop_nginx", "hello")
+		write("web-7d4b9c_shop_nginx", `{"level":"warn"}`)
+		e := r.start(t, f)
+		c.awaitStored(t, 2)
+		stop(t, e.Stop)
+		require.Equal(t, []string{"hello"}, c.contents(logstore, "log"))
+		require.Equal(t, []string{"warn"}, c.contents(logstore, "level"))
+		require.Equal(t, 2, c.LogCount(project, logstore))
+		for l := range c.EachLog(project, logstore) {
+			require.Equal(t, "front", l.Topic)
+			require.Equal(t, "node-1", l.Source)
+			require.Equal(t, map[string]string{"namespace": "shop", "pod": "web-7d4b9c", "container": "nginx"}, l.Tags)
+		}
+	})
+}
+
 // Without an answer of the API server a log still says whose it is: by its file's name.
 func TestConfShipKubernetesWithoutTheAPIServer(t *testing.T) {
 	eachRealHost(t, []string{"ship-kubernetes.yaml"}, func(t *testing.T, f *fluentBit, file string) {
 		c := newCloud(t, 1)
 		pod := "web-7d4b9c_shop_nginx-" + strings.Repeat("0123456789abcdef", 4)
-		r := try(t, file,
-			// The tag that tail gives a file in /var/log/containers, which is elsewhere here.
-			"tag: kube.*", "tag: kube.var.log.containers.<file>.log\n      tag_regex: (?<file>[^/]+)\\.log$",
-			"buffer_size: 256k", "buffer_size: 256k\n      kube_url: http://127.0.0.1:"+freePort(t),
-		).environ(c, "ALIBABA_CLOUD_ACCESS_KEY_ID="+keyID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET="+keySecret)
-		require.NoError(t, os.MkdirAll(filepath.Join(r.dir, "log/containers"), 0o750))
+		r := kubernetesTrial(t, c, file, "http://127.0.0.1:"+freePort(t))
 		at := time.Now().UTC().Format(time.RFC3339Nano)
 		appendFile(t, filepath.Join(r.dir, "log/containers", pod+".log"), at+" stdout F hello\n")
 		e := r.start(t, f)
