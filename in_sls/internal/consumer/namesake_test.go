@@ -74,6 +74,23 @@ func requireNoNamesakes(t *testing.T, agents ...*agent) {
 	}
 }
 
+// While no checkpoint is accepted, what the group has is still what this member wrote, however
+// many it has tried to write since.
+func TestCheckpointsThatFailAreNoNamesake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 2)
+		a := r.agent("a")
+		r.busy(20, a)
+		require.NotZero(t, r.committed(0))
+		r.srv.Hook(slsfake.OpUpdateCheckpoint, func(c *slsfake.Call) {
+			c.Fail(http.StatusInternalServerError, "InternalServerError", "failing")
+		})
+		r.busy(60*8, a)
+		require.Greater(t, a.shown()["checkpoint_errors_total{app,0}"], 64.0, "more than a lease remembers")
+		requireNoNamesakes(t, a)
+	})
+}
+
 // Looking takes one call a minute, however many shards there are.
 func TestLookingIsCheap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -34,7 +34,7 @@ type checkpoints struct {
 	namesakes *namesakes
 
 	stored  string    // what the group has
-	written []string  // that, and what was written before or tried
+	written []string  // that, and what was written before or tried; after many failed tries those alone
 	last    time.Time // the end of the last write
 	look    int       // the last look at the group's checkpoints
 }
@@ -90,7 +90,7 @@ func (c *checkpoints) Watch(ctx context.Context) (foreign int) {
 		return 0 // in a minute again
 	}
 	for _, f := range found {
-		if f.Shard != c.shard || f.Cursor == "" || slices.Contains(c.written, f.Cursor) {
+		if f.Shard != c.shard || f.Cursor == "" || f.Cursor == c.stored || slices.Contains(c.written, f.Cursor) {
 			continue
 		}
 		if f.Consumer != "" && f.Consumer != c.member.Consumer {
