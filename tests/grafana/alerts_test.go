@@ -63,7 +63,7 @@ func TestAlertsFireWhenTheyShould(t *testing.T) {
 		fmt.Println("report: the alert rules were not tried: no promtool on the PATH or from make setup")
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), bin, "test", "rules", "alerts_test.yaml")
+	cmd := exec.CommandContext(t.Context(), bin, "test", "rules", "alerts_test.yaml", "alerts_often_test.yaml")
 	cmd.Dir = folder
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
