@@ -20,7 +20,7 @@
 ARG GOLANG=golang:1.25-bookworm@sha256:3b4a11519ad929d1e1d261a12cff056f0c85b735253d7d861346b9c6f8b36437
 ARG FLUENT_BIT=fluent/fluent-bit:5.1.1@sha256:a941bdd5ca552b2c6597fc7b3bccf2e61d30873939bab5700963de0e94ac6169
 
-# Debian bookworm: what is linked against its glibc loads wherever glibc is 2.34 or newer.
+# What is built here loads wherever glibc is 2.17 or newer: see shared/flb/glibc.h.
 FROM --platform=$BUILDPLATFORM ${GOLANG} AS build
 ARG BUILDARCH
 ARG TARGETARCH
@@ -42,8 +42,10 @@ ARG VERSION=dev
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     case "$TARGETARCH" in amd64) CC=x86_64-linux-gnu-gcc ;; arm64) CC=aarch64-linux-gnu-gcc ;; esac && \
     export CC GOARCH="$TARGETARCH" && \
+    export CGO_CFLAGS="-O2 -g -include /src/shared/flb/glibc.h" && \
+    export CGO_LDFLAGS="-O2 -g -Wl,--no-as-needed -l:libpthread.so.0 -l:libdl.so.2" && \
     for plugin in out_sls in_sls; do \
-        CGO_ENABLED=1 go build -buildmode=c-shared -trimpath -ldflags "-s -w -X main.version=$VERSION" \
+        CGO_ENABLED=1 go build -buildmode=c-shared -trimpath -tags netgo,osusergo -ldflags "-s -w -buildid= -X main.version=$VERSION" \
             -o "/image/plugins/$plugin.so" "./$plugin" || exit 1; \
     done && \
     rm /image/plugins/*.h && \

@@ -14,7 +14,10 @@ FUZZTIME ?= 10s
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PLUGINS  := build/out_sls.so build/in_sls.so
 RACED    := build/race/out_sls.so build/race/in_sls.so
-FLAGS    := -buildmode=c-shared -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+FLAGS    := -buildmode=c-shared -trimpath -tags netgo,osusergo -ldflags '-s -w -buildid= -X main.version=$(VERSION)'
+# With these and Go's own resolver a plugin needs no glibc above 2.17. Where functions have
+# moved into libc.so.6 since, an older system finds them in the two libraries.
+OLDEST   := CGO_CFLAGS='-O2 -g -include $(CURDIR)/shared/flb/glibc.h' CGO_LDFLAGS='-O2 -g -Wl,--no-as-needed -l:libpthread.so.0 -l:libdl.so.2'
 # Tests in modules of their own, for what only they need.
 NESTED   := tests/kubernetes tests/grafana
 SOURCES  := $(shell find out_sls in_sls shared -name '*.go' -o -name '*.c' -o -name '*.h') go.mod go.sum
@@ -35,7 +38,7 @@ GOTESTSUM         := build/tools/$(GOTESTSUM_VERSION)/gotestsum
 build: $(PLUGINS)
 
 build/%.so: $(SOURCES)
-	CGO_ENABLED=1 $(GO) build $(FLAGS) -o $@ ./$*
+	CGO_ENABLED=1 $(OLDEST) $(GO) build $(FLAGS) -o $@ ./$*
 	@rm -f build/$*.h
 
 # The same plugins with the race detector in them, for the tests under flbhost.
@@ -56,8 +59,9 @@ test: $(if $(filter off,$(SETUP)),,setup) build $(RACED) $(GOTESTSUM)
 campaign: build $(if $(RACE),$(RACED))
 	@$(GO) run ./tests/campaign --time $(or $(TIME),3m) --seed $(or $(SEED),0) --so build/$(if $(RACE),race/)out_sls.so --in-so build/$(if $(RACE),race/)in_sls.so
 
-# `make setup` installs a missing cross compiler or emulator.
+# `make setup` installs a missing cross compiler or emulator; the glibc of Debian 11 is brought here.
 dist:
+	@sh tests/setup.sh glibc
 	@$(GO) run ./tests/dist --version '$(VERSION)' -- $(FLAGS)
 
 bench:

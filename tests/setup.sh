@@ -35,6 +35,38 @@ bring() {
     fi
 }
 
+# old_glibc brings the C library of Debian 11 for a processor.
+old_glibc() {
+    folder=$tools/glibc-$1
+    if [ -d "$folder" ]; then
+        return
+    fi
+    echo "setup: glibc 2.31 for $1, for the tests of the plugins on old systems"
+    packages=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep '/debian/*$' | sort -u | head -n 1)
+    if [ -z "$packages" ]; then
+        echo "setup: this is not Debian"
+        return
+    fi
+    apt=$(mktemp -d) && mkdir -p "$apt/lists/partial" "$apt/archives/partial" &&
+        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $packages bullseye main" >"$apt/sources.list"
+    # An apt of its own, which knows nothing of this system's packages.
+    set -- "$1" -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State="$apt" \
+        -o Dir::State::status=/dev/null -o Dir::Cache="$apt" -o APT::Architecture="$1" -o APT::Architectures="$1" \
+        -o APT::Sandbox::User=root
+    arch=$1 && shift
+    apt-get "$@" --quiet --quiet update &&
+        (cd "$apt" && apt-get "$@" --quiet --quiet download libc6) &&
+        dpkg-deb --extract "$apt"/libc6_*_"$arch".deb "$folder" ||
+        echo "setup: glibc 2.31 for $arch could not be had"
+    rm -rf "$apt"
+}
+
+if [ "${1:-}" = glibc ]; then # all that make dist needs
+    old_glibc amd64
+    old_glibc arm64
+    exit
+fi
+
 # install PROGRAM PACKAGES...: what the tests find on the PATH, with what belongs to it.
 install() {
     if command -v "$1" >/dev/null 2>&1; then
@@ -75,7 +107,7 @@ aarch64)
     ;;
 esac
 
-bring "the alert rules" prometheus usr/bin/promtool
+bring "the alert rules" prometheus usr/bin/prometheus
 
 # node_client brings the official Node client, in the version of the lock file.
 node_client() {
@@ -94,3 +126,7 @@ node_client() {
 }
 
 node_client
+case $(uname -m) in
+x86_64) old_glibc amd64 ;;
+aarch64) old_glibc arm64 ;;
+esac

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// glibcMinor is the newest glibc, 2.34, that a plugin may need: that of the
-// oldest system promised, RHEL 9.
-const glibcMinor = 34
+// glibcMinor is the newest glibc, 2.17, that a plugin may need: that of the
+// oldest systems promised, CentOS 7 and Alibaba Cloud Linux 2.
+const glibcMinor = 17
 
 // libraries are the shared libraries that a plugin may need: those of glibc. A
 // Fluent Bit image holds little more.
@@ -75,5 +75,5 @@ func tooNew(minor int) error {
 	if minor <= glibcMinor {
 		return nil
 	}
-	return fmt.Errorf("needs glibc 2.%d, newer than 2.%d: build it on Debian 12, or with the Dockerfile", minor, glibcMinor)
+	return fmt.Errorf("needs glibc 2.%d, newer than 2.%d: see shared/flb/glibc.h, which asks for older versions", minor, glibcMinor)
 }

@@ -83,17 +83,31 @@ func (t target) prove(ctx context.Context, plugins e2e.Plugins, version string, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	begin := time.Now()
 	host, err := t.host(ctx, plugins)
 	if err != nil {
 		return err
 	}
-	if err := exercise(ctx, host, version, lines); err != nil {
-		return fmt.Errorf("the plugins at work: %w", err)
-	}
 	how := "on this machine"
 	if t.arch != runtime.GOARCH {
 		how = "under " + t.emulator
+	}
+	if err := t.atWork(ctx, host, how, version, lines); err != nil {
+		return err
+	}
+	if host, err = t.oldHost(ctx, plugins); err != nil {
+		return err
+	}
+	if host == nil {
+		fmt.Printf("linux/%s: not tried with glibc %s, which make setup could not bring\n", t.arch, oldGlibc)
+		return nil
+	}
+	return t.atWork(ctx, host, how+" with glibc "+oldGlibc, version, lines)
+}
+
+func (t target) atWork(ctx context.Context, host e2e.Host, how, version string, lines int) error {
+	begin := time.Now()
+	if err := exercise(ctx, host, version, lines); err != nil {
+		return fmt.Errorf("the plugins at work %s: %w", how, err)
 	}
 	fmt.Printf("linux/%s: shipped %d lines and read them back %s, none lost or doubled, version %s told, in %.1fs\n",
 		t.arch, lines, how, version, time.Since(begin).Seconds())

@@ -24,10 +24,10 @@ func Build(ctx context.Context, dir string) (string, error) {
 	return build(ctx, compiler(), dir)
 }
 
-// BuildWith is Build with the compiler cc: one for another processor, where
-// Options.Wrapper then runs the program.
-func BuildWith(ctx context.Context, cc, dir string) (string, error) {
-	return build(ctx, cc, dir)
+// BuildWith is Build with the compiler cc, one for another processor, and more flags for
+// it: Options.Wrapper then runs the program.
+func BuildWith(ctx context.Context, cc, dir string, flags ...string) (string, error) {
+	return build(ctx, cc, dir, flags...)
 }
 
 func build(ctx context.Context, cc, dir string, flags ...string) (string, error) {

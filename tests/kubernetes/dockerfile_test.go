@@ -134,4 +134,8 @@ func TestDockerfileBuildsAsMakeDoes(t *testing.T) {
 	}
 	require.Contains(t, scripts, "CGO_ENABLED=1 go build "+want+" ")
 	require.Contains(t, scripts, "CGO_ENABLED=0 go build ")
+	oldest := regexp.MustCompile(`(?m)^OLDEST +:= CGO_CFLAGS='(.+)' CGO_LDFLAGS='(.+)'$`).FindSubmatch(makefile)
+	require.NotNil(t, oldest)
+	require.Contains(t, scripts, `CGO_CFLAGS="`+strings.Replace(string(oldest[1]), "$(CURDIR)", "/src", 1)+`"`)
+	require.Contains(t, scripts, `CGO_LDFLAGS="`+string(oldest[2])+`"`)
 }
