@@ -2,6 +2,7 @@ package loggroup
 
 import (
 	"encoding/binary"
+	"iter"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -17,6 +18,33 @@ const (
 	fieldKey      = 1
 	fieldValue    = 2
 )
+
+// LogsSize is the size in bytes of the first n Logs of b, which a Reader has appended.
+func LogsSize(b []byte, n int) int {
+	at := 0
+	for range n {
+		size, err := NextLog(b[at:])
+		if err != nil {
+			return len(b) // not reached: a Reader wrote it
+		}
+		at += size
+	}
+	return at
+}
+
+// EachLog walks the Logs of b, which a Reader has appended, with their numbers from 0. Each
+// has its tag and length.
+func EachLog(b []byte) iter.Seq2[int, []byte] {
+	return func(yield func(int, []byte) bool) {
+		for i := 0; len(b) > 0; i++ {
+			size := LogsSize(b, 1)
+			if !yield(i, b[:size]) {
+				return
+			}
+			b = b[size:]
+		}
+	}
+}
 
 // LogTime is the time in seconds of a Log as a Reader appends it, with its tag and length
 // as a field of a log group. It is 0 where there is none.

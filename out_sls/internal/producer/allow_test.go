@@ -63,17 +63,15 @@ func TestRecordsCannotOpenThousandsOfRequests(t *testing.T) {
 		begin := time.Now()
 		go func() { done <- b.flush(routed(names...)) }()
 		synctest.Wait()
-		b.mu.Lock()
-		require.Equal(t, maxRequests, b.schedule.inFlight)
-		b.mu.Unlock()
+		require.Equal(t, maxRequests, b.scheduler.Snapshot().InFlight)
 		require.Equal(t, OK, <-done, "the others wait for their turn")
 		require.Equal(t, 6*time.Second, time.Since(begin), "3000 in six times 512")
 		for _, name := range names {
 			require.Len(t, b.sls.Logs("pro", name), 1)
 		}
 		synctest.Wait()
-		require.Zero(t, b.schedule.inFlight)
-		require.Zero(t, b.schedule.line.Len())
+		require.Zero(t, b.scheduler.Snapshot().InFlight)
+		require.Zero(t, b.scheduler.Snapshot().Ready)
 	})
 }
 
@@ -83,7 +81,7 @@ func TestLogstoresOfRecordsDoNotPileUp(t *testing.T) {
 		for i := range 4 {
 			require.Equal(t, Retry, b.flush(routed(manyNames(i*1500, i*1500+1500)...)), "there are none of these")
 			synctest.Wait()
-			require.LessOrEqual(t, len(b.schedule.lanes), 4*maxIdleLanes)
+			require.LessOrEqual(t, b.scheduler.Snapshot().Logstores, 4*maxIdle)
 		}
 	})
 }
@@ -94,13 +92,10 @@ func TestAbandonedLogstoresDoNotPileUp(t *testing.T) {
 		b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) { c.Delay(time.Hour) })
 		for i := range 10 {
 			require.Equal(t, Retry, b.flush(routed(manyNames(i*2000, i*2000+2000)...)))
-			require.Zero(t, b.schedule.line.Len())
-			queues := 0
-			for _, l := range b.schedule.lanes {
-				queues += len(l.queues)
-			}
-			require.Equal(t, maxRequests, queues, "those in flight")
-			require.LessOrEqual(t, len(b.schedule.lanes), 5*maxIdleLanes)
+			now := b.scheduler.Snapshot()
+			require.Zero(t, now.Ready)
+			require.Equal(t, maxRequests, now.Queues, "those in flight")
+			require.LessOrEqual(t, now.Logstores, 5*maxIdle)
 		}
 	})
 }

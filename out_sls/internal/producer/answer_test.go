@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fluent-bit-sls/out_sls/internal/report"
 	"fluent-bit-sls/tests/slsfake"
 )
 
@@ -13,7 +14,7 @@ func TestAnswersAreTold(t *testing.T) {
 	run(t, "", func(t *testing.T, b *bench) {
 		var told []string
 		b.OnAnswer(func(project, logstore string, err error) {
-			told = append(told, project+"/"+logstore+" "+errorKey(err))
+			told = append(told, project+"/"+logstore+" "+report.Reason(err))
 			if err == nil {
 				told[len(told)-1] = project + "/" + logstore
 			}

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"fluent-bit-sls/out_sls/internal/delivery"
+	"fluent-bit-sls/out_sls/internal/schedule"
+	"fluent-bit-sls/out_sls/internal/segment"
 	"fluent-bit-sls/shared/option"
 	"fluent-bit-sls/shared/sls"
 )
@@ -33,7 +36,7 @@ type Config struct {
 // Validate checks what no option can check alone.
 func (c *Config) Validate() error {
 	_, err := c.Content.EncodeOptions()
-	if c.OldLogTime == oldTimeDeadLetter && c.DeadLetterFile == "" {
+	if c.OldLogTime == delivery.OldTimeDeadLetter && c.DeadLetterFile == "" {
 		err = errors.Join(err, errors.New("option old_log_time = \"dead_letter\": needs dead_letter_file"))
 	}
 	if 0 < c.FlushTimeout && c.FlushTimeout <= c.Linger {
@@ -41,6 +44,29 @@ func (c *Config) Validate() error {
 			" the chunk would be given back before its request starts, each time", c.Linger, c.FlushTimeout))
 	}
 	return err
+}
+
+// segment, schedule and delivery are what the rooms need of c.
+func (c *Config) segment() (segment.Config, error) {
+	encode, err := c.Content.EncodeOptions()
+	return segment.Config{Encode: encode, Bytes: int(c.BatchBytes), Count: c.BatchCount}, err
+}
+
+func (c *Config) schedule() schedule.Config {
+	return schedule.Config{
+		BatchBytes: int(c.BatchBytes), BatchCount: c.BatchCount,
+		Linger: c.Linger, Ordered: c.Ordered, Concurrency: c.Concurrency,
+		// A little less than flush_timeout, so that an outage is known when the first flush
+		// has met its deadline.
+		Patience: c.FlushTimeout * 9 / 10,
+	}
+}
+
+func (c *Config) delivery() delivery.Config {
+	return delivery.Config{
+		Codec: sls.Codec(c.Codec), Processor: c.Processor,
+		OldLogTime: c.OldLogTime, DeadLetters: c.DeadLetterFile != "",
+	}
 }
 
 // Options declares the options that fill c.
@@ -78,6 +104,6 @@ func (c *Config) deliveryOptions() []option.Option {
 		{Name: "ordered", Dst: &c.Ordered, Default: "off", Help: "one request in flight per destination, in order of arrival; with `hash_key` this keeps the order of each hash bucket"},
 		{Name: "dead_letter_file", Dst: &c.DeadLetterFile, Example: "/var/lib/fluent-bit/refused.jsonl", Help: "file for the records that SLS refuses for good, one JSON line each; without it they are dropped"},
 		{Name: "dead_letter_size", Dst: &c.DeadLetterSize, Default: "100M", Min: "64k", Help: "size at which the dead-letter file is rotated; four old ones are kept"},
-		{Name: "old_log_time", Dst: &c.OldLogTime, Default: oldTimeRewrite, Enum: []string{oldTimeRewrite, oldTimeDeadLetter, oldTimeDrop}, Help: "what to do with a log that SLS refuses for its age: send it with the current time and its own in `__orig_time__`, keep it in dead_letter_file, or drop it"},
+		{Name: "old_log_time", Dst: &c.OldLogTime, Default: delivery.OldTimeRewrite, Enum: []string{delivery.OldTimeRewrite, delivery.OldTimeDeadLetter, delivery.OldTimeDrop}, Help: "what to do with a log that SLS refuses for its age: send it with the current time and its own in `__orig_time__`, keep it in dead_letter_file, or drop it"},
 	}
 }

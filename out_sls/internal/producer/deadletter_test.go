@@ -106,42 +106,6 @@ func TestDeadLetterThatCannotBeWrittenIsNoAnswer(t *testing.T) {
 	})
 }
 
-func TestDeadLetterFileIsRotated(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "dead")
-	d := &deadLetters{path: file, limit: 100}
-	line := func(i int) string { return strings.Repeat(string(rune('a'+i)), 59) + "\n" }
-	for i := range 20 {
-		require.NoError(t, d.write([]byte(line(i))))
-	}
-	require.NoError(t, d.close())
-	for i, name := range []string{file, file + ".1", file + ".2", file + ".3", file + ".4"} {
-		content, err := os.ReadFile(name)
-		require.NoError(t, err)
-		require.Equal(t, line(19-i), string(content))
-	}
-	require.NoFileExists(t, file+".5")
-	// A new process appends to what is there.
-	d = &deadLetters{path: file, limit: 100}
-	require.NoError(t, d.write([]byte("more")))
-	require.NoError(t, d.close())
-	content, err := os.ReadFile(file)
-	require.NoError(t, err)
-	require.Len(t, content, 64)
-}
-
-// What is acknowledged is on the disk: a file that takes every write but cannot be
-// synced, as the null device, is no answer.
-func TestDeadLetterIsSyncedBeforeTheAnswer(t *testing.T) {
-	run(t, "dead_letter_file="+filepath.Join(t.TempDir(), "dead"), func(t *testing.T, b *bench) {
-		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-		require.NoError(t, err)
-		b.letters.file = null
-		require.Equal(t, Retry, b.flush(append(chunk(0, 5, 10), 0xc1)))
-		require.Contains(t, b.log.String(), "write dead_letter_file: sync")
-		require.Zero(t, b.Stats().DeadLetters)
-	})
-}
-
 // dead_letter_size is the size at which the file is rotated.
 func TestDeadLetterSize(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "dead")
@@ -175,22 +139,6 @@ func TestDeadLetterBehindALineCutOff(t *testing.T) {
 	})
 }
 
-// After a write that failed half way, as on a full disk, the file is opened anew.
-func TestDeadLetterAfterAFailedWrite(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "dead")
-	d := &deadLetters{path: file, limit: 1000}
-	require.NoError(t, d.write([]byte("one\n")))
-	_, err := d.file.WriteString("tw") // half of it
-	require.NoError(t, err)
-	require.NoError(t, d.file.Close()) // and then no more
-	require.ErrorContains(t, d.write([]byte("two\n")), "write dead_letter_file")
-	require.NoError(t, d.write([]byte("two\n")))
-	require.NoError(t, d.close())
-	content, err := os.ReadFile(file)
-	require.NoError(t, err)
-	require.Equal(t, "one\ntw\ntwo\n", string(content))
-}
-
 // Whoever can write to the directory can put something else in the file's place.
 func TestDeadLettersGoToARegularFileOnly(t *testing.T) {
 	for name, put := range map[string]func(file, other string) error{
@@ -217,17 +165,4 @@ func TestDeadLettersGoToARegularFileOnly(t *testing.T) {
 			require.Equal(t, "mine\n", string(content))
 		})
 	}
-}
-
-// A file that was there before, readable for all, holds whole records from now on.
-func TestDeadLettersArePrivateInAnOldFile(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "dead")
-	require.NoError(t, os.WriteFile(file, nil, 0o644))
-	require.NoError(t, os.Chmod(file, 0o644))
-	d := &deadLetters{path: file, limit: 100}
-	require.NoError(t, d.write([]byte("letter\n")))
-	require.NoError(t, d.close())
-	info, err := os.Stat(file)
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fluent-bit-sls/out_sls/internal/report"
 	"fluent-bit-sls/tests/slsfake"
 )
 
@@ -105,11 +106,11 @@ func hostileChunks() map[string]hostile {
 		},
 		"50k tiny events":          {chunk: bytes.Repeat([]byte{0x92, 7, 0x80}, 50_000), stored: 50_000},
 		"100k group markers":       {chunk: append(bytes.Repeat(groupStart(record(str("g"), str("v"))), 100_000), good...), stored: 1},
-		"100 MB announced":         {chunk: append(bytes.Clone(good), one([]byte{0x81, 0xa1, 'k', 0xdb, 0x06, 0x40, 0, 0, 'x'})...), stored: 1, letters: []string{reasonCorrupt}},
-		"2^32-1 pairs announced":   {chunk: append(bytes.Clone(good), one([]byte{0xdf, 0xff, 0xff, 0xff, 0xff, 1})...), stored: 1, letters: []string{reasonCorrupt}},
-		"2^32-1 elements, events":  {chunk: []byte{0xdd, 0xff, 0xff, 0xff, 0xff}, letters: []string{reasonCorrupt}},
-		"values that are no event": {chunk: append([]byte{1, 0xc0, 0x90, 0x80}, good...), stored: 1, letters: []string{reasonNotAnEvent}},
-		"cut off":                  {chunk: append(bytes.Clone(good), good[:len(good)-1]...), stored: 1, letters: []string{reasonCorrupt}},
+		"100 MB announced":         {chunk: append(bytes.Clone(good), one([]byte{0x81, 0xa1, 'k', 0xdb, 0x06, 0x40, 0, 0, 'x'})...), stored: 1, letters: []string{report.ReasonCorrupt}},
+		"2^32-1 pairs announced":   {chunk: append(bytes.Clone(good), one([]byte{0xdf, 0xff, 0xff, 0xff, 0xff, 1})...), stored: 1, letters: []string{report.ReasonCorrupt}},
+		"2^32-1 elements, events":  {chunk: []byte{0xdd, 0xff, 0xff, 0xff, 0xff}, letters: []string{report.ReasonCorrupt}},
+		"values that are no event": {chunk: append([]byte{1, 0xc0, 0x90, 0x80}, good...), stored: 1, letters: []string{report.ReasonNotAnEvent}},
+		"cut off":                  {chunk: append(bytes.Clone(good), good[:len(good)-1]...), stored: 1, letters: []string{report.ReasonCorrupt}},
 		"the year 1970":            timed(eventTime(0, 0)),
 		"2106, the last second":    timed(eventTime(math.MaxUint32-2, 0xffffffff)),
 		"a negative time":          timed([]byte{0xd3, 0x80, 0, 0, 0, 0, 0, 0, 0}),
@@ -125,7 +126,7 @@ func hostileChunks() map[string]hostile {
 		"2^32-2: a group's end?":   {chunk: append(at(eventTime(math.MaxUint32-1, 0), record(str("k"), str("v"))), good...), stored: 2},
 		"2^32-1 and nanoseconds":   {chunk: append(at(eventTime(math.MaxUint32, 7), record(str("k"), str("v"))), good...), stored: 2},
 		"names of metadata":        {chunk: one(record(str("__topic__"), str("x"), str("__tag__:a"), str("x"), str("__time__"), str("7"))), stored: 1},
-		"a time of another type":   {chunk: at([]byte{0xa1, 'x'}, record(str("k"), str("v"))), letters: []string{reasonNotAnEvent}},
+		"a time of another type":   {chunk: at([]byte{0xa1, 'x'}, record(str("k"), str("v"))), letters: []string{report.ReasonNotAnEvent}},
 	}
 }
 

@@ -31,6 +31,10 @@ type bench struct {
 	t   *testing.T
 	sls *slsfake.Server
 	log *logLines
+	// panicAt are the requests, by number from 1, at which the transport panics.
+	panicAt map[int]bool
+	client  *sls.Client
+	router  *route.Router
 
 	made int64 // lines
 }
@@ -69,14 +73,12 @@ func runWith(t *testing.T, server slsfake.Config, set string, fn func(t *testing
 		fn(t, b)
 		b.Stop(t.Context())
 		b.client.Close()
-		require.True(t, b.budget.TryAcquire(int64(b.cfg.MemoryLimit)), "the whole budget is free again")
-		require.Zero(t, b.schedule.inFlight)
-		require.Zero(t, b.schedule.line.Len())
-		for _, l := range b.schedule.lanes {
-			require.Empty(t, l.queues)
-			require.Zero(t, l.line.Len())
-			require.Zero(t, l.inFlight)
-		}
+		require.Zero(t, b.budget.Used(), "the whole budget is free again")
+		left := b.scheduler.Snapshot()
+		require.Zero(t, left.InFlight)
+		require.Zero(t, left.Sending)
+		require.Zero(t, left.Ready)
+		require.Zero(t, left.Queues)
 	})
 }
 
@@ -92,9 +94,10 @@ func newBench(t *testing.T, emulator slsfake.Config, set string) *bench {
 	server := slsfake.New(emulator)
 	server.CreateLogstore("pro", "logs", 2)
 	secret := cmp.Or(given["secret"], "testsecret")
+	b := &bench{t: t, sls: server, log: &logLines{}, panicAt: map[int]bool{}}
 	client, err := sls.New(sls.Config{
 		Endpoint: "http://sls.test", Credentials: sdk.NewStaticCredentialsProvider("testkey", secret, ""),
-		SignVersion: cmp.Or(given["sign_version"], "v1"), Region: "cn-test", MaxConns: cfg.Concurrency, Transport: server.Transport(),
+		SignVersion: cmp.Or(given["sign_version"], "v1"), Region: "cn-test", MaxConns: cfg.Concurrency, Transport: &panicky{to: server.Transport(), at: b.panicAt},
 	})
 	require.NoError(t, err)
 	var to route.Config
@@ -106,10 +109,10 @@ func newBench(t *testing.T, emulator slsfake.Config, set string) *bench {
 	require.NoError(t, option.Parse(given, to.Options()))
 	router, err := route.New(to)
 	require.NoError(t, err)
-	log := &logLines{}
-	p, err := New(cfg, router, client, slog.New(slog.NewTextHandler(log, nil)))
+	b.Producer, err = New(cfg, router, client, slog.New(slog.NewTextHandler(b.log, nil)))
 	require.NoError(t, err)
-	return &bench{t: t, sls: server, log: log, Producer: p}
+	b.client, b.router = client, router
+	return b
 }
 
 // flush is one flush by the engine.

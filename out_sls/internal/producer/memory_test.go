@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fluent-bit-sls/out_sls/internal/segment"
 	"fluent-bit-sls/tests/slsfake"
 )
 
@@ -34,29 +35,15 @@ func TestRememberedForAnHour(t *testing.T) {
 			require.Len(t, b.sls.Logs("pro", "logs"), times, after)
 			require.EqualValues(t, 2-times, b.Stats().Skipped)
 			require.Len(t, b.sls.Logs("pro", "other"), 1)
-			require.True(t, b.memory.empty())
 		})
 	}
 }
 
-// Of 4096 chunks: of one more the oldest is forgotten, and sent whole.
-func TestRememberedFor4096Chunks(t *testing.T) {
-	run(t, "logstore=$n|none allow_destinations=*", func(t *testing.T, b *bench) {
-		b.sls.CreateLogstore("pro", "other", 1)
-		oldest, second := halfSent(b, 1), halfSent(b, 2)
-		b.mu.Lock()
-		for i := range 4095 {
-			b.memory.put(chunkID{uint64(i), 1}, nil)
-		}
-		b.mu.Unlock()
-		require.Equal(t, OK, b.flush(second))
-		require.Equal(t, OK, b.flush(oldest))
-		times := map[uint32]int{}
-		for _, l := range b.sls.Logs("pro", "logs") {
-			times[*l.TimeNs]++
-		}
-		require.Equal(t, map[uint32]int{1: 2, 2: 1}, times)
-	})
+// takeAll takes the whole memory_limit, until its segment is settled.
+func (b *bench) takeAll() *segment.Segment {
+	s := &segment.Segment{Logs: make([]byte, b.cfg.MemoryLimit), Outcome: b.memory.Begin("", nil).Add(1)}
+	require.NoError(b.t, b.budget.Take(b.t.Context(), s))
+	return s
 }
 
 // A chunk of the same bytes under another tag is another chunk.
@@ -149,15 +136,6 @@ func TestEqualChunksAreBothSent(t *testing.T) {
 	})
 }
 
-func TestMemoryIsBounded(t *testing.T) {
-	m := newMemory()
-	for i := range 3 * maxRemembered {
-		m.put(chunkID{uint64(i)}, nil)
-	}
-	require.Len(t, m.entries, maxRemembered)
-	require.Equal(t, maxRemembered, m.byAge.Len())
-}
-
 // A flush that ends before it has cut its chunk leaves what is known of the segments
 // that it has not come to.
 func TestRememberedOverAFlushThatFoundNoRoom(t *testing.T) {
@@ -171,9 +149,9 @@ func TestRememberedOverAFlushThatFoundNoRoom(t *testing.T) {
 		c := chunk(0, 40, 10)
 		require.Equal(t, Retry, b.flush(c))
 		require.Len(t, b.stored(), 30)
-		require.True(t, b.budget.TryAcquire(8<<20), "others hold it all")
+		others := b.takeAll()
 		require.Equal(t, Retry, b.flush(c))
-		b.budget.Release(8 << 20)
+		others.Settle()
 		require.Equal(t, OK, b.flush(c))
 		b.requireOnce(0, 40)
 	})

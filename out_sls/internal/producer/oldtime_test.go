@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fluent-bit-sls/out_sls/internal/delivery"
 	"fluent-bit-sls/tests/slsfake"
 )
 
@@ -36,7 +37,7 @@ func TestOldLogIsSentWithTheCurrentTime(t *testing.T) {
 		for _, l := range b.sls.Logs("pro", "logs") {
 			require.WithinDuration(t, time.Now(), time.Unix(int64(l.Time), 0), time.Minute)
 			last := l.Contents[len(l.Contents)-1]
-			if last.Key == origTimeKey {
+			if last.Key == "__orig_time__" {
 				rewritten++
 				require.Equal(t, time.Now().AddDate(0, -1, 0).UTC().Format(time.RFC3339Nano), last.Value)
 			}
@@ -81,14 +82,14 @@ func TestOldLogIsDroppedBesideADeadLetterFile(t *testing.T) {
 }
 
 func TestChunkOfOldLogsOnly(t *testing.T) {
-	for _, policy := range []string{oldTimeRewrite, oldTimeDrop} {
+	for _, policy := range []string{delivery.OldTimeRewrite, delivery.OldTimeDrop} {
 		t.Run(policy, func(t *testing.T) {
 			runAged(t, "old_log_time="+policy, func(t *testing.T, b *bench) {
 				var c []byte
 				for i := range 50 {
 					c = append(c, eventAt(time.Unix(0, 0), i, 10)...)
 				}
-				if policy == oldTimeRewrite {
+				if policy == delivery.OldTimeRewrite {
 					require.Equal(t, OK, b.flush(c))
 					b.requireOnce(0, 50)
 				} else {

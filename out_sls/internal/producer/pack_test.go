@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/out_sls/internal/segment"
 )
 
 func TestPackIDNumbersTheGroupsOfATag(t *testing.T) {
@@ -19,7 +21,7 @@ func TestPackIDNumbersTheGroupsOfATag(t *testing.T) {
 		form := regexp.MustCompile(`^[0-9A-F]{16}-[0-9A-F]+$`)
 		prefixes := map[string]map[string]bool{}
 		for _, l := range b.sls.Logs("pro", "logs") {
-			id := l.Tags[packKey]
+			id := l.Tags[segment.PackIDKey]
 			require.Regexp(t, form, id)
 			require.Equal(t, "test", l.Tags["env"])
 			if prefixes[id[:16]] == nil {
@@ -46,7 +48,7 @@ func TestPackIDsFollowTheOrder(t *testing.T) {
 		first := map[int]int{} // record of a group, by its number
 		most := 0
 		for _, l := range b.sls.Logs("pro", "logs") {
-			number, err := strconv.ParseInt(l.Tags[packKey][17:], 16, 32)
+			number, err := strconv.ParseInt(l.Tags[segment.PackIDKey][17:], 16, 32)
 			require.NoError(t, err)
 			if l.Index == 0 {
 				first[int(number)], err = strconv.Atoi(l.Contents[0].Value)
@@ -68,8 +70,8 @@ func TestPackIDsOfARequestTakenApart(t *testing.T) {
 		seen := map[string]bool{}
 		for _, l := range b.sls.Logs("pro", "logs") {
 			if l.Index == 0 {
-				require.False(t, seen[l.Tags[packKey]])
-				seen[l.Tags[packKey]] = true
+				require.False(t, seen[l.Tags[segment.PackIDKey]])
+				seen[l.Tags[segment.PackIDKey]] = true
 			}
 		}
 		require.Greater(t, len(seen), 3)
@@ -82,14 +84,14 @@ func TestRestoredPackIDIsKept(t *testing.T) {
 	run(t, "pack_id=on restore_meta=record", func(t *testing.T, b *bench) {
 		now := eventTime(1_700_000_000, 0)
 		c := slices.Concat(
-			at(now, record(str("n"), str("numbered"), str("__tag__:"+packKey), str("0123456789ABCDEF-7"))),
+			at(now, record(str("n"), str("numbered"), str("__tag__:"+segment.PackIDKey), str("0123456789ABCDEF-7"))),
 			at(now, record(str("n"), str("tagged"), str("__tag__:env"), str("prod"))),
 			at(now, record(str("n"), str("plain"))),
 		)
 		require.Equal(t, OK, b.flush(c))
 		ids := map[string]string{}
 		for _, l := range b.sls.Logs("pro", "logs") {
-			ids[l.Contents[0].Value] = l.Tags[packKey]
+			ids[l.Contents[0].Value] = l.Tags[segment.PackIDKey]
 			require.LessOrEqual(t, len(l.Tags), 2)
 		}
 		require.Equal(t, "0123456789ABCDEF-7", ids["numbered"])
@@ -97,18 +99,10 @@ func TestRestoredPackIDIsKept(t *testing.T) {
 		require.Regexp(t, `^[0-9A-F]{16}-[01]$`, ids["plain"])
 	})
 	run(t, "pack_id=on restore_meta=record", func(t *testing.T, b *bench) {
-		c := at(eventTime(1, 0), record(str("n"), str("x"), str("__tag__:"+packKey), str("0123456789ABCDEF-7")))
+		c := at(eventTime(1, 0), record(str("n"), str("x"), str("__tag__:"+segment.PackIDKey), str("0123456789ABCDEF-7")))
 		require.Equal(t, OK, b.flush(c))
 		for g := range b.sls.Groups("pro", "logs") {
-			require.Equal(t, 1, strings.Count(string(g.Data), packKey), "one number, not two")
+			require.Equal(t, 1, strings.Count(string(g.Data), segment.PackIDKey), "one number, not two")
 		}
 	})
-}
-
-func TestPackSequencesAreBounded(t *testing.T) {
-	var p packs
-	for i := range 2 * maxPacks {
-		p.id(p.prefix(fmt.Sprint(i)))
-	}
-	require.LessOrEqual(t, len(p.next), maxPacks)
 }

@@ -3,14 +3,13 @@ package producer
 import (
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	sdk "github.com/aliyun/aliyun-log-go-sdk"
 	"github.com/stretchr/testify/require"
 
-	"fluent-bit-sls/shared/sls"
 	"fluent-bit-sls/tests/slsfake"
 )
 
@@ -18,42 +17,28 @@ import (
 type panicky struct {
 	to    http.RoundTripper
 	at    map[int]bool
-	calls int
+	calls atomic.Int32
 }
 
 func (p *panicky) RoundTrip(r *http.Request) (*http.Response, error) {
-	if p.calls++; p.at[p.calls] {
+	if p.at[int(p.calls.Add(1))] {
 		panic("broken")
 	}
 	return p.to.RoundTrip(r)
-}
-
-// panicAt makes the producer's requests of those numbers panic.
-func (b *bench) panicAt(calls ...int) {
-	p := &panicky{to: b.sls.Transport(), at: map[int]bool{}}
-	for _, n := range calls {
-		p.at[n] = true
-	}
-	b.client.Close()
-	client, err := sls.New(sls.Config{
-		Endpoint: "http://sls.test", Credentials: sdk.NewStaticCredentialsProvider("testkey", "testsecret", ""), Transport: p,
-	})
-	require.NoError(b.t, err)
-	b.client = client
 }
 
 // A panic in a request fails its chunk and nothing else: the flush has its answer at
 // once, budget and turn are given back, and the log says where it was.
 func TestPanicInARequestFailsItsChunk(t *testing.T) {
 	run(t, "concurrency=1", func(t *testing.T, b *bench) {
-		b.panicAt(1, 2)
+		b.panicAt[1], b.panicAt[2] = true, true
 		begin := time.Now()
 		for range 2 {
 			require.Equal(t, Retry, b.flush(chunk(0, 10, 10)))
 		}
 		require.Zero(t, time.Since(begin))
 		require.Zero(t, b.values()["buffer_bytes[]"])
-		require.Zero(t, b.schedule.lanes[laneID{"pro", "logs"}].sending)
+		require.Zero(t, b.scheduler.Snapshot().Sending)
 		require.Contains(t, b.log.String(), "broken")
 		require.Contains(t, b.log.String(), "panic_test.go")
 		require.Equal(t, OK, b.flush(chunk(0, 10, 10)))
@@ -65,7 +50,7 @@ func TestPanicInARequestFailsItsChunk(t *testing.T) {
 // had been taken apart.
 func TestPanicInAPartOfARequest(t *testing.T) {
 	run(t, "concurrency=1 batch_count=4", func(t *testing.T, b *bench) {
-		b.panicAt(4) // 1: the first four, 2: refused, 3 and 4: its halves
+		b.panicAt[4] = true // 1: the first four, 2: refused, 3 and 4: its halves
 		c := append(append(chunk(0, 6, 10), event(6, 1<<20+1)...), chunk(7, 12, 10)...)
 		require.Equal(t, Retry, b.flush(c))
 		require.Equal(t, Error, b.flush(c), "one record is refused")
@@ -81,7 +66,7 @@ func TestPanicInAPartOfARequest(t *testing.T) {
 // Of two flushes that share a request, the one whose part was accepted is done.
 func TestPanicBehindAPartThatWasAccepted(t *testing.T) {
 	run(t, "concurrency=1", func(t *testing.T, b *bench) {
-		b.panicAt(4) // 2: both flushes, taken apart for 3 and 4
+		b.panicAt[4] = true // 2: both flushes, taken apart for 3 and 4
 		b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {
 			switch c.N {
 			case 1:

@@ -2,17 +2,17 @@ package producer
 
 import (
 	"context"
+	"errors"
 	"log/slog"
-	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
+	"fluent-bit-sls/out_sls/internal/deadletter"
+	"fluent-bit-sls/out_sls/internal/delivery"
+	"fluent-bit-sls/out_sls/internal/memory"
+	"fluent-bit-sls/out_sls/internal/report"
 	"fluent-bit-sls/out_sls/internal/route"
-	"fluent-bit-sls/shared/buffer"
-	"fluent-bit-sls/shared/loggroup"
+	"fluent-bit-sls/out_sls/internal/schedule"
+	"fluent-bit-sls/out_sls/internal/segment"
 	"fluent-bit-sls/shared/panics"
 	"fluent-bit-sls/shared/sls"
 )
@@ -29,310 +29,184 @@ const (
 
 // Producer delivers chunks. It is safe for concurrent use.
 type Producer struct {
-	cfg     Config
-	client  *sls.Client
-	router  *route.Router
-	encode  loggroup.EncodeOptions
-	log     *errorLog
-	metrics *metrics
-	panics  *panics.Guard
-
-	budget  *semaphore.Weighted
-	used    atomic.Int64 // what is taken of it
-	scratch scratch      // of segments
-	buffers buffer.Pool  // of requests
-	letters *deadLetters // nil: what SLS refuses is dropped
-	// answered takes the answer to every request, where somebody listens.
-	answered func(project, logstore string, err error)
-
-	ctx    context.Context // ends requests in flight, when Stop's time is up
-	cancel context.CancelFunc
-	drain  chan struct{} // closed by Stop: no request is sent again
-	wg     sync.WaitGroup
-
-	// mu guards what follows, and every outcome and flight. It is taken per
-	// segment and per request, never per record; nothing is sent, logged or
-	// waited for while it is held.
-	mu       sync.Mutex
-	schedule schedule
-	back     uint64 // flushes handed back since SLS was last there
-	memory   *memory
-	packs    packs
+	cfg       Config
+	log       *report.Log
+	metrics   *report.Metrics
+	memory    *memory.Memory
+	budget    *segment.Budget
+	cutter    *segment.Cutter
+	scheduler *schedule.Scheduler
+	delivery  *delivery.Delivery
+	letters   *deadletter.Writer // nil: what SLS refuses is dropped
 }
 
 // New returns a producer that sends through client, which it does not close. The
 // error is one of cfg.Validate.
-func New(cfg Config, router *route.Router, client *sls.Client, log *slog.Logger) (*Producer, error) {
-	encode, err := cfg.Content.EncodeOptions()
+func New(cfg Config, router *route.Router, client *sls.Client, logger *slog.Logger) (*Producer, error) {
+	cutting, err := cfg.segment()
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	p := &Producer{
-		cfg: cfg, client: client, router: router, encode: encode, log: newErrorLog(log),
-		budget: semaphore.NewWeighted(int64(cfg.MemoryLimit)),
-		ctx:    ctx, cancel: cancel, drain: make(chan struct{}),
-		memory:   newMemory(),
-		answered: func(string, string, error) {},
+	log, metrics := report.NewLog(logger), report.NewMetrics()
+	guard := panics.New(logger, func() { metrics.Panics.Add(1) })
+	p := &Producer{cfg: cfg, log: log, metrics: metrics, memory: memory.New()}
+
+	p.delivery = delivery.New(cfg.delivery(), client, log, metrics, guard)
+	p.scheduler = schedule.New(cfg.schedule(), router.Home, metrics, guard, p.delivery.Start)
+	if cfg.PackID {
+		cutting.Sequence = p.scheduler.Sequence
 	}
+	buffers := &segment.Buffers{}
+	p.budget = segment.NewBudget(int64(cfg.MemoryLimit), buffers)
+	p.cutter = segment.NewCutter(cutting, router, buffers, log)
 	if cfg.DeadLetterFile != "" {
-		p.letters = &deadLetters{path: cfg.DeadLetterFile, limit: int64(cfg.DeadLetterSize)}
+		p.letters = deadletter.New(cfg.DeadLetterFile, int64(cfg.DeadLetterSize), p.cutter, metrics)
 	}
-	p.metrics = newMetrics(p)
-	p.panics = panics.New(log, func() { p.metrics.panics.Add(1) })
-	p.schedule = newSchedule(&p.cfg, p.chosen, func(d time.Duration, q *queue) *time.Timer {
-		return p.panics.AfterFunc(d, "held back", func() { p.release(q) })
-	})
+	p.publish(router)
 	return p, nil
 }
 
 // OnAnswer makes fn take the answer to every request. fn does not wait. Call OnAnswer
 // before the first Flush.
-func (p *Producer) OnAnswer(fn func(project, logstore string, err error)) { p.answered = fn }
+func (p *Producer) OnAnswer(fn func(project, logstore string, err error)) { p.delivery.OnAnswer(fn) }
 
-// Flush delivers one chunk: the events of one tag. It returns when SLS has
-// answered for every segment, or after flush_timeout, or when ctx ends; what is
-// in flight then goes on and is remembered. During an outage it does not wait that
-// long. It does not keep chunk.
+// Flush delivers one chunk: the events of one tag. It returns when SLS has answered for
+// every segment, or after flush_timeout, or when ctx ends; what is in flight then goes on
+// and is remembered. During an outage it does not wait that long. It does not keep chunk.
 func (p *Producer) Flush(ctx context.Context, tag string, chunk []byte) Result {
-	f, ok := p.admit()
-	if !ok {
+	admission, err := p.scheduler.Admit()
+	if err != nil {
+		p.refused(err)
 		return Retry
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.FlushTimeout)
 	defer cancel()
-	room, cancelRoom := f.patient(ctx)
-	defer cancelRoom()
-	known := p.recall(tag, chunk)
-	c := cutter{producer: p, tag: tag, full: func(s *segment) bool { return p.submit(room, f, known, s) }}
-	taken, whole := c.cut(chunk)
-	if !taken {
-		p.giveUp(f, known)
+	flush := p.memory.Begin(tag, chunk)
+	summary, err := p.cut(ctx, flush, admission, tag, chunk)
+	flush.Cut(err == nil)
+	p.await(ctx, flush, admission)
+	result := p.answer(flush, summary.Whole(), tag, chunk)
+	if result != Retry { // or it is cut again, and counted then
+		p.count(summary)
 	}
-
-	p.mu.Lock()
-	f.closeLocked() // the chunk is cut
-	p.mu.Unlock()
-	p.await(ctx, f)
-	result := p.end(f, whole, tag, chunk)
-	if result != Retry {
-		c.count()
-	}
-	if l := f.refused; l != nil {
-		p.metrics.handedBack.Add(1)
-		p.log.report(slog.LevelError, "outage of one", "a logstore does not answer, its chunks are handed back at once until it does",
-			"project", l.id.project, "logstore", l.id.logstore)
+	if l := admission.Refused; l != nil {
+		p.metrics.HandedBack.Add(1)
+		p.log.Error("outage of one", "a logstore does not answer, its chunks are handed back at once until it does",
+			"project", l.Project, "logstore", l.Logstore)
 	}
 	return result
 }
 
-// admit begins a flush, unless the producer has stopped or SLS does not answer.
-func (p *Producer) admit() (f *flight, ok bool) {
-	p.mu.Lock()
-	now := time.Now()
-	f = newFlight()
-	if p.schedule.stopped || !p.schedule.health.out(now, p.cfg.patience()) {
-		defer p.mu.Unlock()
-		return f, !p.schedule.stopped
-	}
-	if f.until, ok = p.schedule.health.admit(now); !ok {
-		p.back++
-	}
-	back, since := p.back, p.schedule.health.since
-	p.mu.Unlock()
-	if !ok {
-		p.metrics.handedBack.Add(1)
-		p.log.report(slog.LevelError, "outage", "SLS does not answer, chunks are handed back at once until it does",
-			"for", now.Sub(since).Round(time.Second), "handed_back", back)
-	}
-	return f, ok
+// cut cuts the chunk and queues its segments. The error is that of ctx, when it ends before
+// there is room for all.
+func (p *Producer) cut(ctx context.Context, f *memory.Flush, a *schedule.Admission, tag string, chunk []byte) (segment.Summary, error) {
+	ctx, cancel := a.Context(ctx)
+	defer cancel()
+	return p.cutter.Cut(tag, chunk, func(s *segment.Segment) error { return p.submit(ctx, f, a, s) })
 }
 
-// recall returns what is remembered of a chunk, which is hashed only while something
-// is remembered: seldom.
-func (p *Producer) recall(tag string, chunk []byte) []*outcome {
-	p.mu.Lock()
-	empty := p.memory.empty()
-	p.mu.Unlock()
-	if empty {
+// submit queues a segment, unless an earlier flush of the chunk has seen to it.
+func (p *Producer) submit(ctx context.Context, f *memory.Flush, a *schedule.Admission, s *segment.Segment) error {
+	if known := f.Known(); known != nil && p.adopt(f, a, known) {
+		p.metrics.Skipped.With(s.To.Logstore).Add(1)
+		p.budget.Discard(s)
 		return nil
 	}
-	id := p.memory.identify(tag, chunk)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.memory.take(id)
+	if err := p.budget.Take(ctx, s); err != nil {
+		return err
+	}
+	s.Outcome = f.Add(s.Count)
+	p.scheduler.Enqueue(s, a)
+	return nil
 }
 
-// await waits until every segment of f is settled or its time is up. What it waits for
-// in a logstore that does not answer has less time.
-func (p *Producer) await(ctx context.Context, f *flight) {
+// adopt makes f wait for what an earlier flush of its chunk has on its way, or takes note
+// of what that has delivered. It is false when the segment must be sent again.
+func (p *Producer) adopt(f *memory.Flush, a *schedule.Admission, known *memory.Outcome) bool {
+	if h := known.Holder(); h != nil && !p.scheduler.MayWait(h, a) {
+		f.Pass(known)
+		return true
+	}
+	return f.Adopt(known)
+}
+
+// await waits until every segment of f has its outcome or the time is up. What waits for a
+// logstore that does not answer has less time.
+func (p *Producer) await(ctx context.Context, f *memory.Flush, a *schedule.Admission) {
 	select {
-	case <-f.done:
+	case <-f.Done():
 		return
-	case <-f.impatience():
-		p.abandon(f, func(o *outcome) bool { return p.schedule.outage(o.queue.lane) != nil })
+	case <-a.Over():
+		f.Abandon(p.scheduler.Silent())
 	case <-ctx.Done():
 	}
 	select {
-	case <-f.done:
+	case <-f.Done():
 	case <-ctx.Done():
-		p.abandon(f, func(*outcome) bool { return true })
+		f.Abandon(func(memory.Holder) bool { return true })
 	}
 }
 
-// end derives the answer. A chunk that is to come back leaves its outcomes.
-func (p *Producer) end(f *flight, whole bool, tag string, chunk []byte) Result {
-	p.mu.Lock()
-	failed, lost, dropped := f.failed, f.lost, f.dropped
-	p.mu.Unlock()
+// answer derives the answer. A chunk that is to come back leaves its outcomes.
+func (p *Producer) answer(f *memory.Flush, whole bool, tag string, chunk []byte) Result {
+	r := f.Result()
 	switch {
-	case failed:
-		p.remember(f, tag, chunk)
+	case r.Failed:
+		p.memory.Keep(f, tag, chunk)
 		return Retry
-	case !lost && whole:
+	case !r.Lost && whole:
 		return OK
 	case p.letters == nil:
 		return Error
 	}
-	if err := p.bury(f, tag, chunk); err != nil {
-		p.log.report(slog.LevelError, "dead letters", "cannot keep what SLS refuses, the chunk is handed back", "error", err)
-		p.remember(f, tag, chunk)
+	if err := p.letters.Write(f, tag, chunk); err != nil {
+		p.log.Error("dead letters", "cannot keep what SLS refuses, the chunk is handed back", "error", err)
+		p.memory.Keep(f, tag, chunk)
 		return Retry
 	}
-	if dropped {
+	if r.Dropped {
 		return Error
 	}
 	return OK
 }
 
-func (p *Producer) remember(f *flight, tag string, chunk []byte) {
-	id := p.memory.identify(tag, chunk)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.memory.put(id, f.outcomes)
+// refused counts and logs a flush that may not begin.
+func (p *Producer) refused(err error) {
+	var outage *schedule.Outage
+	if !errors.As(err, &outage) {
+		return // the plugin stops
+	}
+	p.metrics.HandedBack.Add(1)
+	p.log.Error("outage", "SLS does not answer, chunks are handed back at once until it does",
+		"for", outage.For.Round(time.Second), "handed_back", outage.HandedBack)
 }
 
-// bury writes what SLS will never take of a chunk to the dead-letter file. By now
-// every outcome is settled. The originals are found by cutting the chunk again.
-func (p *Producer) bury(f *flight, tag string, chunk []byte) error {
-	var lines []byte
-	var buried []letter
-	now, number := time.Now(), 0
-	add := func(l letter) {
-		lines = l.append(lines, now)
-		buried = append(buried, l)
+// count counts what was found out about the records of a chunk that does not come back.
+func (p *Producer) count(s segment.Summary) {
+	p.metrics.NoLogKey.Add(uint64(s.NoLogKey))
+	if s.Corrupt {
+		p.metrics.Corrupt.Add(1)
 	}
-	c := cutter{producer: p, tag: tag}
-	c.full = func(s *segment) bool {
-		for _, lost := range f.outcomes[number].lost {
-			if lost.dropped {
-				continue
-			}
-			at := s.places[lost.index]
-			add(letter{reason: lost.reason, tag: tag, dest: s.dest, offset: at.offset, bytes: chunk[at.offset : at.offset+at.size]})
-		}
-		number++
-		p.scratch.put(s.buf)
-		return true
+	if s.Skipped > 0 && p.letters == nil {
+		p.metrics.Dropped.With("", report.ReasonNotAnEvent).Add(uint64(s.Skipped))
 	}
-	c.unread = func(offset int, bytes []byte, reason string) {
-		add(letter{reason: reason, tag: tag, offset: offset, bytes: bytes})
-	}
-	c.cut(chunk)
-	if len(buried) == 0 {
-		return nil
-	}
-	if err := p.letters.write(lines); err != nil {
-		return err
-	}
-	for _, l := range buried {
-		p.metrics.deadLetters.With(l.dest.Logstore, l.reason).Add(1)
-	}
-	return nil
-}
-
-// abandon takes f off what it still waits for and which is true for. Segments that
-// nobody else waits for leave their queue; those in flight go on, and are remembered.
-func (p *Producer) abandon(f *flight, which func(*outcome) bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var left []*outcome // that nobody waits for
-	for _, o := range f.outcomes {
-		if o.state != statePending || !slices.Contains(o.waiters, f) || !which(o) {
-			continue
-		}
-		f.failed = true
-		f.closeLocked()
-		o.waiters = slices.DeleteFunc(o.waiters, func(w *flight) bool { return w == f })
-		if len(o.waiters) == 0 {
-			left = append(left, o)
-		}
-	}
-	for _, o := range left {
-		switch {
-		case o.state != statePending: // it has left its queue with the one before
-		case o.wake == nil:
-			p.dropLocked(o.queue, abandoned)
-		default:
-			select {
-			case o.wake <- struct{}{}:
-			default: // a wake-up is waiting already
-			}
-		}
-	}
-}
-
-// dropLocked fails the segments that wait in q and which is true for.
-func (p *Producer) dropLocked(q *queue, which func(*segment) bool) {
-	for _, s := range p.schedule.abandon(q, which) {
-		p.failLocked(s)
-	}
-}
-
-// failLocked settles a segment of which nothing was sent.
-func (p *Producer) failLocked(s *segment) {
-	s.outcome.state, s.outcome.missing = stateFailed, s.runs
-	p.settleLocked(s)
-}
-
-// settleLocked ends the delivery of a segment, once: it gives its bytes back and
-// tells the flushes that wait for it. The outcome says how it went.
-func (p *Producer) settleLocked(s *segment) {
-	p.budget.Release(s.weight)
-	p.used.Add(-s.weight)
-	p.recycle(s)
-	o := s.outcome
-	for _, f := range o.waiters {
-		f.settleLocked(o)
-	}
-	o.waiters, o.wake, o.queue = nil, nil, nil
 }
 
 // Stop ends the producer: no new flush is taken, no request is sent again, those
 // in flight may finish until ctx ends and are then cut off, during an outage at once.
 // When it returns no goroutine is left. It is safe to call more than once.
 func (p *Producer) Stop(ctx context.Context) {
-	p.mu.Lock()
-	now := time.Now()
-	health := &p.schedule.health
-	out, back, since := health.out(now, p.cfg.patience()) && !p.schedule.stopped, p.back, health.since
-	if !p.schedule.stopped {
-		close(p.drain)
-		p.schedule.stop()
-		p.startLocked()
+	if outage := p.scheduler.Stop(); outage != nil {
+		p.delivery.Cancel()
+		p.log.Always().Warn("stopped while SLS does not answer: Fluent Bit keeps what it was handed back in storage.type filesystem only",
+			"for", outage.For.Round(time.Second), "handed_back", outage.HandedBack)
 	}
-	p.mu.Unlock()
-	if out {
-		p.cancel()
-		p.log.log.Warn("stopped while SLS does not answer: Fluent Bit keeps what it was handed back in storage.type filesystem only",
-			"for", now.Sub(since).Round(time.Second), "handed_back", back)
-	}
-	defer context.AfterFunc(ctx, p.cancel)()
-	p.wg.Wait()
-	p.cancel()
+	defer context.AfterFunc(ctx, p.delivery.Cancel)()
+	p.delivery.Wait()
+	p.delivery.Cancel()
 	if p.letters != nil {
-		if err := p.letters.close(); err != nil {
-			p.log.report(slog.LevelError, "dead letters", "cannot close the dead-letter file", "error", err)
+		if err := p.letters.Close(); err != nil {
+			p.log.Error("dead letters", "cannot close the dead-letter file", "error", err)
 		}
 	}
 }

@@ -1,11 +1,8 @@
 package producer
 
 import (
-	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -31,16 +28,5 @@ func TestSameErrorIsLoggedOnceAnInterval(t *testing.T) {
 		code = "SignatureNotMatch"
 		require.Equal(t, Retry, b.flush(chunk(0, 1, 10)))
 		require.Regexp(t, "SignatureNotMatch.*\n$", b.log.String(), "another error has a line of its own")
-	})
-}
-
-// A server that makes up codes can make up any number of them.
-func TestWhatWasLoggedIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := newErrorLog(slog.New(slog.DiscardHandler))
-		for i := range 10 * maxErrorKeys {
-			l.report(slog.LevelError, fmt.Sprint(i), "made up")
-			require.LessOrEqual(t, len(l.seen), maxErrorKeys)
-		}
 	})
 }

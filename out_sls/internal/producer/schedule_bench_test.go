@@ -11,7 +11,9 @@ import (
 	sdk "github.com/aliyun/aliyun-log-go-sdk"
 	"github.com/stretchr/testify/require"
 
+	"fluent-bit-sls/out_sls/internal/memory"
 	"fluent-bit-sls/out_sls/internal/route"
+	"fluent-bit-sls/out_sls/internal/schedule"
 	"fluent-bit-sls/shared/option"
 	"fluent-bit-sls/shared/sls"
 	"fluent-bit-sls/tests/bench/rig"
@@ -70,15 +72,15 @@ func queueAndGiveUp(b *testing.B, by string, chunk []byte) (queued, given time.D
 	p, err := New(cfg, router, client, slog.New(slog.DiscardHandler))
 	require.NoError(b, err)
 	defer p.Stop(b.Context())
-	defer p.cancel()
+	defer p.delivery.Cancel()
 
-	f := newFlight()
-	c := cutter{producer: p, tag: "tag", full: func(s *segment) bool { return p.submit(b.Context(), f, nil, s) }}
+	f, admission := p.memory.Begin("tag", chunk), &schedule.Admission{}
 	begin := rig.CPU()
-	taken, whole := c.cut(chunk)
+	summary, err := p.cut(b.Context(), f, admission, "tag", chunk)
 	cut := rig.CPU()
-	p.abandon(f, func(*outcome) bool { return true })
+	f.Abandon(func(memory.Holder) bool { return true })
 	given = rig.CPU() - cut
-	require.True(b, taken && whole)
+	require.NoError(b, err)
+	require.True(b, summary.Whole())
 	return cut - begin, given
 }

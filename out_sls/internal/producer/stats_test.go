@@ -10,7 +10,7 @@ type Stats struct {
 // Stats is a snapshot of the totals.
 func (p *Producer) Stats() Stats {
 	total := map[string]uint64{}
-	p.metrics.set.Each(func(f *metric.Family, s *metric.Sample) {
+	p.metrics.Set.Each(func(f *metric.Family, s *metric.Sample) {
 		if f.Kind == metric.KindCounter {
 			total[f.Name] += uint64(s.Value)
 		}

@@ -1,39 +1,35 @@
-package producer
+package deadletter
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"sync"
 	"syscall"
-	"time"
-
-	"fluent-bit-sls/shared/loggroup"
 )
 
-// keptDeadLetters is how many full dead-letter files are kept beside the one
-// that is written: path.1 is the newest of them.
-const keptDeadLetters = 4
+// keptFiles is how many full files are kept beside the one that is written: path.1 is the
+// newest of them.
+const keptFiles = 4
 
-// deadLetters appends to the dead-letter file.
-type deadLetters struct {
+// file appends to the dead-letter file. It is safe for concurrent use.
+type file struct {
 	path  string
 	limit int64 // bytes at which the file is rotated
 
 	mu   sync.Mutex // guards what follows
-	file *os.File
+	open *os.File   // nil = it is opened for the next letter
 	size int64
 }
 
-// write appends lines and returns when they are on the disk. A crash in the middle,
-// or a disk that is full, can leave a line without its end: the chunk comes back
-// then, and its records are written again, on lines of their own (see openLocked).
-func (d *deadLetters) write(lines []byte) error {
+// write appends lines and returns when they are on the disk. A crash in the middle, or a
+// disk that is full, can leave a line without its end. The chunk comes back then, and its
+// records are written again, on lines of their own (see openLocked).
+func (d *file) write(lines []byte) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.file != nil && d.size > 0 && d.size+int64(len(lines)) > d.limit {
+	if d.open != nil && d.size > 0 && d.size+int64(len(lines)) > d.limit {
 		if err := d.rotateLocked(); err != nil {
 			return err
 		}
@@ -41,10 +37,10 @@ func (d *deadLetters) write(lines []byte) error {
 	if err := d.openLocked(); err != nil {
 		return err
 	}
-	n, err := d.file.Write(lines)
+	n, err := d.open.Write(lines)
 	d.size += int64(n)
 	if err == nil {
-		err = d.file.Sync()
+		err = d.open.Sync()
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("write dead_letter_file: %w", err), d.closeLocked())
@@ -54,8 +50,8 @@ func (d *deadLetters) write(lines []byte) error {
 
 // openLocked opens the file unless it is open. What was cut off at its end becomes a
 // line of its own, or the next letter would be part of it and unreadable.
-func (d *deadLetters) openLocked() error {
-	if d.file != nil {
+func (d *file) openLocked() error {
+	if d.open != nil {
 		return nil
 	}
 	f, err := openPrivate(d.path)
@@ -66,7 +62,7 @@ func (d *deadLetters) openLocked() error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("open dead_letter_file: %w", err), f.Close())
 	}
-	d.file, d.size = f, size
+	d.open, d.size = f, size
 	return nil
 }
 
@@ -122,11 +118,11 @@ func endLine(f *os.File) (size int64, err error) {
 	return info.Size() + int64(n), err
 }
 
-func (d *deadLetters) rotateLocked() error {
+func (d *file) rotateLocked() error {
 	if err := d.closeLocked(); err != nil {
 		return err
 	}
-	for i := keptDeadLetters; i > 0; i-- {
+	for i := keptFiles; i > 0; i-- {
 		from := d.path
 		if i > 1 {
 			from += "." + strconv.Itoa(i-1)
@@ -139,75 +135,20 @@ func (d *deadLetters) rotateLocked() error {
 	return nil
 }
 
-func (d *deadLetters) closeLocked() error {
-	f := d.file
+func (d *file) closeLocked() error {
+	f := d.open
 	if f == nil {
 		return nil
 	}
-	d.file = nil
+	d.open = nil
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("close dead_letter_file: %w", err)
 	}
 	return nil
 }
 
-func (d *deadLetters) close() error {
+func (d *file) close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.closeLocked()
-}
-
-// letter is one dead letter: an event, or the bytes of a chunk that are none.
-type letter struct {
-	reason string
-	tag    string
-	dest   address // zero for what is no event
-	bytes  []byte  // the msgpack, as the engine gave it
-	offset int     // in the chunk
-}
-
-// append appends the letter as one line of JSON:
-//
-//	{"time": when it was written, "reason": SLS's code, "tag": Fluent Bit's, "offset": in the chunk,
-//	 "project", "logstore", "topic", "source", "hash_key": where it was to go,
-//	 "event_time": RFC 3339, "metadata": {...}, "record": {...}, "msgpack": base64 of the event's bytes}
-//
-// msgpack is the whole original, byte for byte; the fields before it are for
-// reading and searching.
-func (l *letter) append(b []byte, now time.Time) []byte {
-	field := func(name, value string) {
-		b = append(b, `,"`...)
-		b = append(b, name...)
-		b = append(b, `":`...)
-		b = loggroup.AppendJSONString(b, value)
-	}
-	b = append(b, `{"time":`...)
-	b = loggroup.AppendJSONString(b, now.UTC().Format(time.RFC3339Nano))
-	field("reason", l.reason)
-	field("tag", l.tag)
-	b = append(b, `,"offset":`...)
-	b = strconv.AppendInt(b, int64(l.offset), 10)
-	if l.dest != (address{}) {
-		var r loggroup.Reader
-		r.Reset(l.bytes, loggroup.EncodeOptions{})
-		_ = r.Scan() // it was read before: an event
-		event := r.Event()
-		field("project", l.dest.Project)
-		field("logstore", l.dest.Logstore)
-		field("topic", l.dest.Topic)
-		field("source", l.dest.Source)
-		field("hash_key", l.dest.HashKey)
-		field("event_time", event.Time().Format(time.RFC3339Nano))
-		b = append(b, `,"metadata":`...)
-		if event.Metadata == nil {
-			b = append(b, `{}`...)
-		} else {
-			b = loggroup.AppendJSON(b, event.Metadata)
-		}
-		b = append(b, `,"record":`...)
-		b = loggroup.AppendJSON(b, event.Record)
-	}
-	b = append(b, `,"msgpack":"`...)
-	b = base64.StdEncoding.AppendEncode(b, l.bytes)
-	return append(b, "\"}\n"...)
 }

@@ -1,0 +1,226 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"fluent-bit-sls/out_sls/internal/memory"
+	"fluent-bit-sls/out_sls/internal/report"
+	"fluent-bit-sls/out_sls/internal/schedule"
+	"fluent-bit-sls/shared/buffer"
+	"fluent-bit-sls/shared/panics"
+	"fluent-bit-sls/shared/sls"
+)
+
+// Config is what the user sets about sending.
+type Config struct {
+	Codec       sls.Codec
+	Processor   string
+	OldLogTime  string // one of OldTimes
+	DeadLetters bool   // what SLS refuses is kept in dead_letter_file
+}
+
+// Delivery sends the requests of an instance. It is safe for concurrent use.
+type Delivery struct {
+	cfg     Config
+	client  *sls.Client
+	log     *report.Log
+	metrics *report.Metrics
+	panics  *panics.Guard
+	buffers buffer.Pool // of log groups
+	// answered takes the answer to every request, where somebody listens.
+	answered func(project, logstore string, err error)
+
+	ctx    context.Context // ends the requests in flight
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+// New returns a delivery through client, which it does not close.
+func New(cfg Config, client *sls.Client, log *report.Log, metrics *report.Metrics, guard *panics.Guard) *Delivery {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Delivery{
+		cfg: cfg, client: client, log: log, metrics: metrics, panics: guard,
+		answered: func(string, string, error) {}, ctx: ctx, cancel: cancel,
+	}
+}
+
+// OnAnswer makes fn take the answer to every request. fn does not wait. Call OnAnswer
+// before the first request.
+func (d *Delivery) OnAnswer(fn func(project, logstore string, err error)) { d.answered = fn }
+
+// Start sends r in a goroutine of its own.
+func (d *Delivery) Start(r *schedule.Request) {
+	d.panics.Go(&d.wg, "a request", func() {
+		defer r.Done()
+		d.run(r)
+	})
+}
+
+// Cancel cuts off the requests in flight.
+func (d *Delivery) Cancel() { d.cancel() }
+
+// Wait waits until no request is left.
+func (d *Delivery) Wait() { d.wg.Wait() }
+
+// run sends a request. A panic would end the whole agent: it fails what has no answer. As
+// after an answer that is not clear, some of that may be in SLS.
+func (d *Delivery) run(r *schedule.Request) {
+	group := logGroup{request: r, packID: r.PackID, whole: true}
+	for _, s := range r.Segments {
+		group.parts = append(group.parts, partsOf(s)...)
+	}
+	if d.panics.Catch("a request, which fails", func() { d.deliver(&group) }, "project", r.To.Project, "logstore", r.To.Logstore) == nil {
+		return
+	}
+	for _, s := range r.Segments {
+		if !s.Settled() {
+			s.Settle()
+		}
+	}
+}
+
+// errRedirected: the segments wait in another queue.
+var errRedirected = errors.New("they go to the default destination")
+
+// deliver sends a log group until each part has its answer. Here is decided what becomes of
+// them: attempts only says how it went.
+func (d *Delivery) deliver(g *logGroup) {
+	if g.parts = unsettled(g.parts); len(g.parts) == 0 {
+		return
+	}
+	err := d.attempts(g)
+	switch {
+	case err == nil:
+		for _, p := range g.parts {
+			p.accepted()
+		}
+	case errors.Is(err, schedule.ErrAbandoned), errors.Is(err, errRedirected):
+		// The parts are settled, or another request's.
+	case sls.ClassOf(err) == sls.ClassSplit:
+		d.split(g, err)
+	default: // what is missing is sent when the chunk comes back
+		for _, p := range g.parts {
+			p.answered()
+		}
+	}
+}
+
+// attempts sends g until SLS has accepted it. The error says why it is not sent again.
+func (d *Delivery) attempts(g *logGroup) error {
+	body := d.body(g)
+	defer func() { d.buffers.Put(body.Data) }()
+	for attempt := 0; ; attempt++ {
+		err := d.put(g, &body)
+		class := sls.ClassOf(err)
+		switch {
+		case err == nil, errors.Is(err, schedule.ErrStopped), errors.Is(err, schedule.ErrAbandoned):
+			return err
+		case class == sls.ClassSplit:
+			if !isOldTime(err) || !d.mendTimes(g, err) {
+				return err
+			}
+			if len(g.parts) == 0 {
+				return nil
+			}
+			refused := body.Data
+			body, attempt = d.body(g), -1
+			d.buffers.Put(refused) // not before: after a panic it would be put back twice
+			continue
+		case g.whole && g.request.Astray(err):
+			if g.request.Believed(attempt) {
+				d.reportAbsent(g.request, err)
+				g.request.Redirect()
+				return errRedirected
+			}
+		default:
+			d.report(g.request, err)
+			if !retryable(class) || g.request.Down() {
+				return err
+			}
+		}
+		if err := g.request.Pause(pause(attempt, err), g.giveUp); err != nil {
+			return err
+		}
+		d.metrics.Retries.With(g.request.To.Logstore).Add(1)
+	}
+}
+
+// put sends g once.
+func (d *Delivery) put(g *logGroup, body *sls.Body) (err error) {
+	if err := g.request.Begin(g.giveUp); err != nil {
+		return err
+	}
+	to, begin := &g.request.To, time.Now()
+	err = &sls.Error{} // until there is an answer
+	defer func() { d.reportRecovery(g.request.Answered(begin, err)) }()
+	d.metrics.Sending(to.Logstore)
+	err = d.client.Logstore(to.Project, to.Logstore).PutLogs(d.ctx, *body, to.HashKey)
+	d.metrics.Answered(to.Logstore, g.logs(), body, time.Since(begin), err)
+	d.answered(to.Project, to.Logstore, err)
+	return err
+}
+
+// retryable tells whether sending again soon makes sense. What only a change of the
+// configuration can mend goes back to the engine at once, which paces it.
+func retryable(class sls.Class) bool {
+	return class == sls.ClassRetry || class == sls.ClassThrottle || class == sls.ClassClock
+}
+
+// The pause before a request is sent again doubles from the first to the longest, which
+// a flush_timeout has room for. A request is sent again for as long as a flush waits for
+// it, so flush_timeout and retry_limit say how often.
+const (
+	firstPause   = 100 * time.Millisecond
+	longestPause = 5 * time.Second
+)
+
+// pause is between half and the whole of firstPause doubled attempt times, at most
+// longestPause, and never shorter than SLS asks for.
+func pause(attempt int, err error) time.Duration {
+	d := longestPause
+	if firstPause < longestPause>>attempt {
+		d = firstPause << attempt
+	}
+	d = d/2 + rand.N(d/2+1) //nolint:gosec // jitter is no secret
+	var e *sls.Error
+	if errors.As(err, &e) {
+		d = max(d, e.RetryAfter)
+	}
+	return d
+}
+
+// split isolates the record that SLS refuses: first the segments of g apart, then halves of
+// a part. A record that is refused alone can never be stored.
+func (d *Delivery) split(g *logGroup, err error) {
+	if len(g.parts) > 1 {
+		for _, p := range g.parts {
+			d.deliver(g.only(p))
+		}
+		return
+	}
+	p := g.parts[0]
+	if p.Count > 1 {
+		first, second := p.halve()
+		p.of.open++
+		d.deliver(g.only(first))
+		d.deliver(g.only(second))
+		return
+	}
+	d.refuse(g, p, err, false)
+	p.answered()
+}
+
+// refuse takes note that SLS will never take the one record of a part; drop says that no
+// dead letter is wanted of it.
+func (d *Delivery) refuse(g *logGroup, p part, err error, drop bool) {
+	to := &g.request.To
+	if drop || !d.cfg.DeadLetters {
+		d.metrics.Dropped.With(to.Logstore, report.Reason(err)).Add(1)
+	}
+	d.reportRefused(to, len(p.body), err, drop)
+	p.of.segment.Outcome.Lose(memory.Lost{Index: p.First, Reason: report.Reason(err), Dropped: drop})
+}

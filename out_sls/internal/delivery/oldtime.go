@@ -1,0 +1,79 @@
+package delivery
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"fluent-bit-sls/out_sls/internal/memory"
+	"fluent-bit-sls/shared/loggroup"
+	"fluent-bit-sls/shared/sls"
+)
+
+// What old_log_time says happens to a log that SLS refuses for its age.
+const (
+	OldTimeRewrite    = "rewrite"
+	OldTimeDeadLetter = "dead_letter"
+	OldTimeDrop       = "drop"
+)
+
+// SLS takes logs of the last seven days, and up to 15 minutes ahead (answer 499
+// "post data time is out of range" of PutLogs).
+const (
+	oldestTime = 7 * 24 * time.Hour
+	newestTime = 15 * time.Minute
+)
+
+// origTimeKey is the content that keeps the time of a log sent with another.
+const origTimeKey = "__orig_time__"
+
+// isOldTime tells whether SLS refused a request for the time of its logs.
+func isOldTime(err error) bool {
+	var e *sls.Error
+	return errors.As(err, &e) && (e.Status == 499 || strings.EqualFold(e.Code, "InvalidTimestamp") ||
+		strings.Contains(strings.ToLower(e.Message), "time is out of range"))
+}
+
+// mendTimes deals with the logs of g whose time SLS does not take, as old_log_time says. It
+// is false when g has none that was not dealt with before.
+func (d *Delivery) mendTimes(g *logGroup, err error) bool {
+	now := time.Now().Add(d.client.ClockOffset())
+	oldest, newest := now.Add(time.Minute-oldestTime).Unix(), now.Add(newestTime-time.Minute).Unix()
+	// A log alone is what SLS meant, whatever the time is here.
+	alone := len(g.parts) == 1 && g.parts[0].Count == 1
+	var left []part
+	mended := false
+	for _, p := range g.parts {
+		for i, log := range loggroup.EachLog(p.body) {
+			t := int64(loggroup.LogTime(log))
+			one := part{of: p.of, body: log, Range: memory.Range{First: p.First + i, Count: 1}, rewritten: p.rewritten}
+			switch {
+			case p.rewritten || !alone && t >= oldest && t <= newest:
+				left = join(left, one)
+				continue
+			case d.cfg.OldLogTime == OldTimeRewrite:
+				one.body, one.rewritten = loggroup.WithTime(log, now, origTimeKey), true
+				left = append(left, one)
+				d.metrics.Rewritten.With(g.request.To.Logstore).Add(1)
+			default:
+				d.refuse(g, one, err, d.cfg.OldLogTime == OldTimeDrop)
+			}
+			mended = true
+		}
+	}
+	if mended {
+		g.replace(left)
+	}
+	return mended
+}
+
+// replace gives g other parts, which together stand for what is left of its own.
+func (g *logGroup) replace(parts []part) {
+	for _, p := range parts {
+		p.of.open++
+	}
+	for _, p := range g.parts {
+		p.answered()
+	}
+	g.parts, g.whole = parts, false
+}
