@@ -10,6 +10,9 @@
 // do not: that binding has none for inputs, and the one it has for outputs keeps
 // every value for the life of the process, which a hot reload turns into a leak.
 //
-// properties.go finds every value of an option, workers.go stops the threads that a reload
-// leaves behind, daemon.c says why there is no daemon mode, metrics_engine.go publishes.
+// properties.go finds every value of an option. append.go hands events over the engine's
+// own way, inbox.go knows whether a message waits for an input's thread. workers.go stops
+// the threads that a reload leaves behind, daemon.c says why there is no daemon mode.
+// metrics_engine.go publishes metrics, metrics_log.go logs them where it cannot. glibc.h has
+// the old versions of functions that a release asks for.
 package flb
