@@ -3,67 +3,61 @@ package browser
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"syscall"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
 )
+
+// patience is how long one step may take on a machine that does other things, too.
+const patience = time.Minute
 
 // Browser is a running Chromium.
 type Browser struct {
-	cmd  *exec.Cmd
-	pipe *pipe
+	ctx context.Context // of the browser's own page; ends with the browser
+	end context.CancelFunc
 }
 
-// Start runs bin with its profile in dir, which must be empty. Close ends it.
+// Start runs bin with its profile in dir, which must be empty. Close ends it, and so
+// does the end of ctx.
 func Start(ctx context.Context, bin, dir string) (*Browser, error) {
-	args := []string{
-		"--headless", "--remote-debugging-pipe", "--user-data-dir=" + dir,
-		"--no-first-run", "--disable-extensions", "--disable-background-networking", "--disable-component-update",
-		"--disable-sync", "--disable-gpu", "--force-color-profile=srgb",
-		"--disable-dev-shm-usage", // /dev/shm is small in containers
-		"--host-resolver-rules=MAP * ~NOTFOUND",
+	flags := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.ExecPath(bin), chromedp.UserDataDir(dir), chromedp.DisableGPU,
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("no-proxy-server", true),
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"),
+	)
+	ctx, endAllocator := chromedp.NewExecAllocator(ctx, flags...)
+	ctx, endBrowser := chromedp.NewContext(ctx)
+	b := &Browser{ctx: ctx, end: func() { endBrowser(); endAllocator() }}
+	if err := chromedp.Do(ctx); err != nil { // starts it
+		b.end()
+		return nil, fmt.Errorf("start %s: %w", bin, err)
 	}
-	if os.Getuid() == 0 {
-		args = append(args, "--no-sandbox") // root cannot have one
-	}
-	b := &Browser{cmd: exec.CommandContext(ctx, bin, append(args, "about:blank")...)}
-	// A group of its own, so that the processes it starts end with it.
-	b.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	b.cmd.Cancel = func() error { return syscall.Kill(-b.cmd.Process.Pid, syscall.SIGKILL) }
-	in, toBrowser, err1 := os.Pipe()
-	fromBrowser, out, err2 := os.Pipe()
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, err
-	}
-	b.cmd.ExtraFiles = []*os.File{in, out} // 3 and 4: where --remote-debugging-pipe reads and writes
-	err := b.cmd.Start()
-	err = errors.Join(err, in.Close(), out.Close())
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s: %w", bin, err), toBrowser.Close(), fromBrowser.Close())
-	}
-	b.pipe = newPipe(toBrowser, fromBrowser)
 	return b, nil
 }
 
 // Version is what the browser calls itself, as "Chrome/156.0.8078.79".
-func (b *Browser) Version(ctx context.Context) (string, error) {
-	var v struct{ Product string }
-	err := b.pipe.call(ctx, "", "Browser.getVersion", nil, &v)
-	return v.Product, err
+func (b *Browser) Version() (string, error) {
+	v, err := chromedp.CallBrowser(b.ctx, browser.GetVersion, cdp.Empty{})
+	if err != nil {
+		return "", err
+	}
+	return v.Product, nil
 }
 
 // Close ends the browser with all its processes.
-func (b *Browser) Close(ctx context.Context) error {
-	err := b.pipe.call(ctx, "", "Browser.close", nil, nil)
-	if errors.Is(err, errGone) {
-		err = nil // before it was asked to, or before it answered
-	}
-	_ = b.cmd.Cancel() // fails where none is left
-	_ = b.cmd.Wait()   // its exit code depends on which of them ended first
-	return errors.Join(err, b.pipe.close())
+func (b *Browser) Close() error {
+	defer b.end()
+	return chromedp.Cancel(b.ctx)
 }
 
 // View is the window that a page is seen in.
@@ -74,126 +68,115 @@ type View struct {
 
 // Page is an open page.
 type Page struct {
-	pipe    *pipe
-	session string
-	view    View
+	ctx context.Context
+	end context.CancelFunc
+
+	mu       sync.Mutex // guards what follows
+	requests []string
+	problems []string
 }
 
-// Open loads a file into a new page and waits for it to be complete.
-func (b *Browser) Open(ctx context.Context, file string, view View) (*Page, error) {
-	path, err := filepath.Abs(file)
-	if err != nil {
-		return nil, err
-	}
-	p := &Page{pipe: b.pipe, view: view}
-	if err := p.attach(ctx); err != nil {
-		return nil, err
-	}
-	loaded := b.pipe.next(p.session, "Page.loadEventFired")
-	if err := p.call(ctx, "Page.navigate", map[string]any{"url": "file://" + path}, nil); err != nil {
-		return nil, err
-	}
-	select {
-	case <-loaded:
-		return p, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("load %s: %w", file, ctx.Err())
-	}
-}
-
-// attach makes the page and lets it report what it does.
-func (p *Page) attach(ctx context.Context) error {
-	var target struct{ TargetID string }
-	var attached struct{ SessionID string }
-	err := p.pipe.call(ctx, "", "Target.createTarget", map[string]any{"url": "about:blank"}, &target)
-	if err == nil {
-		err = p.pipe.call(ctx, "", "Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
-	}
-	if err != nil {
-		return err
-	}
-	p.session = attached.SessionID
+// Open loads a URL into a new page and waits for it to be complete. Close closes it.
+func (b *Browser) Open(url string, view View) (*Page, error) {
+	p := &Page{}
+	p.ctx, p.end = chromedp.NewContext(b.ctx, chromedp.WithListener(p.listen))
 	scheme := "light"
-	if p.view.Dark {
+	if view.Dark {
 		scheme = "dark"
 	}
-	for _, c := range []struct {
-		method string
-		params any
-	}{
-		{"Page.enable", nil},
-		{"Network.enable", nil},
-		{"Runtime.enable", nil},
-		{"Log.enable", nil},
-		{"Emulation.setDeviceMetricsOverride", map[string]any{
-			"width": p.view.Width, "height": p.view.Height, "deviceScaleFactor": 1, "mobile": false,
-		}},
-		{"Emulation.setEmulatedMedia", map[string]any{
-			"features": []any{map[string]any{"name": "prefers-color-scheme", "value": scheme}},
-		}},
-	} {
-		if err := p.call(ctx, c.method, c.params, nil); err != nil {
+	err := chromedp.Do(p.ctx, // makes the page, which lives as long as this context
+		chromedp.EmulateViewport(int64(view.Width), int64(view.Height)),
+		chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+			_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+			})
 			return err
+		}))
+	if err == nil {
+		err = p.within(func(ctx context.Context) error { return chromedp.Do(ctx, chromedp.Navigate(url)) })
+	}
+	if err != nil {
+		p.end()
+		return nil, fmt.Errorf("open %s: %w", url, err)
+	}
+	return p, nil
+}
+
+// Close closes the page.
+func (p *Page) Close() { p.end() }
+
+// within gives a step its time.
+func (p *Page) within(step func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	return step(ctx)
+}
+
+// listen notes what the page does. It runs in the loop that reads from the browser.
+func (p *Page) listen(event any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e := event.(type) {
+	case *network.EventRequestWillBeSent:
+		p.requests = append(p.requests, e.Request.URL)
+	case *runtime.EventConsoleAPICalled, *runtime.EventExceptionThrown, *log.EventEntryAdded:
+		text, err := json.Marshal(e)
+		if err != nil {
+			text = []byte(err.Error())
 		}
+		p.problems = append(p.problems, fmt.Sprintf("%T %s", e, text))
+	}
+}
+
+// Eval evaluates JavaScript in the page and decodes what it yields, or what the promise
+// does that it yields, by way of JSON into v; nil = it is of no interest.
+func (p *Page) Eval(script string, v any) error {
+	var value []byte
+	err := p.within(func(ctx context.Context) (err error) {
+		value, err = chromedp.Run(ctx, chromedp.Evaluate[[]byte](script, chromedp.EvalAsValue, chromedp.EvalAwaitPromise))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("evaluate: %w", err)
+	}
+	if v == nil {
+		return nil
+	}
+	return json.Unmarshal(value, v)
+}
+
+// Wait waits until the JavaScript expression is true in the page.
+func (p *Page) Wait(condition string) error {
+	err := p.Eval(`new Promise(done => {
+		const look = () => (`+condition+`) ? done() : setTimeout(look, 20)
+		look()
+	})`, nil)
+	if err != nil {
+		return fmt.Errorf("wait for %s: %w", condition, err)
 	}
 	return nil
 }
 
-func (p *Page) call(ctx context.Context, method string, params, result any) error {
-	return p.pipe.call(ctx, p.session, method, params, result)
-}
-
-// Eval evaluates JavaScript in the page and decodes what it yields, by way of
-// JSON, into v.
-func (p *Page) Eval(ctx context.Context, script string, v any) error {
-	var r struct {
-		Result           struct{ Value json.RawMessage }
-		ExceptionDetails *struct{ Exception struct{ Description string } }
-	}
-	err := p.call(ctx, "Runtime.evaluate", map[string]any{"expression": script, "returnByValue": true, "awaitPromise": true}, &r)
-	if err != nil {
-		return err
-	}
-	if r.ExceptionDetails != nil {
-		return fmt.Errorf("evaluate: %s", r.ExceptionDetails.Exception.Description)
-	}
-	return json.Unmarshal(r.Result.Value, v)
-}
-
 // Screenshot returns the whole page as a PNG.
-func (p *Page) Screenshot(ctx context.Context) ([]byte, error) {
-	var m struct {
-		CSSContentSize struct{ Width, Height float64 }
-	}
-	if err := p.call(ctx, "Page.getLayoutMetrics", nil, &m); err != nil {
-		return nil, err
-	}
-	clip := map[string]any{"x": 0, "y": 0, "width": p.view.Width, "height": m.CSSContentSize.Height, "scale": 1}
-	var shot struct{ Data []byte }
-	err := p.call(ctx, "Page.captureScreenshot", map[string]any{"captureBeyondViewport": true, "clip": clip}, &shot)
-	return shot.Data, err
+func (p *Page) Screenshot() (png []byte, err error) {
+	err = p.within(func(ctx context.Context) (err error) {
+		png, err = chromedp.Run(ctx, chromedp.FullScreenshot(100))
+		return err
+	})
+	return png, err
 }
 
 // Requests are the URLs the page has asked for so far, its own included.
 func (p *Page) Requests() []string {
-	var urls []string
-	for _, params := range p.pipe.seen(p.session, "Network.requestWillBeSent") {
-		var e struct{ Request struct{ URL string } }
-		if json.Unmarshal(params, &e) == nil {
-			urls = append(urls, e.Request.URL)
-		}
-	}
-	return urls
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.requests...)
 }
 
 // Problems are what the console shows of the page so far, as JSON: messages,
 // uncaught exceptions, what the browser refused to load or run.
 func (p *Page) Problems() []string {
-	var out []string
-	for _, method := range []string{"Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"} {
-		for _, params := range p.pipe.seen(p.session, method) {
-			out = append(out, method+" "+string(params))
-		}
-	}
-	return out
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.problems...)
 }

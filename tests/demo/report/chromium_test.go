@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 func runTests(m *testing.M) (code int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	defer cancel()
-	bin, err := browser.Find(ctx)
+	bin, err := browser.Find()
 	used := "not opened in a browser: "
 	if err != nil {
 		used += strings.ReplaceAll(err.Error(), "\n", "; ") // a report is one line
@@ -55,8 +55,8 @@ func runTests(m *testing.M) (code int, err error) {
 		if err != nil {
 			return 1, err
 		}
-		defer b.Close(ctx)
-		version, err := b.Version(ctx)
+		defer b.Close()
+		version, err := b.Version()
 		if err != nil {
 			return 1, err
 		}
@@ -89,8 +89,9 @@ func inBrowsers(t *testing.T, check func(t *testing.T, p *browser.Page, v view))
 		for _, b := range chromiums {
 			for _, v := range views {
 				t.Run(fmt.Sprintf("%s %d dark=%t", name, v.Width, v.Dark), func(t *testing.T) {
-					p, err := b.Open(t.Context(), file, v.View)
+					p, err := b.Open("file://"+file, v.View)
 					require.NoError(t, err)
+					defer p.Close()
 					check(t, p, v)
 					require.Equal(t, []string{"file://" + file}, p.Requests(), "the page asks for itself only")
 					require.Empty(t, p.Problems())
@@ -203,7 +204,7 @@ func TestBrowserPixels(t *testing.T) {
 		}
 		var title string
 		eval(t, p, `document.title`, &title)
-		shot, err := p.Screenshot(t.Context())
+		shot, err := p.Screenshot()
 		require.NoError(t, err)
 		decoded, err := png.Decode(bytes.NewReader(shot))
 		require.NoError(t, err)
@@ -234,15 +235,16 @@ func TestBrowserSeesWhatIsWrong(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte(`<!doctype html><title>x</title>
 		<img src="http://cdn.example.com/logo.png"><script>console.log("hello"); nothing()</script>`), 0o600))
 	for _, b := range chromiums {
-		p, err := b.Open(t.Context(), file, browser.View{Width: 360, Height: 640})
+		p, err := b.Open("file://"+file, browser.View{Width: 360, Height: 640})
 		require.NoError(t, err)
+		defer p.Close()
 		require.Equal(t, []string{"file://" + file, "http://cdn.example.com/logo.png"}, p.Requests())
 		problems := strings.Join(p.Problems(), "\n")
 		require.Contains(t, problems, "hello")
 		require.Contains(t, problems, "nothing is not defined")
 		require.Contains(t, problems, "ERR_NAME_NOT_RESOLVED")
 		var v any
-		require.ErrorContains(t, p.Eval(t.Context(), "nothing()", &v), "nothing is not defined")
+		require.ErrorContains(t, p.Eval("nothing()", &v), "nothing is not defined")
 	}
 }
 
@@ -263,5 +265,5 @@ func count(picture *image.RGBA) (stored, read, bad int) {
 
 func eval(t *testing.T, p *browser.Page, script string, v any) {
 	t.Helper()
-	require.NoError(t, p.Eval(t.Context(), script, v))
+	require.NoError(t, p.Eval(script, v))
 }
