@@ -1,4 +1,4 @@
-# Two images of the plugins for Fluent Bit:
+# Two images of the plugins for Fluent Bit, and one of the emulator of SLS:
 #
 #   docker build --target plugins --build-arg VERSION=1.0.0 -t registry.example.com/fluent-bit-sls:1.0.0 .
 #   docker build --target agent --build-arg VERSION=1.0.0 -t registry.example.com/fluent-bit-sls-agent:1.0.0 .
@@ -9,6 +9,11 @@
 #          conf/ in /opt/sls/conf:
 #
 #   docker run --rm -e SLS_ENDPOINT=... -e SLS_PROJECT=... fluent-bit-sls-agent -c /opt/sls/conf/ship-files.yaml
+#
+# slsfake  the emulator, which serves only the machine that it runs on:
+#
+#   docker build --target slsfake -t slsfake .
+#   docker run --rm --network host slsfake
 #
 # Several processors: docker buildx build --platform linux/amd64,linux/arm64 ... The build runs
 # on this machine's processor and cross-compiles. BuildKit, Docker's builder since 23, keeps
@@ -61,6 +66,23 @@ COPY --from=build /image /
 COPY LICENSE /
 USER 65532:65532
 ENTRYPOINT ["/install"]
+
+FROM build AS build-slsfake
+ARG TARGETARCH
+COPY tests/slsfake tests/slsfake
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    CGO_ENABLED=0 GOARCH="$TARGETARCH" go build -trimpath -ldflags '-s -w' -o /slsfake ./tests/slsfake/cmd/slsfake
+
+FROM scratch AS slsfake
+ARG VERSION=dev
+LABEL org.opencontainers.image.title="slsfake" \
+      org.opencontainers.image.description="An emulator of Alibaba Cloud Simple Log Service for tests" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build-slsfake /slsfake /
+COPY LICENSE /
+USER 65532:65532
+ENTRYPOINT ["/slsfake"]
 
 FROM ${FLUENT_BIT} AS agent
 ARG VERSION=dev

@@ -42,7 +42,10 @@ func only[C instructions.Command](s instructions.Stage) (found []C) {
 
 func TestDockerfileTargets(t *testing.T) {
 	all, args := stages(t)
-	require.Len(t, all, 3)
+	require.Len(t, all, 5)
+	require.Equal(t, "build", all["build-slsfake"].BaseName)
+	require.Equal(t, "scratch", all["slsfake"].BaseName)
+	require.EqualValues(t, []string{"/slsfake"}, only[*instructions.EntrypointCommand](all["slsfake"])[0].CmdLine)
 	require.Equal(t, "${GOLANG}", all["build"].BaseName)
 	require.Equal(t, "scratch", all["plugins"].BaseName)
 	require.Equal(t, "${FLUENT_BIT}", all["agent"].BaseName)
@@ -66,7 +69,7 @@ func TestDockerfileTargets(t *testing.T) {
 	require.Equal(t, "/opt/sls/conf/", copied[1].DestPath)
 	require.Empty(t, only[*instructions.EntrypointCommand](all["agent"]), "the official image's")
 	require.Empty(t, only[*instructions.CmdCommand](all["agent"]), "the official image's, whose file is there")
-	for _, name := range []string{"plugins", "agent"} {
+	for _, name := range []string{"plugins", "agent", "slsfake"} {
 		require.Equal(t, "65532:65532", only[*instructions.UserCommand](all[name])[0].User, name)
 		labels := map[string]string{}
 		for _, l := range only[*instructions.LabelCommand](all[name])[0].Labels {

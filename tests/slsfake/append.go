@@ -30,7 +30,7 @@ func (s *Server) appendGroup(projectName, logstoreName, hashKey string, data []b
 		return 0, 0, err
 	}
 	sh := ls.writable(key)
-	w := &writer{hashKey: key}
-	number := sh.append(group{data: data, received: s.nowLocked().UnixNano(), logs: int32(facts.logs), writer: w})
-	return sh.id, number, nil
+	stored := group{data: data, received: s.nowLocked().UnixNano(), logs: int32(facts.logs), writer: &writer{hashKey: key}}
+	s.keepGroupLocked(projectName, logstoreName, sh, stored)
+	return sh.id, sh.append(stored), nil
 }

@@ -36,6 +36,7 @@ func (s *Server) createConsumerGroup(r *request) (answer, *apiError) {
 	}
 	ls.groups[body.Name] = newConsumerGroup(body.Name, time.Duration(*body.Timeout)*time.Second,
 		*body.Order)
+	s.keepLogstoreLocked(r.project, r.logstore)
 	return emptyAnswer()
 }
 

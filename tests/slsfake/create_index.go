@@ -30,6 +30,7 @@ func (s *Server) createIndex(r *request) (answer, *apiError) {
 	}
 	ix.modified = s.nowLocked().Unix()
 	ls.index = ix
+	s.keepLogstoreLocked(r.project, r.logstore)
 	return emptyAnswer()
 }
 
@@ -50,6 +51,7 @@ func (s *Server) CreateIndex(projectName, logstoreName string) error {
 	ls.index = &index{
 		Line: &indexLine{Token: defaultTokens}, raw: map[string]json.RawMessage{"line": line}, modified: s.nowLocked().Unix(),
 	}
+	s.keepLogstoreLocked(projectName, logstoreName)
 	return nil
 }
 

@@ -38,6 +38,7 @@ func (s *Server) createLogstore(r *request) (answer, *apiError) {
 		return answer{}, fail(codeLogStoreAlreadyExist, "logstore %s already exists", info.Name)
 	}
 	p.addLogstore(info, s.nowLocked())
+	s.keepLogstoreLocked(r.project, info.Name)
 	return emptyAnswer()
 }
 

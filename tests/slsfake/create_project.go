@@ -35,6 +35,7 @@ func (s *Server) createProject(r *request) (answer, *apiError) {
 	if body.Redundancy != "" {
 		p.redundancy = body.Redundancy
 	}
+	s.keepProjectLocked(body.Name)
 	return emptyAnswer()
 }
 

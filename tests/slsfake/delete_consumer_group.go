@@ -21,6 +21,7 @@ func (s *Server) dropGroup(r *request) *apiError {
 		return err
 	}
 	delete(ls.groups, r.group)
+	s.keepLogstoreLocked(r.project, r.logstore)
 	return nil
 }
 

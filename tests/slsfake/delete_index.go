@@ -11,5 +11,6 @@ func (s *Server) deleteIndex(r *request) (answer, *apiError) {
 		return answer{}, err
 	}
 	ls.index = nil
+	s.keepLogstoreLocked(r.project, r.logstore)
 	return emptyAnswer()
 }

@@ -20,6 +20,7 @@ func (s *Server) dropLogstore(projectName, name string) *apiError {
 		return err
 	}
 	delete(s.projects[projectName].logstores, name)
+	s.keepLogstoreLocked(projectName, name)
 	return nil
 }
 

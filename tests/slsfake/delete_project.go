@@ -12,5 +12,6 @@ func (s *Server) deleteProject(r *request) (answer, *apiError) {
 		return answer{}, err
 	}
 	delete(s.projects, r.project)
+	s.keepProjectLocked(r.project)
 	return emptyAnswer()
 }

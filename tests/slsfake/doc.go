@@ -31,6 +31,10 @@
 // codes are in errors.go, search statements in query.go, the state in store.go and consumer_group.go, the
 // sharing out of shards in assignment.go.
 //
+// What is no part of the service is under /_slsfake/ (admin.go): a page for people with
+// its events (page.html, events.go), logs and faults as JSON (faults.go). data.go keeps
+// the state in a file.
+//
 // # Time
 //
 // Signatures are judged and groups stamped by the server's clock, which is
@@ -45,5 +49,6 @@
 // tracking; no time to live
 // (TrimShard and ExpireBefore do its work on request); no automatic split. Where no source at
 // hand says what the service does, the code says so beside its choice. All data
-// is kept in memory until Close's caller lets go of the Server.
+// is kept in memory until Close's caller lets go of the Server; OpenData keeps it in a
+// folder, too.
 package slsfake

@@ -57,6 +57,7 @@ const (
 	codePostBodyTooLarge       errorCode = "PostBodyTooLarge"
 	codePostBodyUncompress     errorCode = "PostBodyUncompressError"
 	codeInvalidSequenceID      errorCode = "InvalidSequenceId"
+	codeInternalServerError    errorCode = "InternalServerError"
 	codeNotSupported           errorCode = "NotSupported"
 	codeJSONInfoInvalid        errorCode = "JsonInfoInvalid"
 	codeIndexAlreadyExist      errorCode = "IndexAlreadyExist"
@@ -91,6 +92,8 @@ func statusOf(code errorCode) int {
 		return http.StatusUnauthorized
 	case codeWriteQuotaExceed, codeReadQuotaExceed, codeShardWriteQuotaExceed, codeShardReadQuotaExceed:
 		return http.StatusForbidden
+	case codeInternalServerError:
+		return http.StatusInternalServerError
 	case codeProjectNotExist, codeLogStoreNotExist, codeConsumerGroupNotExist,
 		codeConsumerNotExist, codeNotSupported:
 		return http.StatusNotFound

@@ -18,6 +18,7 @@ func (s *Server) TrimShard(projectName, logstoreName string, shardID int, n int6
 		return fmt.Errorf("trim shard %d of %s/%s: %w", shardID, projectName, logstoreName, err)
 	}
 	sh.dropUntil(n)
+	s.keepLogstoreLocked(projectName, logstoreName)
 	return nil
 }
 
@@ -35,6 +36,7 @@ func (s *Server) ExpireBefore(projectName, logstoreName string, t time.Time) int
 		k := sort.Search(len(sh.groups), func(i int) bool { return sh.groups[i].received >= t.UnixNano() })
 		dropped += sh.dropUntil(sh.base + int64(k))
 	}
+	s.keepLogstoreLocked(projectName, logstoreName)
 	return dropped
 }
 

@@ -46,6 +46,15 @@ const (
 	OpUnknown             Op = "Unknown"
 )
 
+// operations are all of them but OpUnknown.
+var operations = []Op{
+	OpPutLogs, OpPullLogs, OpGetCursor, OpGetCursorTime, OpListShards, OpSplitShard, OpMergeShards,
+	OpCreateProject, OpUpdateProject, OpGetProject, OpListProjects, OpDeleteProject, OpCreateLogstore,
+	OpUpdateLogstore, OpGetLogstore, OpListLogstores, OpDeleteLogstore, OpCreateIndex, OpUpdateIndex,
+	OpGetIndex, OpDeleteIndex, OpGetLogs, OpGetHistograms, OpGetProjectLogs, OpCreateConsumerGroup,
+	OpUpdateConsumerGroup, OpDeleteConsumerGroup, OpListConsumerGroups, OpHeartbeat, OpUpdateCheckpoint, OpListCheckpoints,
+}
+
 // Call is one request as a hook sees it: authenticated, its route known, not
 // yet carried out. A Call is valid only until the hook returns. What several
 // hooks ask for adds up; of two that set the same thing the later wins.

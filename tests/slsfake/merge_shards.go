@@ -16,6 +16,7 @@ func (s *Server) mergeShards(r *request) (answer, *apiError) {
 		merged, right, err = s.mergeLocked(ls, sh)
 		if err == nil {
 			list = shardsJSON(merged, sh, right)
+			s.keepLogstoreLocked(r.project, r.logstore)
 		}
 	}
 	s.mu.Unlock()
@@ -56,6 +57,7 @@ func (s *Server) MergeShards(projectName, logstoreName string, shardID int) erro
 	ls, sh, err := s.shardLocked(r)
 	if err == nil {
 		_, _, err = s.mergeLocked(ls, sh)
+		s.keepLogstoreLocked(projectName, logstoreName)
 	}
 	if err != nil {
 		return fmt.Errorf("merge shard %d of %s/%s: %w", shardID, projectName, logstoreName, err)

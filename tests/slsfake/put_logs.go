@@ -220,7 +220,10 @@ func (s *Server) store(r *request, groups []newGroup, sequence uint64) *apiError
 	s.recordSequenceLocked(sh, w)
 	now := s.nowLocked().UnixNano()
 	for _, g := range groups {
-		sh.append(group{data: g.data, received: now, logs: int32(g.facts.logs), writer: w})
+		stored := group{data: g.data, received: now, logs: int32(g.facts.logs), writer: w}
+		number := sh.append(stored)
+		s.keepGroupLocked(r.project, r.logstore, sh, stored)
+		s.latest.add(latestGroup{r.project, r.logstore, sh.id, number, stored})
 	}
 	r.in = in
 	return nil

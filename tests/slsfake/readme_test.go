@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -142,6 +143,19 @@ func TestReadmeMethods(t *testing.T) {
 		}
 	}
 	require.Greater(t, found, 30)
+}
+
+// The README names every field of a fault and of a log in JSON.
+func TestReadmeJSON(t *testing.T) {
+	page := readFile(t, "README.md")
+	for _, v := range []any{Fault{}, logJSON{}, SetFault{}} {
+		of := reflect.TypeOf(v)
+		for i := range of.NumField() {
+			name, rest, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+			events := name == "project" || name == "logstore" // of logs, in the events only
+			require.True(t, name == "" || events || strings.Contains(page, "`"+name+"`"), "%T.%s %s", v, name, rest)
+		}
+	}
 }
 
 func parameters(fn *ast.FuncDecl) []string {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -86,6 +87,10 @@ func (s *Server) serveHTTP(w http.ResponseWriter, hr *http.Request) {
 		return
 	}
 	defer s.calls.Done()
+	if strings.HasPrefix(hr.URL.Path, adminPath) {
+		s.serveAdmin(w, hr)
+		return
+	}
 	begin := time.Now()
 	r := &request{http: hr, id: fmt.Sprintf("%024X", s.requestSeq.Add(1))}
 	r.op, r.shard = OpUnknown, -1
@@ -95,6 +100,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, hr *http.Request) {
 	silent := err != nil || p.closeAfter
 	// Counted before the answer leaves: a client that has its answer finds the
 	// request in the statistics.
+	s.refusals.note(r, a, silent || p.truncate, s.now())
 	s.stats.record(r, a, silent || p.truncate)
 	aborted := silent || s.send(w, r, a, p) != nil
 	if aborted {
@@ -128,6 +134,10 @@ func (s *Server) process(r *request) (answer, plan, error) {
 		}
 	} else {
 		a = s.carryOut(r)
+		if err := s.writeData(); err != nil {
+			// It is done, but will not be after a restart.
+			a = fail(codeInternalServerError, "data: %v", err).answer()
+		}
 		if p.instead != nil {
 			a = *p.instead
 		}

@@ -94,7 +94,10 @@ type Server struct {
 	bodies sync.Pool // *[]byte, wire bodies
 	hooks  hookTable
 	stats  statsTable
-	net    *network
+	faults faultTable
+	// refusals are what the page shows of requests that failed.
+	refusals refusalTable
+	net      *network
 
 	requestSeq atomic.Uint64
 
@@ -108,7 +111,9 @@ type Server struct {
 	forgetful   bool // SetSequencesFollow(false)
 	// sequenceTurn counts the sequence numbers recorded.
 	sequenceTurn   uint64
-	noGroupBatches bool // SetGroupBatches(false)
+	noGroupBatches bool     // SetGroupBatches(false)
+	data           *dataLog // nil = nothing is kept
+	latest         recent[latestGroup]
 	closed         bool
 	calls          sync.WaitGroup // Add under mu and only while !closed
 }
@@ -147,7 +152,7 @@ func (s *Server) Listen(addr string) (string, error) {
 
 // Close refuses new calls, closes every connection, which ends delays, and
 // waits for the calls in progress. State stays readable afterwards. It must not be
-// called from a hook.
+// called from a hook. What OpenData keeps is written to its end.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -155,6 +160,7 @@ func (s *Server) Close() {
 	s.net.close()
 	s.calls.Wait()
 	s.codecs.close()
+	s.closeData()
 }
 
 // AddKey adds or replaces a key pair. A token other than "" makes it a

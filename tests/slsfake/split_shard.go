@@ -28,6 +28,7 @@ func (s *Server) splitShard(r *request) (answer, *apiError) {
 		var made []*shard
 		made, err = s.splitLocked(ls, sh, r.query.Get("key"), parts)
 		list = shardsJSON(append([]*shard{sh}, made...)...)
+		s.keepLogstoreLocked(r.project, r.logstore)
 	}
 	s.mu.Unlock()
 	if err != nil {
@@ -78,6 +79,7 @@ func (s *Server) SplitShard(projectName, logstoreName string, shardID int, key s
 	ls, sh, err := s.shardLocked(r)
 	if err == nil {
 		_, err = s.splitLocked(ls, sh, key, 2)
+		s.keepLogstoreLocked(projectName, logstoreName)
 	}
 	if err != nil { // not returned as it is: a nil *apiError is no nil error
 		return fmt.Errorf("split shard %d of %s/%s: %w", shardID, projectName, logstoreName, err)

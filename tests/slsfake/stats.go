@@ -51,6 +51,18 @@ func (t *statsTable) changes() <-chan struct{} {
 	return t.next
 }
 
+// changed lets those who wait for a change look again.
+func (t *statsTable) changed() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.changedLocked()
+}
+
+func (t *statsTable) changedLocked() {
+	close(t.next)
+	t.next = make(chan struct{})
+}
+
 func (t *statsTable) connection(d int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -61,8 +73,7 @@ func (t *statsTable) connection(d int) {
 func (t *statsTable) record(r *request, a answer, aborted bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	close(t.next)
-	t.next = make(chan struct{})
+	t.changedLocked()
 	o := t.ops[r.op]
 	if o == nil {
 		o = &OpStats{ByStatus: map[int]int{}, ByCode: map[string]int{}}

@@ -168,6 +168,7 @@ func (s *Server) projectLocked(name string) *project {
 		now := s.nowLocked()
 		p = &project{name: name, redundancy: "LRS", created: now, modified: now, logstores: map[string]*logstore{}}
 		s.projects[name] = p
+		s.keepProjectLocked(name)
 	}
 	return p
 }
@@ -226,4 +227,5 @@ func (s *Server) CreateLogstore(projectName, name string, shards int) {
 	s.projectLocked(projectName).addLogstore(logstoreInfo{
 		Name: name, TTL: 30, ShardCount: max(1, shards), MaxSplitShard: defaultMaxSplitShard, Mode: defaultMode,
 	}, s.nowLocked())
+	s.keepLogstoreLocked(projectName, name)
 }

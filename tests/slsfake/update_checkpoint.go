@@ -81,5 +81,6 @@ func (s *Server) commit(r *request, w CheckpointWrite) *apiError {
 	g.history = append(g.history, w)
 	cp := w.Checkpoint
 	g.checkpoints[w.Shard] = &cp
+	s.keepLogstoreLocked(r.project, r.logstore)
 	return nil
 }

@@ -28,5 +28,6 @@ func (s *Server) updateConsumerGroup(r *request) (answer, *apiError) {
 	if body.Order != nil {
 		g.order = *body.Order
 	}
+	s.keepLogstoreLocked(r.project, r.logstore)
 	return emptyAnswer()
 }

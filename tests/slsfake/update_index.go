@@ -16,5 +16,6 @@ func (s *Server) updateIndex(r *request) (answer, *apiError) {
 	}
 	ix.modified = s.nowLocked().Unix()
 	ls.index = ix
+	s.keepLogstoreLocked(r.project, r.logstore)
 	return emptyAnswer()
 }

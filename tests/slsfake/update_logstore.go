@@ -30,5 +30,6 @@ func (s *Server) updateLogstore(r *request) (answer, *apiError) {
 	info.ShardCount, info.CreateTime = ls.info.ShardCount, ls.info.CreateTime
 	info.LastModifyTime = s.nowLocked().Unix()
 	ls.info = info
+	s.keepLogstoreLocked(r.project, r.logstore)
 	return emptyAnswer()
 }

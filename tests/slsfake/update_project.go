@@ -26,5 +26,6 @@ func (s *Server) updateProject(r *request) (answer, *apiError) {
 		return answer{}, err
 	}
 	p.description, p.modified = body.Description, s.nowLocked()
+	s.keepProjectLocked(r.project)
 	return emptyAnswer()
 }

@@ -2,8 +2,9 @@
 //
 //	go run ./tests/slsfake/cmd/slsfake --listen 127.0.0.1:8089 --project demo --logstore app --shards 2
 //
-// It prints the endpoint and the keys to use, serves until SIGINT or SIGTERM
-// and prints the totals. It keeps everything in memory.
+// It prints the endpoint, the keys to use and the address of its page, serves until
+// SIGINT or SIGTERM and prints the totals. It keeps everything in memory, and with
+// --data in a folder, too.
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -42,6 +44,7 @@ type settings struct {
 	shards    int
 	quota     onOff
 	stats     time.Duration
+	data      string
 	config    slsfake.Config
 }
 
@@ -60,6 +63,7 @@ func parse(args []string, out io.Writer) (settings, error) {
 	fs.Var(&set.quota, "quota", "on: production's limits per shard (write 5 MB/s and 500/s, read 10 MB/s and 100/s)")
 	fs.BoolVar(&set.config.CheckLogTime, "check-log-time", false, "refuse logs older than 7 days or 15 minutes ahead")
 	fs.DurationVar(&set.stats, "stats", 0, "print a line of totals this often (default never)")
+	fs.StringVar(&set.data, "data", "", "folder to keep logs, groups and checkpoints in over a restart (default memory only)")
 	if err := fs.Parse(args); err != nil {
 		return set, err
 	}
@@ -84,6 +88,7 @@ project            %s
 logstore           %s (%d shards each)
 access_key_id      %s
 access_key_secret  %s
+page               %s/_slsfake/
 `
 
 // run serves until ctx ends.
@@ -94,8 +99,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	s := slsfake.New(set.config)
 	defer s.Close()
+	found, err := openData(s, set.data)
+	if err != nil {
+		return err
+	}
 	for _, name := range set.logstores {
-		s.CreateLogstore(set.project, name, set.shards)
+		if !slices.Contains(s.Logstores(set.project), name) { // of the run before
+			s.CreateLogstore(set.project, name, set.shards)
+		}
 	}
 	for _, name := range set.indexed {
 		if err := s.CreateIndex(set.project, name); err != nil {
@@ -108,14 +119,33 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	host := strings.TrimPrefix(url, "http://")
 	if _, err := fmt.Fprintf(out, banner, url, set.project, host, set.project,
-		strings.Join(set.logstores, ", "), set.shards, set.config.AccessKeyID, set.config.AccessKeySecret); err != nil {
+		strings.Join(set.logstores, ", "), set.shards, set.config.AccessKeyID, set.config.AccessKeySecret, url); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(out, found); err != nil {
 		return err
 	}
 	if err := serve(ctx, s, set, out); err != nil {
 		return err
 	}
 	s.Close()
-	return printTotals(out, s, set)
+	return errors.Join(s.DataErr(), printTotals(out, s, set))
+}
+
+// openData says what the folder has and what is missing of it.
+func openData(s *slsfake.Server, dir string) (string, error) {
+	if dir == "" {
+		return "", nil
+	}
+	found, err := s.OpenData(dir)
+	if err != nil {
+		return "", err
+	}
+	text := fmt.Sprintf("data               %s: %d logstores, %d logs\n", dir, found.Logstores, found.Logs)
+	if found.Torn > 0 {
+		text += fmt.Sprintf("                   the last %d bytes were not written to their end and are left out\n", found.Torn)
+	}
+	return text, nil
 }
 
 // serve waits for the end of ctx, printing lines on the way.

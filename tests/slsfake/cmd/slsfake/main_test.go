@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	sdk "github.com/aliyun/aliyun-log-go-sdk"
+	"github.com/aliyun/aliyun-log-go-sdk/producer"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -101,4 +105,38 @@ func TestServesUntilStopped(t *testing.T) {
 	require.NoError(t, <-ended)
 	require.Regexp(t, `ListShards +1 +200:1 `, out.text.String())
 	require.Regexp(t, `p/two +0 logs`, out.text.String())
+}
+
+// With --data a restart finds what was written, and says so.
+func TestDataOverARestart(t *testing.T) {
+	dir := t.TempDir()
+	for round := range 3 {
+		ctx, stop := context.WithCancel(t.Context())
+		out := &banners{ready: make(chan string, 1)}
+		ended := make(chan error, 1)
+		go func() {
+			ended <- run(ctx, []string{"--listen", "127.0.0.1:0", "--project", "p", "--shards", "1", "--data", dir}, out)
+		}()
+		endpoint := strings.Fields(<-out.ready)[1]
+		transport := &http.Transport{DialContext: dialer(strings.TrimPrefix(endpoint, "http://"))}
+		c := sdk.CreateNormalInterfaceV2("http://emu.local", sdk.NewStaticCredentialsProvider("testkey", "testsecret", ""))
+		c.SetHTTPClient(&http.Client{Transport: transport})
+		require.NoError(t, c.PutLogs("p", "app", &sdk.LogGroup{Logs: []*sdk.Log{producer.GenerateLog(1700000000, map[string]string{"k": "v"})}}))
+		transport.CloseIdleConnections()
+		stop()
+		require.NoError(t, <-ended)
+		require.Contains(t, out.text.String(), fmt.Sprintf("data               %s: %d logstores, %d logs\n", dir, min(1, round), round))
+		require.Contains(t, out.text.String(), "page               "+endpoint+"/_slsfake/\n")
+		require.Regexp(t, fmt.Sprintf(`p/app +%d logs`, round+1), out.text.String())
+	}
+	name := filepath.Join(dir, "slsfake.log")
+	whole, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(name, whole[:len(whole)-5], 0o600))
+	var out bytes.Buffer
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	require.NoError(t, run(ctx, []string{"--listen", "127.0.0.1:0", "--project", "p", "--data", dir}, &out))
+	require.Regexp(t, `1 logstores, 2 logs\n +the last [0-9]+ bytes were not written to their end and are left out\n`, out.String())
+	require.ErrorContains(t, run(ctx, []string{"--data", name}, &out), "not a directory")
 }
