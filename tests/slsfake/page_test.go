@@ -33,7 +33,7 @@ func TestPageInABrowser(t *testing.T) {
 	require.NoError(t, err)
 	b, err := browser.Start(context.Background(), bin, t.TempDir())
 	require.NoError(t, err)
-	defer b.Close() //nolint:errcheck // the test is over
+	defer b.Close()
 	client, done := dial(s)
 	defer done()
 	write := func(logstore, value string) error {
