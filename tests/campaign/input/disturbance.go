@@ -1,0 +1,98 @@
+package input
+
+import (
+	"context"
+	"math/rand/v2"
+	"syscall"
+	"time"
+
+	"fluent-bit-sls/tests/campaign/input/engine"
+	"fluent-bit-sls/tests/campaign/input/judge"
+	"fluent-bit-sls/tests/campaign/plan"
+	"fluent-bit-sls/tests/campaign/process"
+)
+
+// disturbance pauses and freezes a host that goes on living.
+type disturbance struct {
+	*host
+	incarnation int
+	engine      *engine.Engine
+	random      *rand.Rand
+	how         string // the host's end to come: it may be killed in the middle of anything
+}
+
+func (x *disturbance) run(ctx context.Context) {
+	if x.pausing {
+		x.keepPausing(ctx)
+		return
+	}
+	rest := 3000
+	if x.engine != nil {
+		rest = 12000 // each makes a barrier begin anew
+	}
+	for {
+		plan.Wait(ctx, time.Duration(x.random.IntN(rest))*time.Millisecond)
+		if ctx.Err() != nil {
+			return
+		}
+		d := time.Duration(x.random.IntN(1500)) * time.Millisecond
+		switch x.random.IntN(5) {
+		case 0, 1:
+			x.pause(ctx, d)
+		case 2:
+			x.freeze(ctx, d)
+		case 3:
+			if x.random.IntN(3) == 0 { // longer than a lease
+				x.freeze(ctx, 6*time.Second+2*d)
+			}
+		}
+	}
+}
+
+// keepPausing pauses the host again and again, for as long as it lives.
+func (x *disturbance) keepPausing(ctx context.Context) {
+	for ctx.Err() == nil {
+		d := time.Duration(200+x.random.IntN(300)) * time.Millisecond
+		if plan.Wait(ctx, judge.PausingEvery-d); ctx.Err() == nil {
+			x.pause(ctx, d)
+		}
+	}
+}
+
+// pause pauses the host's inputs for a while.
+func (x *disturbance) pause(ctx context.Context, d time.Duration) {
+	if x.engine != nil {
+		x.engine.Pause(true)
+	}
+	if x.Pause() != nil {
+		return // it has crashed; others find that
+	}
+	x.injector.Count("pause")
+	x.history.Paused(x.incarnation)
+	if plan.Wait(ctx, d); ctx.Err() != nil && x.how == process.EndKill {
+		return
+	}
+	if x.engine != nil {
+		x.engine.Pause(false)
+	}
+	x.history.Resumes(x.incarnation)
+	_ = x.Resume()
+}
+
+// freeze stops the process for a while. Its clocks go on.
+func (x *disturbance) freeze(ctx context.Context, d time.Duration) {
+	x.injector.Count("freeze")
+	x.signal(syscall.SIGSTOP)
+	if plan.Wait(ctx, d); ctx.Err() != nil && x.how == process.EndKill {
+		return
+	}
+	x.signal(syscall.SIGCONT)
+}
+
+func (x *disturbance) signal(s syscall.Signal) {
+	select {
+	case <-x.Exited(): // the number may be another's by now
+	default:
+		_ = syscall.Kill(x.Pid(), s)
+	}
+}

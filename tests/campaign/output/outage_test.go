@@ -1,0 +1,35 @@
+package output
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/tests/campaign/faults"
+	"fluent-bit-sls/tests/campaign/process"
+	"fluent-bit-sls/tests/campaign/report"
+	"fluent-bit-sls/tests/campaign/secrets"
+)
+
+func TestSlowEndDuringAnOutageIsFound(t *testing.T) {
+	for took, found := range map[time.Duration]bool{exitBound: false, exitBound + time.Millisecond: true} {
+		w := &world{failures: &report.Failures{Out: &bytes.Buffer{}}, injector: faults.NewInjector(nil, nil, nil)}
+		w.injector.Silence("key", true)
+		l := &agent{world: w, key: secrets.Key{ID: "key"}}
+		h := &host{agent: l, outage: true}
+		h.endOutage(process.EndExit, took, 7)
+		require.Equal(t, found, w.failures.Count() > 0, took)
+		require.False(t, w.injector.Silenced("key"))
+		require.Equal(t, exits{count: 1, queued: 7, longest: took}, l.exits)
+		require.Contains(t, describeExits([]*agent{l, {}}), "1 ends of hosts while SLS did not answer, with up to 7 flushes queued")
+	}
+}
+
+func TestFlushesAreQueuedForAnOutage(t *testing.T) {
+	for workers, want := range map[int]int{0: 8, 1: 8, 4: 32} {
+		require.Equal(t, want, (&host{workers: workers, outage: true}).flushers())
+		require.Equal(t, max(1, workers), (&host{workers: workers}).flushers())
+	}
+}

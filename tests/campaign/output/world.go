@@ -1,0 +1,209 @@
+// Package output attacks out_sls. Its agents are Fluent Bit processes that are stopped,
+// reloaded and killed again and again; their chunk stores survive that. It starts what the
+// other packages make and describes what happened; what is right is for judge to say.
+package output
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"fluent-bit-sls/tests/campaign/faults"
+	"fluent-bit-sls/tests/campaign/output/judge"
+	"fluent-bit-sls/tests/campaign/output/record"
+	"fluent-bit-sls/tests/campaign/output/store"
+	"fluent-bit-sls/tests/campaign/plan"
+	"fluent-bit-sls/tests/campaign/report"
+	"fluent-bit-sls/tests/slsfake"
+)
+
+const (
+	agents   = 2 // host processes at a time
+	perAgent = 2 // output sections of each
+)
+
+// world is what the actors of the attack share.
+type world struct {
+	plan.Plan
+	server    *slsfake.Server
+	endpoint  string
+	logstores []string
+	history   *judge.History
+	failures  *report.Failures
+	judge     *judge.Judge
+	injector  *faults.Injector
+	started   func(*host) // told of each host; for tests, else nil
+}
+
+// Attack runs the campaign against out_sls. With rig a test sabotages the emulator without
+// the judge's knowledge; else it is nil.
+func Attack(ctx context.Context, c plan.Plan, rig func(*world)) (judge.Summary, error) {
+	w, err := newWorld(c)
+	if err != nil {
+		return judge.Summary{}, err
+	}
+	defer w.server.Close()
+	if rig != nil {
+		rig(w)
+	}
+	faulty, calm := context.WithTimeout(ctx, c.Time)
+	defer calm()
+	var wg, reporter sync.WaitGroup
+	all := w.newAgents()
+	wg.Go(func() { w.newSchedule().Run(faulty) })
+	wg.Go(func() { w.createLate(faulty) })
+	for _, a := range all {
+		wg.Go(func() { a.run(ctx, faulty) })
+	}
+	reporting, stop := context.WithCancel(ctx)
+	reporter.Go(func() { w.report(reporting, all) })
+	wg.Wait()
+	stop()
+	reporter.Wait()
+	// No host is left. Close ends what the emulator still works on.
+	w.server.Close()
+	if ctx.Err() != nil {
+		return judge.Summary{}, ctx.Err() // interrupted: nothing to judge
+	}
+	s, causes := w.judge.Conclude()
+	w.print(all, s, causes)
+	return s, nil
+}
+
+func (w *world) newSchedule() *faults.Schedule {
+	return &faults.Schedule{
+		Server: w.server, Injector: w.injector, Failures: w.failures, Keys: w.Keys, Logstores: w.logstores, MaxShards: 12,
+		Down: w.down, Up: w.up, Phases: faults.OutputPhases(), Random: w.Stream("schedule"),
+	}
+}
+
+// down takes the network away, see cutGrace. The order counts: no answer is lost
+// without the cut being on record.
+func (w *world) down() {
+	w.injector.Hold(func() {
+		plan.Wait(context.Background(), judge.CutGrace)
+		w.history.Down()
+		w.server.SetDown(true)
+	})
+}
+
+func (w *world) up() {
+	w.server.SetDown(false)
+	w.history.Up()
+}
+
+func newWorld(c plan.Plan) (w *world, err error) {
+	c.Prepare()
+	w = &world{
+		Plan: c, logstores: []string{"app-0", "app-1", "late"},
+		history: judge.NewHistory(), failures: &report.Failures{Out: c.Out},
+	}
+	if w.OutSo, err = c.Plugin(c.OutSo, "out_sls.so"); err != nil {
+		return nil, err
+	}
+	w.server = slsfake.New(slsfake.Config{AccessKeyID: w.Keys[0].ID, AccessKeySecret: w.Keys[0].Secret, Trace: func(d slsfake.Done) {
+		if d.Op == slsfake.OpPutLogs {
+			w.history.Answered(d.RequestID, d.Took)
+		}
+	}})
+	w.server.AddKey(w.Keys[1].ID, w.Keys[1].Secret, w.Keys[1].Token)
+	if w.endpoint, err = w.server.Listen("127.0.0.1:0"); err != nil {
+		return nil, err
+	}
+	w.server.CreateLogstore(plan.Project, "app-0", 2)
+	w.server.CreateLogstore(plan.Project, "app-1", 4)
+	for _, name := range append(record.Existing[:2:2], record.NotAllowed) {
+		w.server.CreateLogstore(plan.Project, name, 2)
+	}
+	w.injector = faults.NewInjector(faults.OutputTable(), c.Stream("faults"), w.failures)
+	w.injector.Noted, w.injector.Absent = w.history.Note, record.AbsentPrefix
+	w.server.Hook(slsfake.OpPutLogs, w.injector.OnPutLogs)
+	w.server.Hook("", w.Watch.Call)
+	return w, nil
+}
+
+// createLate creates the logstores that do not exist at the start.
+func (w *world) createLate(ctx context.Context) {
+	plan.Wait(ctx, min(5*time.Second, w.Time/4))
+	w.server.CreateLogstore(plan.Project, "late", 1)
+	plan.Wait(ctx, w.Time/4)
+	w.server.CreateLogstore(plan.Project, record.CreatedLate, 1)
+}
+
+// newAgents makes the agents: the second section of each shares its logstore with
+// one of another agent or starts without any.
+func (w *world) newAgents() (all []*agent) {
+	t := record.NewTemplates(&w.Plan)
+	stores := []string{"app-0", "app-1", "app-1", "late"}[:agents*perAgent]
+	w.judge = judge.NewJudge(w.server, w.history, t, w.failures, stores)
+	for n := range agents {
+		a := &agent{world: w, number: n, random: w.Stream(fmt.Sprint("agent ", n)), key: w.Keys[n%len(w.Keys)]}
+		a.ended, a.workers, a.answers = map[string]int{}, map[int]int{}, map[string]int{}
+		for i := range perAgent {
+			number := n*perAgent + i
+			a.feeds = append(a.feeds, store.NewFeed(&w.Plan, number, stores[number], t, w.history.Now, w.judge.Sent))
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+// report prints how far the campaign is, once in a while.
+func (w *world) report(ctx context.Context, all []*agent) {
+	for {
+		plan.Wait(ctx, 10*time.Second)
+		if ctx.Err() != nil || w.Quiet {
+			return
+		}
+		sent, stored, duplicated := w.judge.Progress()
+		open := 0
+		for _, a := range all {
+			for _, f := range a.feeds {
+				open += f.Pending()
+			}
+		}
+		w.failures.Printf("%4.0fs: sent %d, stored %d, duplicated %d; chunks on their way %d; %s",
+			w.history.Now().Seconds(), sent, stored, duplicated, open, endings(all))
+	}
+}
+
+// endings counts the ends of incarnations by kind.
+func endings(all []*agent) string {
+	total := map[string]int{}
+	for _, a := range all {
+		for how, n := range a.ends() {
+			total[how] += n
+		}
+	}
+	return report.List(total)
+}
+
+// print prints what happened, above the last line.
+func (w *world) print(all []*agent, s judge.Summary, causes map[string]int) {
+	w.failures.Printf("instances:  %s", endings(all))
+	workers := map[string]int{}
+	flushes := map[string]int{}
+	for _, a := range all {
+		for n, times := range a.workers {
+			workers[fmt.Sprintf("%d:", n)] += times
+		}
+		for what, n := range a.answers {
+			flushes[what] += n
+		}
+	}
+	w.failures.Printf("workers:    %s", report.List(workers))
+	w.failures.Printf("flushes:    %s", report.List(flushes))
+	w.failures.Printf("outages:    %s", describeExits(all))
+	w.failures.Printf("faults:     %s", w.injector)
+	put := w.server.Stats().Ops[slsfake.OpPutLogs]
+	w.failures.Printf("requests:   %d, accepted %d with %.0f MB, aborted %d", put.Requests, put.Groups, float64(put.RawIn)/1e6, put.Aborted)
+	w.failures.Printf("names:      records in the default logstore, by what they named: %s", judge.DescribeFallbacks(w.judge.Fallbacks))
+	w.failures.Printf("ordered:    %d chunks checked", w.judge.Order.Checked)
+	if s.Duplicated > 0 {
+		w.failures.Printf("duplicates: %s", report.List(causes))
+	}
+	if s.Failures > 0 {
+		w.failures.Printf("FAILURES:   %d", s.Failures)
+	}
+}
