@@ -194,8 +194,14 @@ func TestFirstHourUnderFluentBit(t *testing.T) {
 		in["name"] = "sls"
 		e, err = engine.start(t.Context(), pipeline(plugins.In, in, section{"name": "null", "match": "*"}))
 		require.NoError(t, err)
-		require.Error(t, <-e.exited, "fluent-bit must not run without its project")
-		require.Len(t, grep(e.Log(), "[error]", `startup_check: there is no project "porj"`), 1, e.Log())
+		says := func() bool { return len(grep(e.Log(), "[error]", `startup_check: there is no project "porj"`)) == 1 }
+		if engine.before(4) { // It goes on without an input that cannot start, as the README says.
+			require.Eventually(t, says, time.Minute, 50*time.Millisecond, e.Log)
+			require.NoError(t, e.Kill()) // It does not stop either.
+		} else {
+			require.Error(t, <-e.exited, "fluent-bit must not run without its project")
+			require.True(t, says(), e.Log())
+		}
 		require.Len(t, grep(e.Log(), "[ warn]", "`position` is not an option: did you mean `start_position`?"), 1, e.Log())
 		require.Len(t, grep(e.Log(), "is not an option"), 1, e.Log())
 	}

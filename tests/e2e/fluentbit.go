@@ -48,6 +48,12 @@ func findFluentBit(ctx context.Context, plugins Plugins, dir string) (*fluentBit
 // Name implements Host.
 func (f *fluentBit) Name() string { return "fluent-bit " + f.version }
 
+// before tells whether the engine is older than a major version.
+func (f *fluentBit) before(major int) bool {
+	n, err := strconv.Atoi(f.version[:strings.IndexByte(f.version, '.')])
+	return err == nil && n < major
+}
+
 // section is one item of a pipeline's inputs or outputs.
 type section map[string]string
 
