@@ -74,7 +74,7 @@ install() {
     fi
     shift
     if ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" != 0 ]; then
-        echo "setup: install $*, as they are called in Debian, where root can: apt-get install $*"
+        echo "setup: missing, and to be installed by root (names of Debian): apt-get install $*"
         return
     fi
     echo "setup: installing $*"
