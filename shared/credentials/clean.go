@@ -12,8 +12,8 @@ type cleanError struct{ text string }
 
 func (e *cleanError) Error() string { return e.text }
 
-// clean makes an error fit to be shown. What is made here quotes nothing from outside:
-// this is for what the libraries below do.
+// clean makes an error fit to be shown. This package's own errors quote nothing from
+// outside, but those of the libraries below do.
 func (c Config) clean(err error) error {
 	var done *cleanError
 	if errors.As(err, &done) {

@@ -7,6 +7,6 @@
 // fetch under way, and never puts a secret, or an answer that may hold one,
 // into a log or an error. It knows nothing of requests and signatures.
 //
-// provider.go keeps what sources.go finds: sts.go, metadata.go and profile.go are its
+// provider.go caches (cached.go) what sources.go finds: sts.go, metadata.go and profile.go are its
 // sources, and fetch.go puts bounds on what is asked of servers.
 package credentials

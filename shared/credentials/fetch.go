@@ -25,14 +25,14 @@ const (
 	maxAnswer      = 64 << 10
 )
 
-// fetcher asks servers for keys. It trusts none of them: an answer is read up to
-// maxAnswer as it was sent, never decompressed, and redirects are not followed, because
-// what is asked with is meant for one host.
+// fetcher asks servers for keys. It trusts none of them. It reads an answer up to
+// maxAnswer as it was sent, and never decompresses it. It follows no redirects, because a
+// question's secrets are meant for one host.
 type fetcher struct{ client *http.Client }
 
-// newFetcher returns one that goes by way of the proxy, a URL, or where that is "", by
-// that of the environment. No proxy is asked for the role of this instance: it would
-// answer with its own.
+// newFetcher returns a fetcher that uses the proxy at a URL, or for "" the environment's.
+// The metadata service is asked without a proxy: a proxy would get the role of its own
+// host.
 func (c Config) newFetcher(proxy string) fetcher {
 	choose := http.ProxyFromEnvironment
 	if u, err := url.Parse(proxy); err == nil && proxy != "" {
@@ -105,7 +105,7 @@ func (f fetcher) ask(q question) ([]byte, error) {
 }
 
 // connectionError is what may be shown of an error of net/http: what is wrong with the
-// connection. One about the answer quotes it.
+// connection. An error about the answer would quote the answer.
 func connectionError(err error) error {
 	var request *url.Error
 	if errors.As(err, &request) {
@@ -122,8 +122,8 @@ func connectionError(err error) error {
 	return errors.New("no answer that can be read (it is not shown)")
 }
 
-// reason is what may be shown of a refusal. Its text may repeat what was signed, and the
-// half of a right answer: only what looks like an error code and a request id is kept.
+// reason is what may be shown of a refusal: what looks like an error code and a request
+// id. The rest may repeat what was signed, or half of a right answer.
 func reason(body []byte) string {
 	var answer struct{ Code, RequestID string }
 	if json.Unmarshal(body, &answer) == nil && isWord(answer.Code) && isWord(answer.RequestID) {

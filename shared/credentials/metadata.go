@@ -48,8 +48,8 @@ func (s *sources) ecs(name string) (keys, error) {
 	return got.keys("GET " + q.url)
 }
 
-// metadataSession is the header that the metadata service wants (IMDSv2). Whoever makes
-// this host ask some URL for him cannot send it: that is what it is for.
+// metadataSession is the header that the metadata service wants (IMDSv2). An attacker who
+// makes this host fetch a URL cannot add headers, so he gets no keys.
 func (s *sources) metadataSession() (http.Header, error) {
 	token, err := s.ask(question{
 		method: http.MethodPut, url: metadataToken, within: metadataTimeout,

@@ -32,7 +32,8 @@ func readSmall(name string) ([]byte, error) {
 	return b, err
 }
 
-// home is the place of a file, that of the variable if it is set.
+// home is the path of a file below the home directory, or what the variable says if it is
+// set.
 func home(variable string, path ...string) string {
 	return cmp.Or(os.Getenv(variable), filepath.Join(append([]string{os.Getenv("HOME")}, path...)...))
 }
@@ -87,7 +88,7 @@ func (s *sources) cli() (keys, error) {
 	return got, nil
 }
 
-// maxSources bounds how many profiles are each other's source.
+// maxSources bounds a chain of profiles that name each other as their source.
 const maxSources = 8
 
 func (s *sources) cliProfile(all []cliProfile, name string, depth int) (keys, error) {

@@ -18,10 +18,10 @@ type credential = sdk.Credentials
 
 var errClosed = errors.New("the plugin is stopping")
 
-// Provider keeps credentials, and refreshes them. Whatever the number of callers
-// there is one fetch at a time, on a goroutine of its own that ends with it.
-// While what it has is valid, callers get that at once, without a lock; one of
-// them sets off the fetch when it is time. It is safe for concurrent use.
+// Provider caches credentials and refreshes them. There is one fetch at a time, whatever
+// the number of callers, on a goroutine that ends with it. While the cached credentials
+// are valid, callers get them at once and without a lock. One of the callers starts the
+// fetch when it is time. It is safe for concurrent use.
 type Provider struct {
 	kind   Kind
 	mend   string
@@ -30,10 +30,10 @@ type Provider struct {
 	panics *panics.Guard
 
 	fetching sync.WaitGroup
-	held     atomic.Pointer[held] // nil = nothing yet
+	cached   atomic.Pointer[cached] // nil = nothing yet
 
-	mu       sync.Mutex // guards what follows; never held during a fetch
-	flight   *flight    // the fetch under way; nil = none
+	mu       sync.Mutex    // guards what follows; not locked during a fetch
+	pending  *pendingFetch // nil = no fetch is under way
 	closed   bool
 	failures int       // in a row
 	lastErr  error     // of the last of them
@@ -42,8 +42,8 @@ type Provider struct {
 	refuseAt time.Time // no such fetch before
 }
 
-// flight is one fetch. Its result may be read once done is closed.
-type flight struct {
+// pendingFetch is one fetch. Its result may be read once done is closed.
+type pendingFetch struct {
 	done  chan struct{}
 	fresh bool
 	cred  credential
@@ -51,7 +51,7 @@ type flight struct {
 }
 
 // wait returns the result, or the context's error.
-func (f *flight) wait(ctx context.Context) (credential, error) {
+func (f *pendingFetch) wait(ctx context.Context) (credential, error) {
 	select {
 	case <-f.done:
 		return f.cred, f.err
@@ -60,9 +60,9 @@ func (f *flight) wait(ctx context.Context) (credential, error) {
 	}
 }
 
-// New returns the provider c asks for. proxy is the URL of the proxy STS and
-// credentials_uri are reached by, "" for the environment's. It does no network
-// and starts no goroutine. Close it.
+// New returns the provider that c asks for. proxy is the URL of the proxy to STS and to
+// credentials_uri, "" for the environment's. New does no network and starts no goroutine.
+// Close the provider.
 func New(c Config, proxy string, log *slog.Logger) *Provider {
 	kind := c.Resolved()
 	s := &sources{c, c.newFetcher(proxy)}
@@ -81,7 +81,7 @@ func (p *Provider) GetCredentials() (sdk.Credentials, error) {
 // Credentials returns credentials to sign a request with. It waits for a fetch,
 // until ctx ends, only when there are none that are still valid.
 func (p *Provider) Credentials(ctx context.Context) (sdk.Credentials, error) {
-	have := p.held.Load()
+	have := p.cached.Load()
 	now := time.Now()
 	if have != nil && now.Before(have.checkAt) {
 		return have.credential, nil
@@ -96,13 +96,13 @@ func (p *Provider) Credentials(ctx context.Context) (sdk.Credentials, error) {
 	return f.wait(ctx)
 }
 
-// Refused is to be called when the server refused a request that was signed with
-// used. It returns credentials to try once more with; false when there are no
-// others. The first refusal fetches at once; the longer nothing that is fetched is
-// Accepted, the longer are the pauses. A missing permission is no refusal of the keys.
+// Refused is to be called when the server has refused a request that was signed with used.
+// It returns credentials for one more try, or false when there are no others. The first
+// refusal fetches at once. While what is fetched is not Accepted, the pauses between such
+// fetches grow. A missing permission is no refusal of the keys.
 func (p *Provider) Refused(ctx context.Context, used sdk.Credentials) (sdk.Credentials, bool) {
 	for ctx.Err() == nil {
-		have := p.held.Load()
+		have := p.cached.Load()
 		if have != nil && have.credential != used {
 			return have.credential, true // somebody else was faster
 		}
@@ -135,12 +135,12 @@ func (p *Provider) Accepted() {
 // Mend names the options to look at when the service refuses the credentials.
 func (p *Provider) Mend() string { return p.mend }
 
-// Close lets no more fetches begin. It waits a second for the one under way: one that
-// hangs ends by its own time-outs, later.
+// Close lets no more fetches begin. It waits a second for the one under way. A fetch that
+// hangs ends later, by its own time-outs.
 func (p *Provider) Close() error {
 	p.mu.Lock()
 	p.closed = true
-	f := p.flight
+	f := p.pending
 	p.mu.Unlock()
 	if f != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
@@ -163,20 +163,20 @@ func (p *Provider) GoString() string { return p.String() }
 // LogValue is String.
 func (p *Provider) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
-// join returns the fetch under way, or sets one off. have is what the caller saw:
-// if there is something else by now, that is the result. The error says why there
-// is none: too early after a failure, or closed.
-func (p *Provider) join(have *held, refused bool) (*flight, error) {
+// join returns the fetch under way, or starts one. have is what the caller saw. If
+// something else is cached by now, that is the result. The error says why there is no
+// fetch: it is too early after a failure, or the provider is closed.
+func (p *Provider) join(have *cached, refused bool) (*pendingFetch, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	switch latest := p.held.Load(); {
+	switch latest := p.cached.Load(); {
 	case latest != have && !latest.failing:
-		f := &flight{done: make(chan struct{}), cred: latest.credential}
+		f := &pendingFetch{done: make(chan struct{}), cred: latest.credential}
 		close(f.done)
 		return f, nil
-	case p.flight != nil:
-		return p.flight, nil
+	case p.pending != nil:
+		return p.pending, nil
 	case p.closed:
 		return nil, errClosed
 	case p.lastErr != nil && now.Before(p.retryAt):
@@ -188,14 +188,14 @@ func (p *Provider) join(have *held, refused bool) (*flight, error) {
 		p.refusals++
 		p.refuseAt = now.Add(doubling(refusedPause, refusedMost, p.refusals))
 	}
-	f := &flight{done: make(chan struct{}), fresh: refused || have == nil}
-	p.flight = f
+	f := &pendingFetch{done: make(chan struct{}), fresh: refused || have == nil}
+	p.pending = f
 	p.panics.Go(&p.fetching, "the fetch of credentials", func() { p.fetch(f, have) })
 	return f, nil
 }
 
 // fetch is the goroutine of one fetch. f ends with it, whatever happens.
-func (p *Provider) fetch(f *flight, have *held) {
+func (p *Provider) fetch(f *pendingFetch, have *cached) {
 	f.err = errors.New("the fetch was cut short by a panic")
 	defer close(f.done)
 	defer p.leave(f)
@@ -206,38 +206,38 @@ func (p *Provider) fetch(f *flight, have *held) {
 	p.report(have, got, now, err)
 }
 
-// leave takes a flight that is over off its place, if it is still there.
-func (p *Provider) leave(f *flight) {
+// leave removes a fetch that is over, if it is still the pending one.
+func (p *Provider) leave(f *pendingFetch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.flight == f {
-		p.flight = nil
+	if p.pending == f {
+		p.pending = nil
 	}
 }
 
 // keep takes what a fetch brought. The error is what those who wait for it get.
-func (p *Provider) keep(have *held, got fetched, renewed bool, err error, now time.Time) error {
+func (p *Provider) keep(have *cached, got fetched, renewed bool, err error, now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.flight = nil
+	p.pending = nil
 	if got.AccessKeyID != "" {
 		p.failures, p.lastErr = 0, nil
-		p.held.Store(have.next(got.credential, now, renewed))
+		p.cached.Store(have.next(got.credential, now, renewed))
 		return nil
 	}
 	p.failures++
 	p.lastErr = err
 	p.retryAt = now.Add(doubling(retryFirst, retryMost, p.failures))
 	if have != nil {
-		p.held.Store(have.failed(now, p.retryAt))
+		p.cached.Store(have.failed(now, p.retryAt))
 	}
 	return err
 }
 
-// obtain asks the source: for fresh credentials, or for what it has, and when
-// that fails the other way round, if it may help. renewed says that they are
-// fresh. The error may come with credentials: then it says why they are not.
-func (p *Provider) obtain(fresh bool, have *held, now time.Time) (got fetched, renewed bool, err error) {
+// obtain asks the source for fresh credentials or for those that it has. When that fails,
+// it asks for the other kind, if that may help. renewed says that they are fresh. An error
+// that comes with credentials says why they are not fresh.
+func (p *Provider) obtain(fresh bool, have *cached, now time.Time) (got fetched, renewed bool, err error) {
 	if fresh {
 		got, err = p.ask(true)
 		return got, true, err
@@ -261,9 +261,8 @@ func (p *Provider) ask(fresh bool) (got fetched, err error) {
 	return p.source.get(fresh)
 }
 
-// report logs what nobody would see otherwise. Errors that reach a caller are the
-// caller's to log.
-func (p *Provider) report(have *held, got fetched, now time.Time, err error) {
+// report logs what nobody would see otherwise. A caller logs the errors that reach it.
+func (p *Provider) report(have *cached, got fetched, now time.Time, err error) {
 	switch {
 	case p.log == nil:
 	case err == nil && have == nil:

@@ -126,7 +126,7 @@ func TestLateCallerFetchesNothing(t *testing.T) {
 }
 
 // Used all the time over a day, no caller ever waits or gets what has expired,
-// and what is held is renewed long before its end.
+// and what is cached is renewed long before its end.
 func TestRefreshedAheadOfExpiry(t *testing.T) {
 	s := hour()
 	inBubble(t, s, func(t *testing.T, p *Provider) {
@@ -146,7 +146,7 @@ func TestRefreshedAheadOfExpiry(t *testing.T) {
 	})
 }
 
-// The source goes away: what is held is used to its end, then callers get the
+// The source goes away: what is cached is used to its end, then callers get the
 // error; when it is back, so are the credentials.
 func TestFailureKeepsTheOldUntilTheyExpire(t *testing.T) {
 	s := hour()
@@ -179,7 +179,7 @@ func TestFailureKeepsTheOldUntilTheyExpire(t *testing.T) {
 	})
 }
 
-// After an idle time longer than margin nobody knows how long what is held is
+// After an idle time longer than margin nobody knows how long what is cached is
 // good for: the caller waits for the answer.
 func TestIdleTime(t *testing.T) {
 	s := hour()

@@ -23,9 +23,8 @@ type fetched struct {
 
 // source is where credentials come from. Calls do not overlap.
 type source interface {
-	// get returns credentials that are valid for longer than margin, or were made
-	// just now. With fresh it does not answer from what it got before. It may do
-	// network, bounded as fetcher says.
+	// get returns credentials that are valid for longer than margin or were made just
+	// now. With fresh it asks anew. It may do network, within the bounds of fetcher.
 	get(fresh bool) (fetched, error)
 }
 
@@ -68,8 +67,8 @@ type sources struct {
 	fetcher
 }
 
-// origins are those of a kind, in the order in which they are asked. Nothing is done
-// yet.
+// origins are the origins of a kind, in the order in which they are asked. None is asked
+// here.
 func (s *sources) origins(kind Kind) []origin {
 	switch kind {
 	case Static:

@@ -47,8 +47,8 @@ func (n need) check(kind Kind) error {
 	return nil
 }
 
-// whole reports a key that is missing beside the others: what a role is assumed
-// with is given whole or not at all.
+// whole reports a key that is missing while others are set: a role is assumed with all of
+// them or with none.
 func (n need) whole() error {
 	if n.set {
 		return nil

@@ -12,11 +12,11 @@ import (
 	"unsafe"
 )
 
-// The engine tells the thread of an input about a pause, a resume and its exit by a message
-// in a pipe, which the thread reads once it is back in the engine's loop. A callback that
-// stays for long can look whether there is one. Which pipes these are the kernel tells: the
-// thread sleeps on an epoll instance, which watches them besides its timers. No struct of the
-// engine is read.
+// The engine tells the thread of an input about a pause, a resume and its exit by a
+// message in a pipe, which the thread reads once it is back in the engine's loop. A
+// callback that stays for long can look whether there is one. The kernel tells which
+// pipes these are: the thread sleeps on an epoll instance that watches them beside its
+// timers. No struct of the engine is read.
 
 // findInbox bounds how long a thread is watched until it sleeps. It does so right after
 // its init, until its first callback a second later.

@@ -132,8 +132,8 @@ func Bound(ctx unsafe.Pointer) (value any) {
 	return cgo.Handle(uintptr(ctx)).Value()
 }
 
-// Thread tells the engine's thread that a callback runs on from others. It is all
-// there is to tell by which input is paused or resumed: each has a thread of its own.
+// Thread identifies the engine's thread that a callback runs on. Each input has a thread
+// of its own, and nothing else tells which input is paused or resumed.
 func Thread() uintptr { return uintptr(C.sls_thread()) }
 
 // Close forgets the bound value and stops logging; the caller has ended every

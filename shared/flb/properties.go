@@ -21,12 +21,12 @@ import (
 //	struct flb_kv  { char *key; char *val; struct mk_list _head; };
 //	struct mk_list { struct mk_list *prev, *next; };
 //
-// Both have been so since the first engine with Go plugins. Where in the instance the
-// list begins differs between versions and is found, never assumed: it is the ring of
-// entries, whole in both directions and anchored in the instance, in which the very
-// string stands that the engine's own look-up returns. An entry is in one ring only, so
-// no other ring can pass for it. All memory is read through the kernel, which refuses a
-// wrong address where a read of our own would end the agent.
+// Both have been so since the first engine with Go plugins. Where the list begins in the
+// instance differs between versions. So it is searched for: it is a ring of entries,
+// linked in both directions and anchored in the instance, and it holds the very string
+// that the engine's own look-up returns. An entry is in one ring only, so no other ring
+// can pass for it. All memory is read through the kernel, which refuses a wrong address
+// where a read of our own would end the agent.
 
 // Bounds of what is looked at.
 const (
@@ -43,8 +43,8 @@ type entry struct {
 }
 
 // Values is every value of a configuration key in the order typed, "" for an empty one:
-// the items of a YAML list are several. ok is false where the engine does not let see
-// whether there are more than Property tells. Call it from FLBPluginInit only.
+// the items of a YAML list are several. ok is false where it cannot be seen whether there
+// are more values than Property returns. Call it from FLBPluginInit only.
 func (i *Instance) Values(key string) (values []string, ok bool) {
 	first := i.address(key)
 	m, err := openMemory()
@@ -121,8 +121,8 @@ func (m *memory) text(at uintptr) (string, bool) {
 	return "", false
 }
 
-// entries returns the properties of the instance at an address, of which one has the
-// value at known; nil if they are not to be found.
+// entries returns the properties of the instance at an address, nil if they are not
+// found. known is where the value of one of them lies.
 func (m *memory) entries(instance, known uintptr) []entry {
 	const step = 128 // words at once
 	for offset := uintptr(0); offset < maxInstance; offset += step * wordSize {

@@ -17,16 +17,16 @@ import (
 // v5.1.1 at least). They wait for ever for work, and every 1.5 s a timer of theirs reads
 // the output's instance, also after a hot reload has freed it: the process crashes.
 
-// quietTimeout bounds what is spent on one such thread. It needs microseconds, and on a
-// machine without an idle processor its turn.
+// quietTimeout bounds the time spent on one such thread. Stopping it takes microseconds,
+// but on a busy machine the thread has to wait for a processor.
 const quietTimeout = time.Second
 
 // QuietWorkers stops the timers of all threads that the engine started for outputs of a
 // plugin's name. For a Go output they do nothing. Call it from the exit callback of an
 // output: its instance is still there, and nothing is flushed any more.
 //
-// It goes by what the kernel tells of the process's threads and files, and by no struct of
-// the engine. Where /proc does not tell it, nothing happens.
+// It reads what the kernel shows of the process's threads and files, and no struct of the
+// engine. Where /proc does not show it, nothing happens.
 func QuietWorkers(plugin string) {
 	names, _ := filepath.Glob("/proc/self/task/*/comm") // the pattern is right
 	for _, name := range names {

@@ -9,8 +9,8 @@ import (
 // below a long key would otherwise make many times its size of contents.
 const maxFlat = 64 << 10
 
-// begin starts a walk over pairs whose contents have prefix before their keys. Those
-// without are of the record.
+// begin starts a walk over pairs, with prefix before their keys. Pairs without a prefix
+// are the record's.
 func (r *Reader) begin(prefix string) {
 	r.path, r.flat = append(r.path[:0], prefix...), maxFlat
 	r.renames = prefix == "" && r.opts.RenameReserved && !r.inMetadata
@@ -138,8 +138,8 @@ func (r *Reader) appendFlat(dst []byte, off, depth int, p pairRule) (_ []byte, e
 	return dst, end, err
 }
 
-// appendPathContent appends the pair at off, which p leaves, as one content: nothing
-// when p leaves nothing of a map that is kept for what is below it.
+// appendPathContent appends the pair at off as one content. It appends nothing for a map
+// that is kept only for what is below it, when p leaves none of that.
 func (r *Reader) appendPathContent(dst []byte, off, depth int, p pairRule) ([]byte, int, error) {
 	before := dst
 	dst = append(dst, tagContents)

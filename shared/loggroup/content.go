@@ -114,8 +114,8 @@ func (o *ContentOptions) check() error {
 	return nil
 }
 
-// prepare reads of the event at r.head what its Log depends on from its first byte:
-// the pairs taken out of it and where the log key's value is.
+// prepare reads what must be known of the event at r.head before its Log begins: which
+// pairs are taken out of it, and where the log key's value is.
 func (r *Reader) prepare(c *Content) {
 	r.forget()
 	if c.restore != RestoreNothing {
@@ -241,9 +241,9 @@ func (r *Reader) appendOnly(dst []byte, top scope) ([]byte, error) {
 	return dst, err
 }
 
-// appendAdded appends what is the same for every Log of its time and tag, behind
-// the contents from from on. A key that one of those has is not added: SLS does not
-// say which of two would count.
+// appendAdded appends what every Log of the same time and tag gets. The Log's contents
+// begin at from. A key that one of them has is not added: SLS does not say which of two
+// would count.
 func (r *Reader) appendAdded(dst []byte, from int, c *Content) []byte {
 	end := len(dst)
 	if len(r.tagField) > 0 && !hasContent(dst[from:end], c.tagKey) {

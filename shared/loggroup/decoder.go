@@ -21,9 +21,9 @@ type Decoder struct {
 	Format Format
 	// JSONKeys are the contents that FormatJSON parses; empty means all.
 	JSONKeys map[string]bool
-	// Most bounds what a call of AppendEvents appends: with the event that comes to as
-	// many bytes it ends, see ErrMore. 0 = no bound. What IncludeMeta and Position add
-	// is added to each event: a small group may become many times as large.
+	// Most bounds what a call of AppendEvents appends, in bytes. The call ends with the
+	// event that reaches it: see ErrMore. 0 = no bound. IncludeMeta and Position add to
+	// each event, so a small group may become many times as large.
 	Most int
 
 	meta     []byte // the group's metadata as msgpack pairs
@@ -35,8 +35,8 @@ type Decoder struct {
 	json     *jsonReader
 }
 
-// maxKept is how large a buffer a Decoder keeps for the next group: there may be a
-// thousand Decoders, and one group of any size for each.
+// maxKept is the largest buffer that a Decoder keeps for the next group. There may be a
+// thousand Decoders, each of which once had a large group.
 const maxKept = 64 << 10
 
 // maxGroup is far above what SLS answers. It keeps every string, repaired to three

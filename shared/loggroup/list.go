@@ -16,9 +16,9 @@ func (r *ListReader) Reset(list []byte) {
 	*r = ListReader{list: list}
 }
 
-// Next returns the next LogGroup's bytes, a window into the list. Its inside is
-// not looked at: one bad group does not stop the walk. The error is io.EOF at
-// the end, or a *CorruptError, and stays.
+// Next returns the next LogGroup's bytes, a window into the list. It does not look
+// inside: one bad group does not stop the walk. The error is io.EOF at the end, or a
+// *CorruptError, and stays.
 //
 //	message LogGroupList { repeated LogGroup LogGroups = 1; }
 func (r *ListReader) Next() ([]byte, error) {

@@ -7,8 +7,9 @@ import "bytes"
 // for none: a window into record, or the guess where that is right. It is false, and dst
 // as it was, when record is no map or cannot be read.
 //
-// guesses are values that the keys may well have, those of another record, or empty;
-// nil for none. One that is right is not walked.
+// guesses are values that the keys probably have, such as those of the record before.
+// They may be empty, or nil for none. A guess that is right saves the walk over the
+// value.
 func LookupKeys(dst [][]byte, record []byte, keys []string, guesses [][]byte) ([][]byte, bool) {
 	t, off, err := readToken(record, 0)
 	if err != nil || t.kind != kindMap {

@@ -33,7 +33,8 @@ func (rs *repeats) reset() {
 // appendContent appends any pair: what appendStrings does not do.
 func (r *Reader) appendContent(dst []byte, off int) ([]byte, int, error) {
 	slot := &r.repeats[r.large%len(r.repeats)]
-	// A pair says itself where it ends: what begins with the bytes of one is that one.
+	// The bytes of a pair say where it ends. So what begins with the bytes of a pair is
+	// that pair.
 	if pair := r.chunk[slot.start:slot.end]; len(pair) > 0 && slot.renames == r.renames && bytes.HasPrefix(r.chunk[off:], pair) {
 		r.large++
 		return append(dst, slot.content...), off + len(pair), nil

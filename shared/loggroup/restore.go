@@ -25,9 +25,9 @@ func (m *Restored) Any() bool {
 // metaTime is SLS's name for a log's own time in a record.
 const metaTime = "__time__"
 
-// What is longer in a record than SLS takes for a group cannot have come from one: it
-// stays there rather than making a group that SLS refuses. The limits are those that
-// package route cuts to, and for all tags together the order of a record's.
+// What is longer than SLS takes for a group cannot have come from a group. It stays in
+// the record, or SLS would refuse the group. The limits are those of package route. For
+// all tags together it is about the size of a record.
 const (
 	maxRestoredText = 128  // topic, source, a tag's key
 	maxRestoredTag  = 1024 // a tag's value
@@ -40,8 +40,8 @@ type taken struct {
 	end   int // offset behind it
 }
 
-// restore takes what IncludeMeta adds out of the event at r.head. What its metadata
-// says is in_sls's word, and the record is then the contents as they were in SLS.
+// restore takes what IncludeMeta adds out of the event at r.head. Only in_sls writes it
+// into the metadata: the record then has the contents as they were in SLS.
 func (r *Reader) restore(from Restore) {
 	if h := &r.head; h.metaEnd > h.meta+1 {
 		// readHead has walked the metadata: its head is there.

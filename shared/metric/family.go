@@ -15,7 +15,7 @@ const (
 	defaultLimit = 256 // label combinations of a family
 	spareSeries  = 32  // combinations past the limit whose first label is "other"
 
-	// Other stands for the label values that found no place.
+	// Other stands for label values beyond a family's limit.
 	Other = "other"
 )
 
@@ -51,10 +51,9 @@ type series struct {
 	bounds  []float64       // the family's
 }
 
-// Limit sets how many label combinations the family keeps apart, 256 unless it
-// is called. What comes after is counted with the first label as "other", so that
-// a family's other labels, as a result, stay told apart; if even those become too
-// many, with every label as "other".
+// Limit sets how many label combinations the family keeps apart, 256 unless it is called.
+// What comes after is counted with the first label as "other". So the values of the other
+// labels stay apart. If even those become too many, every label is "other".
 func (f *Family) Limit(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

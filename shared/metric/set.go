@@ -53,10 +53,9 @@ func (s *Set) CounterFunc(name, help string, collect func(Emit), labels ...strin
 	return s.declare(&Family{Name: name, Help: help, Kind: KindCounter, Labels: labels, collect: collect})
 }
 
-// GaugeFunc declares gauges that collect computes, as CounterFunc does. A gauge
-// that was emitted before and is not any more becomes 0: it cannot be withdrawn
-// from the engine's metrics, and a value of NaN would spoil every sum. Values
-// that meet under "other" give the largest of them.
+// GaugeFunc declares gauges that collect computes, as CounterFunc does. A gauge that is
+// not emitted any more becomes 0: it cannot be removed from the engine's metrics, and NaN
+// would spoil every sum. Of several values under "other" the largest counts.
 func (s *Set) GaugeFunc(name, help string, collect func(Emit), labels ...string) *Family {
 	return s.declare(&Family{Name: name, Help: help, Kind: KindGauge, Labels: labels, collect: collect})
 }

@@ -122,10 +122,9 @@ func ReplaceTable(readme []byte, at Marker, table string) ([]byte, error) {
 	return fmt.Appendf(nil, "%s%s\n\n%s\n%s%s", head, begin, table, end, tail), nil
 }
 
-// Effective returns name=value for every required option and every option
-// whose value is not its default, for the start-up line; what was typed with
-// the value of the default is as good as not set. It reads the values from
-// Dst, so it shows what is in force. Secrets are masked, and values that hold
+// Effective returns name=value for the start-up line: of every required option, and of
+// every option whose value is not its default, whether it was typed or not. It reads the
+// values from Dst, so it shows what is in force. Secrets are masked, and values that hold
 // spaces, quotes or control characters are quoted.
 func Effective(opts []Option) string {
 	var parts []string

@@ -14,7 +14,7 @@ type Hint struct {
 	Note  string   // what there is to know besides; required without Meant
 }
 
-// typed is what the user typed for the option, or why there is no telling.
+// typed is what the user typed for the option, or why that cannot be known.
 func (o *Option) typed(get Getter) (raw, problem string) {
 	if lister, ok := get.(Lister); ok {
 		values, ok := lister.Values(o.Name)
@@ -34,8 +34,8 @@ func (o *Option) isList() bool {
 	return k == kindList || k == kindPairs
 }
 
-// Cut returns one sentence if a list was typed of which get cannot tell whether it has
-// more than one item: the engine hands a plugin the first of a YAML list and no other.
+// Cut returns one sentence if a list was typed and get cannot tell whether it has more
+// than one item. The engine hands a plugin only the first item of a YAML list.
 func Cut(get Getter, opts []Option) string {
 	var names []string
 	for i := range opts {
@@ -56,8 +56,8 @@ func Cut(get Getter, opts []Option) string {
 	return "this Fluent Bit does not show more than the first item of a YAML list: separate those of " + strings.Join(names, ", ") + " by commas"
 }
 
-// Gone returns an error that holds every name that was typed and is an option no more.
-// names has what each says of it.
+// Gone returns an error that holds every typed name that is no longer an option. names
+// has the sentence for each.
 func Gone(get Getter, names map[string]string) error {
 	var problems []string
 	for _, name := range slices.Sorted(maps.Keys(names)) {

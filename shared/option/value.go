@@ -126,8 +126,8 @@ func formatDuration(d time.Duration) string {
 	return s
 }
 
-// parseList refuses empty items: they come from a stray comma or from an
-// environment variable that is not set, and both are worth knowing about.
+// parseList refuses empty items. They come from a stray comma or from an environment
+// variable that is not set, and the user should know.
 func parseList(raw string) ([]string, error) {
 	items := strings.Split(raw, ",")
 	for i, item := range items {

@@ -57,7 +57,7 @@ func New(log *slog.Logger, counted func()) *Guard {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Guard{log: log, counted: counted, seen: &places{last: map[string]told{}}}
+	return &Guard{log: log, counted: counted, seen: &places{last: map[string]reported{}}}
 }
 
 // Into returns the same guard with another logger.
@@ -114,7 +114,7 @@ func (g *Guard) report(part string, e *Error, stack string, about []any) {
 	if g.counted != nil {
 		g.counted()
 	}
-	first, due, repeated := g.seen.tell(e.Place, time.Now())
+	first, due, repeated := g.seen.due(e.Place, time.Now())
 	if !due {
 		return
 	}
@@ -131,28 +131,28 @@ func (g *Guard) report(part string, e *Error, stack string, about []any) {
 // places remembers where there were panics.
 type places struct {
 	mu   sync.Mutex // guards last; taken alone
-	last map[string]told
+	last map[string]reported
 }
 
-type told struct {
-	at   time.Time
-	held int // not logged since
+type reported struct {
+	at      time.Time // last
+	leftOut int       // not logged since
 }
 
-func (p *places) tell(place string, now time.Time) (first, due bool, repeated int) {
+func (p *places) due(place string, now time.Time) (first, due bool, repeated int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t, known := p.last[place]
 	if known && now.Sub(t.at) < quietFor {
-		t.held++
+		t.leftOut++
 		p.last[place] = t
 		return false, false, 0
 	}
 	if !known && len(p.last) >= maxPlaces {
 		clear(p.last)
 	}
-	p.last[place] = told{at: now}
-	return !known, true, t.held
+	p.last[place] = reported{at: now}
+	return !known, true, t.leftOut
 }
 
 // place finds the function that panicked, from within the deferred call that recovers.

@@ -16,10 +16,9 @@ import (
 //	attempt        with the older signature, where the newer one is refused
 //	once           signs, sends, and reads the answer
 
-// do carries out one call: one request, or two when the server refuses the
-// first for its time and tells the right one, or for its credentials and there
-// are others by now. A refused request was not carried out, so sending it again
-// cannot do it twice.
+// do carries out one call. It sends a second request when the server refuses the first
+// for its time and tells the right one, or for its credentials and there are others by
+// now. A refused request was not carried out, so sending it again cannot do it twice.
 func (c *Client) do(ctx context.Context, r *request) error {
 	if err := r.check(c); err != nil {
 		return err
@@ -74,9 +73,9 @@ func (c *Client) send(ctx context.Context, r *request, cred credential) *Error {
 	return failure
 }
 
-// sendElsewhere tries, after the endpoint tried could not be connected to, the
-// one in use and then those after it. When none can be, the failure is the first
-// one's, and nothing is switched: that is a network that is down.
+// sendElsewhere follows an endpoint that could not be connected to. It tries the one in
+// use and then those after it. When none can be connected to, the network is down: the
+// failure is the first endpoint's, and nothing is switched.
 func (c *Client) sendElsewhere(ctx context.Context, r *request, cred credential, tried int, failure *Error) *Error {
 	e := &c.endpoints
 	n := len(e.list)
@@ -97,8 +96,8 @@ func (c *Client) sendElsewhere(ctx context.Context, r *request, cred credential,
 	return failure
 }
 
-// attempt sends the request to the endpoint once. With SignAuto it is sent again,
-// with V1, when the signature is refused before V4 was ever accepted there: a wrong guess
+// attempt sends the request to the endpoint once. With SignAuto it sends it again, signed
+// with V1, when the signature is refused and V4 was never accepted there. So a wrong guess
 // of the region costs a request, not the logs.
 func (c *Client) attempt(ctx context.Context, r *request, cred credential, ep endpoint) *Error {
 	v4 := ep.region != "" && ep.v4.Load() != v4Refused
@@ -198,7 +197,7 @@ func (x *exchange) build(ctx context.Context, header http.Header) *http.Request 
 	return req.WithContext(ctx)
 }
 
-// sent reports whether the last byte of the request's body, which every call that
-// changes something has, was handed to a connection, and makes sure that it never
-// will be afterwards.
+// sent reports whether the last byte of the request's body was handed to a connection, and
+// makes sure that it never will be afterwards. Every call that changes something has a
+// body.
 func (x *exchange) sent() bool { return x.body.release() }

@@ -29,18 +29,18 @@ type Config struct {
 	// header stays project.endpoint. Of several, separated by commas, the first is
 	// used as long as it answers: see the type endpoints.
 	Endpoint string
-	// Credentials is asked for every request, so it must cache, and be safe for
-	// concurrent use. One that does network has to be a Refresher: of that a call waits
-	// no longer than its context, and it is told of refusals. One with a Close method is
-	// closed with the Client.
+	// Credentials is asked for every request, so it must cache and be safe for concurrent
+	// use. One that does network has to be a Refresher: then a call waits for it no longer
+	// than its context, and refusals reach it. One with a Close method is closed with the
+	// Client.
 	Credentials sdk.CredentialsProvider
 	SignVersion string // SignAuto (default), SignV1 or SignV4
 	Region      string // what V4 signs for; "" = the region that the endpoint's name tells
 	UserAgent   string // default "fluent-bit-sls"
-	// MaxConns is how many idle connections are kept, over all hosts: as many requests
-	// as are under way at once, or connections are closed and opened all the time. Each
-	// project is a host of its own, and records may name any number of them. It limits
-	// nothing else: a heartbeat never queues behind pulls. Default 8.
+	// MaxConns is how many idle connections are kept, over all hosts. With fewer than
+	// there are requests at once, connections are closed and opened all the time. Each
+	// project is a host of its own, and records may name any number of them. MaxConns
+	// limits nothing else: a heartbeat never queues behind pulls. Default 8.
 	MaxConns int
 	// RequestTimeout bounds each HTTP request from connecting to the last byte of
 	// the answer, on top of the call's context. Default 30 s.
@@ -151,12 +151,12 @@ func (c *Client) now() time.Time {
 	return time.Now().Add(c.ClockOffset())
 }
 
-// maxClockShift is how far a clock may be off. What is further is an error of this
-// host or of whoever answers, and signatures for other years are not given away.
+// maxClockShift is how far a clock may be off. A larger difference is an error of this
+// host or of whoever answers: signatures for other years are not given away.
 const maxClockShift = 24 * time.Hour
 
-// correctClock remembers the server's clock. The error says why it does not, which
-// leaves what was known: then sending again would be of no use.
+// correctClock remembers the server's clock. An error says why it does not: sending again
+// is of no use then, and what was known stays.
 func (c *Client) correctClock(server time.Time) error {
 	if server.IsZero() {
 		return errNoServerTime

@@ -20,19 +20,19 @@ const (
 	// probeEvery is how often the first endpoint is tried while another is in use,
 	// give or take a quarter.
 	probeEvery = time.Minute
-	// tellEvery is the least time between two log lines about switching.
-	tellEvery = 30 * time.Second
+	// logEvery is the least time between two log lines about switching.
+	logEvery = 30 * time.Second
 )
 
 // endpoints is the list of endpoints and which of them is in use: the first, as
 // long as it answers. Requests read and change it without a lock.
 //
-//   - An endpoint that cannot be connected to has got nothing of a request: the
-//     request is tried at once at the others, and the one that can be connected to
-//     is used from then on.
-//   - failureStreak requests in a row without an answer, or with a 5xx: the next
-//     one is used from then on. Those requests failed, and are their callers' to
-//     retry: they may have been carried out.
+//   - An endpoint that cannot be connected to has got nothing of a request. So the
+//     request goes to the others at once. The one that can be connected to is used from
+//     then on.
+//   - After failureStreak requests in a row without an answer, or with a 5xx, the next
+//     endpoint is used. Those requests have failed and may have been carried out: only
+//     their callers may send them again.
 //   - While another one is in use, every probeEvery one request goes to the first;
 //     if it answers, that one is used again.
 type endpoints struct {
@@ -40,11 +40,11 @@ type endpoints struct {
 	log   *slog.Logger // nil = silent
 	began time.Time    // the times below are since then, on the monotonic clock
 
-	current atomic.Int32 // index of the one in use
-	streak  atomic.Int32 // its failures since it last answered
-	probeAt atomic.Int64 // when the first is tried again
-	toldAt  atomic.Int64 // when a switch was last logged; 0 = never
-	untold  atomic.Int32 // switches since
+	current  atomic.Int32 // index of the one in use
+	streak   atomic.Int32 // its failures since it last answered
+	probeAt  atomic.Int64 // when the first is tried again
+	loggedAt atomic.Int64 // when a switch was last logged; 0 = never
+	switches atomic.Int32 // since then
 }
 
 // parseEndpoints reads a comma-separated list. All problems are reported at once.
@@ -108,17 +108,17 @@ func (e *endpoints) use(index int, why string) {
 	if index != 0 {
 		e.probeAt.Store(e.now() + probePause())
 	}
-	e.tell(e.list[old], e.list[index], why)
+	e.report(e.list[old], e.list[index], why)
 }
 
-// tell logs a switch, seldom enough when nothing works and they never end.
-func (e *endpoints) tell(from, to endpoint, why string) {
-	n := e.untold.Add(1)
-	now, last := e.now(), e.toldAt.Load()
-	if e.log == nil || last != 0 && now-last < int64(tellEvery) || !e.toldAt.CompareAndSwap(last, max(now, 1)) {
+// report logs a switch, at most one per logEvery: when no endpoint works, they never end.
+func (e *endpoints) report(from, to endpoint, why string) {
+	n := e.switches.Add(1)
+	now, last := e.now(), e.loggedAt.Load()
+	if e.log == nil || last != 0 && now-last < int64(logEvery) || !e.loggedAt.CompareAndSwap(last, max(now, 1)) {
 		return
 	}
-	e.untold.Add(-n)
+	e.switches.Add(-n)
 	e.log.Warn("endpoint switched", "from", from.url(), "to", to.url(), "why", why, "switches", n)
 }
 

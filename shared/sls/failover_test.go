@@ -238,7 +238,7 @@ func TestSwitchingForEverIsLoggedSeldom(t *testing.T) {
 			require.Error(t, r.put())
 			<-time.After(200 * time.Millisecond)
 		}
-		require.LessOrEqual(t, r.switches(), int(5*time.Minute/tellEvery)+1)
+		require.LessOrEqual(t, r.switches(), int(5*time.Minute/logEvery)+1)
 		require.Greater(t, r.switches(), 3)
 	})
 }

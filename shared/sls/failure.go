@@ -28,10 +28,10 @@ func (x *exchange) noAnswer(err error) *Error {
 	return e
 }
 
-// explain says which option to look at when there was no connection: the host
-// does not resolve, nothing listens there, what answers has no right certificate
-// or speaks no TLS, or the proxy will not. A network that is down looks the same
-// as a wrong endpoint, so the class stays retry.
+// explain says which option to look at when there was no connection. The host does not
+// resolve, or nothing listens there. Or the server has a wrong certificate or speaks no
+// TLS. Or the proxy refuses. A network that is down looks the same as a wrong endpoint, so
+// the class stays retry.
 func (x *exchange) explain(e *Error) {
 	var op *net.OpError
 	var proxy *proxyError
@@ -52,9 +52,9 @@ func (x *exchange) explain(e *Error) {
 	e.unreachable = !e.Ambiguous
 }
 
-// mendCertificate: an unknown issuer is an own authority or someone in between; a
-// wrong name is a wrong endpoint; a wrong time is the server's to mend, if it is
-// the right server.
+// mendCertificate is the option to look at. An unknown issuer is a private authority, or
+// somebody in between. A wrong name is a wrong endpoint. A wrong time is the server's to
+// mend, if it is the right server.
 func mendCertificate(err error) string {
 	var unknown x509.UnknownAuthorityError
 	if errors.As(err, &unknown) {
@@ -84,7 +84,7 @@ func (x *exchange) badAnswer(resp *http.Response, err error) *Error {
 }
 
 // tooEarly makes the error of a 200 that came before the last byte of the request was
-// handed over: whoever says so, and be it a proxy, has not stored what it was to store.
+// handed over. Whoever sent it, perhaps a proxy, has not stored all of the request.
 func (x *exchange) tooEarly(resp *http.Response) *Error {
 	e := x.badAnswer(resp, fmt.Errorf("%w: 200 before the end of the request", ErrBadAnswer))
 	e.Ambiguous = false
@@ -201,8 +201,8 @@ func indexFold(text, tag string) int {
 	return -1
 }
 
-// parseRetryAfter reads Retry-After, seconds or an HTTP date, as a wait of at
-// most a minute: a longer one is a mistake or a malice, or worth asking again.
+// parseRetryAfter reads Retry-After, seconds or an HTTP date, as a wait of at most a
+// minute. A longer one is a mistake or malice, or worth asking again.
 func parseRetryAfter(value string, now time.Time) time.Duration {
 	const most = time.Minute
 	value = strings.TrimSpace(value)

@@ -10,10 +10,10 @@ import (
 	"github.com/aliyun/aliyun-log-go-sdk/util"
 )
 
-// Signature versions. V1 hashes a body with MD5 and signs with SHA-1, V4 uses
-// SHA-256, of which processors are capable themselves: it takes half the time. V4
-// signs for a region. SignAuto is V4 where the region is known, and V1 elsewhere:
-// private clouds and domains of one's own.
+// Signature versions. V1 hashes a body with MD5 and signs with SHA-1. V4 uses SHA-256,
+// which takes half the time, as processors have instructions for it. V4 signs for a
+// region. SignAuto is V4 where the region is known, and V1 elsewhere: private clouds and
+// custom domains.
 const (
 	SignAuto = "auto"
 	SignV1   = "v1"

@@ -57,7 +57,7 @@ func (a *Answers) Note(project, logstore string, err error) {
 	}
 }
 
-// turn tells whether what is now heard of a destination is news.
+// turn tells whether the answer of a destination says something new.
 func (a *Answers) turn(name string, now heard) bool {
 	a.mu.Lock()
 	before := a.heard[name]

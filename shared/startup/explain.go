@@ -19,8 +19,8 @@ import (
 // unclear is in the place of a sentence where an answer says nothing of the configuration.
 const unclear = "?"
 
-// explain says in one sentence what err, the answer of a call, means and how to mend
-// it; "" when it is no more than a name made of records.
+// explain says in one sentence what err, the answer of a call, means and how to mend it.
+// It is "" when records have made a name that SLS does not have.
 func (c *Check) explain(t *Target, err error) string {
 	sentence := c.sentence(t, err)
 	if sentence == unclear {
@@ -180,7 +180,7 @@ func (c *Check) signature() string {
 	return text
 }
 
-// replace is how to come to other keys.
+// replace says how to set other keys.
 func (c *Check) replace() string {
 	if c.fetched() {
 		return "check " + c.keys("")
@@ -196,5 +196,5 @@ func (c *Check) keys(name string) string {
 	return "option " + name
 }
 
-// fetched tells that the keys come from elsewhere than the configuration.
+// fetched tells whether the keys come from elsewhere than the configuration.
 func (c *Check) fetched() bool { return c.Conn.Credentials.Resolved() != credentials.Static }

@@ -6,9 +6,9 @@ import (
 	"fluent-bit-sls/shared/option"
 )
 
-// Names logs what is to be said of the names that were typed: lists that may be
-// cut, and what is no option, which the engine passes over in silence. Call it before the options are
-// judged: a name that is wrong explains one that is missing.
+// Names logs a warning for each list that may be cut, and for each typed name that is no
+// option: the engine says nothing about those. Call it before the options are checked: a
+// wrong name explains a missing one.
 func Names(get option.Getter, dir option.Direction, opts []option.Option, hints []option.Hint, log *slog.Logger) {
 	if note := option.Cut(get, opts); note != "" {
 		log.Warn(note)

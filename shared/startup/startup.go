@@ -2,9 +2,11 @@
 // starts, by one cheap call per destination, or by the first answer of each. For each way
 // in which that fails it has a sentence that names the option or the RAM action to mend.
 //
-// It owns the option startup_check and those sentences. It never changes anything at
-// SLS and never repeats a secret. A check takes no longer than Timeout; what is to be
-// called says who uses it.
+// It owns the option startup_check, those sentences (explain.go), and the warnings about
+// names in a section that are no options (names.go). answers.go does for the first answers
+// to an output what a check does at the start. The package never changes anything at SLS
+// and never repeats a secret. A check takes no longer than Timeout; its user says what to
+// call.
 package startup
 
 import (
@@ -50,8 +52,8 @@ func (c *Config) Options(def, by string) []option.Option {
 // Target is a destination and the call that tells whether it can be used.
 type Target struct {
 	Project, Logstore string // without a Logstore the project as such
-	// ProjectOption and LogstoreOption name them in the configuration. "": the name
-	// is made of records, so that nothing is said when there is none of that name.
+	// ProjectOption and LogstoreOption name them in the configuration. "" means that
+	// records make the name: then nothing is logged when SLS does not have it.
 	ProjectOption, LogstoreOption string
 	Action                        string // the RAM action that Call needs, as log:PostLogStoreLogs
 	Below                         string // what of the logstore it is needed for, as /consumergroup/*; may be empty
@@ -169,8 +171,8 @@ func (c *Check) judge(answers []error) (findings, fine []string) {
 	return findings, fine
 }
 
-// clock judges what a refusal for time has taught the client, which goes by SLS's
-// clock from then on.
+// clock judges the difference between the clocks. After a refusal for its time the client
+// goes by SLS's clock.
 func (c *Check) clock() string {
 	off := c.Client.ClockOffset().Round(time.Minute)
 	word := "behind"

@@ -16,29 +16,29 @@ type Session struct {
 	// fixed is the destination of every record, nil when records decide.
 	fixed *Target
 
-	key    []byte // values that fit, each behind its length: those of the tag and then those of a record
-	ofTag  int    // how much of key is of the tag
+	key    []byte // values made to fit, each behind its length: those of the tag, then those of the record
+	ofTag  int    // how many bytes of key are of the tag
 	values []byte // of the last record before they are made to fit
 	last   *Target
 	spare  []byte // room for the next values
-	// roots are copies of in.roots of the record that last is for, empty for what it
-	// does not have; same tells that they are all there.
+	// roots are copies of in.roots of the record that last is for. They are empty for what
+	// the record does not have. same tells that all of them are copied.
 	roots [][]byte
 	same  bool
 
-	records      uint64
-	tagFallbacks uint64 // of each record
-	lastRecord   uint64 // of the last record
-	fallbacks    uint64 // of all records before
-	evicted      uint64
+	records       uint64
+	tagFallbacks  uint64 // of each record, by templates of the tag
+	lastFallbacks uint64 // of the last record
+	fallbacks     uint64 // of all records
+	evicted       uint64
 
-	instead     []byte // the key of where a record goes that names what is not allowed
-	refusal     []byte // the first such name, as project/logstore
-	refused     uint64 // records
-	tagRefused  uint64 // of each record
-	lastRefused uint64 // of the last record
+	instead      []byte // the key of the defaults, for a record that names what is not allowed
+	firstRefused []byte // the first such name, as project/logstore
+	refused      uint64 // records
+	tagRefused   uint64 // of each record
+	lastRefused  uint64 // of the last record
 
-	plain      []byte // the key of where a record goes whose group is one too many
+	plain      []byte // the key without a record's choices, for one group too many
 	capped     uint64 // records
 	lastCapped uint64 // of the last record
 }
@@ -76,10 +76,10 @@ func (s *Session) begin(tag string) {
 	}
 }
 
-// Route returns where a record goes, a msgpack map that can be read to its end. The
-// same destination is the same pointer until the session has more than
-// max_destinations. It is valid until End, what it points to must not be changed; a
-// copy of the Destination stays valid.
+// Route returns where a record goes. The record is a msgpack map that can be read to its
+// end. The same destination is the same pointer until the session has more than
+// max_destinations. The pointer is valid until End, and what it points to must not be
+// changed. A copy of the Destination stays valid.
 func (s *Session) Route(record []byte) *Target {
 	s.records++
 	if s.fixed != nil {
@@ -97,18 +97,18 @@ func (s *Session) route(record []byte) *Target {
 		return s.again()
 	}
 	s.values, s.spare = s.spare, s.values
-	s.key, s.lastRecord = s.key[:s.ofTag], 0
+	s.key, s.lastFallbacks = s.key[:s.ofTag], 0
 	at := 0
 	for i := range s.router.fields[s.router.ofTag:] {
 		size := int(binary.LittleEndian.Uint32(s.values[at:]))
 		ok := s.values[at+4] != 0
 		at += valueHead
 		if s.appendField(&s.router.fields[s.router.ofTag+i], s.values[at:at+size], ok) {
-			s.lastRecord++
+			s.lastFallbacks++
 		}
 		at += size
 	}
-	s.fallbacks += s.lastRecord
+	s.fallbacks += s.lastFallbacks
 	s.last, s.lastRefused, s.lastCapped = s.find()
 	s.refused += s.lastRefused
 	s.capped += s.lastCapped
@@ -117,7 +117,7 @@ func (s *Session) route(record []byte) *Target {
 
 // again is for a record that goes where the last one went.
 func (s *Session) again() *Target {
-	s.fallbacks += s.lastRecord
+	s.fallbacks += s.lastFallbacks
 	s.refused += s.lastRefused
 	s.capped += s.lastCapped
 	return s.last
@@ -126,9 +126,9 @@ func (s *Session) again() *Target {
 // maxRoot bounds the values of a record that are remembered, in bytes each.
 const maxRoot = 16 << 10
 
-// sameRoots reads what templates need of a record, and tells whether it is the same
-// as of the last one, byte for byte. As a rule it is: what the kubernetes filter adds
-// is the same for all lines of a container.
+// sameRoots reads what templates need of a record, and tells whether the record before had
+// the same, byte for byte. As a rule it had: what the kubernetes filter adds is the same
+// for all lines of a container.
 func (s *Session) sameRoots(record []byte) bool {
 	if s.roots == nil {
 		s.roots = make([][]byte, len(s.router.roots))
@@ -189,17 +189,18 @@ func (s *Session) appendField(f *field, raw []byte, ok bool) (fallback bool) {
 	return fallback
 }
 
-// find returns the destination of s.key. It is that of the defaults in its place, with
-// refused 1, when the operator does not allow it; and one of a plainer log group, with
-// capped 1, when there are too many. Only a destination that is not open is matched; of
-// one that is turned away nothing is kept, so that records cannot fill the memory.
+// find returns the destination of s.key. When the operator does not allow it, refused is 1
+// and the destination is that of the defaults. When the logstore has too many log groups,
+// capped is 1 and the destination goes without the record's choices. Only a destination
+// that is not open is matched. Nothing is kept of one that is turned away, so that records
+// cannot fill the memory.
 func (s *Session) find() (t *Target, refused, capped uint64) {
 	key := s.key
 	k := s.known.byKey[string(key)]
 	if k == nil {
 		if project, logstore, ok := s.router.allows(key); !ok {
-			if len(s.refusal) == 0 {
-				s.refusal = append(append(append(s.refusal, project...), '/'), logstore...)
+			if len(s.firstRefused) == 0 {
+				s.firstRefused = append(append(append(s.firstRefused, project...), '/'), logstore...)
 			}
 			s.instead = s.router.appendHome(s.instead[:0], key)
 			key, refused = s.instead, 1
@@ -228,7 +229,7 @@ func (s *Session) find() (t *Target, refused, capped uint64) {
 // Refused is how many records of the flush named a destination that is not in
 // allow_destinations, and the first one named, as project/logstore.
 func (s *Session) Refused() (records uint64, first string) {
-	return s.refused + s.records*s.tagRefused, string(s.refusal)
+	return s.refused + s.records*s.tagRefused, string(s.firstRefused)
 }
 
 // Capped is how many records of the flush have chosen a log group beyond max_log_groups.
@@ -259,7 +260,7 @@ func (s *Session) end() {
 	*s = Session{
 		router: r, in: input{roots: s.in.roots[:0]}, roots: s.roots, known: s.known, groups: s.groups,
 		key: kept(s.key), values: kept(s.values), spare: kept(s.spare),
-		instead: kept(s.instead), refusal: kept(s.refusal), plain: kept(s.plain),
+		instead: kept(s.instead), firstRefused: kept(s.firstRefused), plain: kept(s.plain),
 	}
 }
 

@@ -6,37 +6,37 @@ import (
 )
 
 const (
-	// margin: a source fetches anew when no more than this is left. So what it gave is
-	// good for as long from then on, and when it fails, what it gave before ends within
-	// this.
+	// margin is how long before their end a source replaces credentials. So what it
+	// returns is valid for at least this long. When the source fails, what it returned
+	// before ends within this time.
 	margin = 3 * time.Minute
 	// checkEvery is how often a source is asked while its credentials are in use,
 	// well within margin. Until they are about to expire that costs nothing.
 	checkEvery = time.Minute
-	// renewEvery is how often credentials are fetched anew although the old ones
-	// hold: roles are assumed for an hour, so that half an hour of STS being away
-	// goes unnoticed; and so that keys changed in a profile are.
+	// renewEvery is how often valid credentials are fetched anew. Roles are assumed for
+	// an hour: so half an hour without STS does no harm. Keys that were changed in a
+	// profile are found by it, too.
 	renewEvery = 30 * time.Minute
 	// Pauses between fetches that fail.
 	retryFirst, retryMost = time.Second, time.Minute
-	// Pauses between fetches that the server's refusals cause, while what they give is
-	// refused, too: ten thousand nodes with a key that is wrong are no storm on STS.
+	// Pauses between fetches that refusals cause, while what is fetched is refused, too:
+	// ten thousand nodes with a wrong key must not flood STS.
 	refusedPause, refusedMost = 10 * time.Second, 10 * time.Minute
 )
 
-// held are credentials, and when to do what about them. It is replaced as a
-// whole.
-type held struct {
+// cached are credentials with the times at which to do something about them. It is
+// replaced as a whole.
+type cached struct {
 	credential
-	checkAt time.Time // from here on a caller sets off a fetch
-	until   time.Time // until here they may be used while it runs or fails
-	renewAt time.Time // from here on the fetch is a fresh one
+	checkAt time.Time // from then on a caller starts a fetch
+	until   time.Time // until then they may be used while it runs or fails
+	renewAt time.Time // from then on the fetch asks for fresh ones
 	failing bool      // the last fetch failed
 }
 
-// next is what is held after a fetch that gave cred.
-func (h *held) next(cred credential, now time.Time, renewed bool) *held {
-	next := &held{credential: cred, checkAt: now.Add(spread(checkEvery)), until: now.Add(margin)}
+// next is what is cached after a fetch that gave cred.
+func (h *cached) next(cred credential, now time.Time, renewed bool) *cached {
+	next := &cached{credential: cred, checkAt: now.Add(spread(checkEvery)), until: now.Add(margin)}
 	next.renewAt = now.Add(spread(renewEvery))
 	if !renewed && h != nil {
 		// A renewal that was due and failed is tried again with the next check.
@@ -45,9 +45,9 @@ func (h *held) next(cred credential, now time.Time, renewed bool) *held {
 	return next
 }
 
-// failed is what is held after a fetch that failed: the same, until it ends for
-// sure.
-func (h *held) failed(now, retryAt time.Time) *held {
+// failed is what is cached after a fetch that failed: the same credentials, until they may
+// have ended.
+func (h *cached) failed(now, retryAt time.Time) *cached {
 	next := *h
 	if !h.failing && now.Before(h.until) {
 		next.until = now.Add(margin)
