@@ -46,9 +46,10 @@ type instance struct {
 	client   *sls.Client
 	monitor  *monitor.Engine
 	consumer *consumer.Consumer
-	publish  func() // ends the publishing of the metrics
-	endCheck func() // ends startup_check
-	buffer   []byte // of collect, which the engine calls on one thread
+	publish  func()  // ends the publishing of the metrics
+	endCheck func()  // ends startup_check
+	buffer   []byte  // of collect, which the engine calls on one thread
+	direct   *direct // nil: by callback
 }
 
 // start starts one [INPUT] section and binds it to host. An error holds every problem of the
@@ -58,7 +59,8 @@ func start(host *flb.Instance, log *slog.Logger) error {
 	c.read.DefaultConsumer = defaultConsumer(host.Name())
 	opts := c.options()
 	startup.Names(host, option.Input, opts, hints(), log)
-	if err := errors.Join(option.Gone(host, gone()), option.Parse(host, opts), c.conn.Validate(), c.read.Validate()); err != nil {
+	appender := host.Appender()
+	if err := errors.Join(option.Gone(host, gone()), option.Parse(host, opts), c.conn.Validate(), c.read.ChooseHandover(appender != nil), c.read.Validate()); err != nil {
 		return err
 	}
 	engineMonitor := monitor.New(c.read.MonitorURL, host.Name(), c.read.MonitorInputs)
@@ -81,6 +83,9 @@ func start(host *flb.Instance, log *slog.Logger) error {
 	if err := running.add(i); err != nil {
 		client.Close()
 		return err
+	}
+	if c.read.Direct() {
+		i.direct = newDirect(appender, log)
 	}
 	i.publish = host.Publish(engine.Metrics())
 	for _, warning := range c.conn.Warnings() {
@@ -107,11 +112,37 @@ func (i *instance) collect() []byte {
 	return i.buffer
 }
 
+// direct is how a section hands over directly. Its methods are those of handover.Engine.
+type direct struct {
+	*flb.Appender
+	*flb.Inbox
+
+	stop    context.CancelFunc // ends the search for the inbox
+	running sync.WaitGroup
+}
+
+// newDirect is called on the thread that the engine will call the section on.
+func newDirect(appender *flb.Appender, log *slog.Logger) *direct {
+	ctx, cancel := context.WithCancel(context.Background())
+	d := &direct{Appender: appender, Inbox: flb.NewInbox(), stop: cancel}
+	panics.New(log, nil).Go(&d.running, "the search for the engine's messages", func() { d.Find(ctx) })
+	return d
+}
+
+// close ends what newDirect began.
+func (d *direct) close() {
+	d.stop()
+	d.running.Wait()
+}
+
 // stop ends the section within stopTimeout, and leaves nothing behind.
 func (i *instance) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	i.endCheck()
+	if i.direct != nil {
+		i.direct.close()
+	}
 	if err := i.consumer.Stop(ctx); err != nil {
 		i.log.Warn("stopped before every checkpoint was written: some records will be read again", "error", err)
 	}

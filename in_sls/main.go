@@ -60,6 +60,10 @@ func collect(i *instance, data *unsafe.Pointer, size *C.size_t) (ret int) {
 		return flb.OK
 	}
 	defer flb.Recover(i.log, "FLBPluginInputCallback", &ret, flb.Error)
+	if i.direct != nil {
+		i.consumer.HandOver(i.direct)
+		return flb.OK
+	}
 	if events := i.collect(); len(events) > 0 {
 		*data, *size = flb.Alloc(events), C.size_t(len(events))
 	}

@@ -96,7 +96,7 @@ func TestFluentBitKilledWhileConsuming(t *testing.T) {
 		_, port, err := net.SplitHostPort(far.Listener.Addr().String())
 		require.NoError(t, err)
 		conf := consumingPipeline(port, c.props("checkpoint", "delivered", "checkpoint_interval", "3s",
-			"handoff_delay", "1s", "heartbeat_timeout", "10s", "consumer_group", "slow", "consumer", "only", "buffer_size", "256k"))
+			"handoff_delay", "1200ms", "heartbeat_timeout", "10s", "consumer_group", "slow", "consumer", "only", "buffer_size", "256k"))
 		rnd := rand.New(rand.NewPCG(5, 6))
 		written, barriers := 0, 0
 		for life := range kills + 1 {

@@ -193,7 +193,7 @@ func TestPauseHoldsBack(t *testing.T) {
 	flush(0, 100)
 	in, err := h.Load(plugins.In)
 	require.NoError(t, err)
-	reader, err := h.Init(in, c.props("handoff_delay", "300ms", "checkpoint_interval", "100ms"))
+	reader, err := h.Init(in, c.props("handoff_delay", "1200ms", "checkpoint_interval", "100ms"))
 	require.NoError(t, err)
 	first, all := newSink(100), newSink(200)
 	reader.OnCollect(func(buf []byte) {
@@ -227,7 +227,7 @@ func TestReadingGoesOnAtTheCheckpoint(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, flbhost.OK, result, log)
 	}
-	props := c.props("handoff_delay", "300ms", "checkpoint_interval", "100ms", "heartbeat_timeout", "6s", "consumer", "me")
+	props := c.props("handoff_delay", "1200ms", "checkpoint_interval", "100ms", "heartbeat_timeout", "6s", "consumer", "me")
 	flush(0, 1000)
 	got := newSink(1000)
 	in, err := hosts[0].Consume(t.Context(), props, got.take)

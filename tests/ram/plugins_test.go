@@ -176,7 +176,7 @@ func TestOutputNeedsNoMore(t *testing.T) {
 
 func TestInputNeedsNoMore(t *testing.T) {
 	h := host(t)
-	fast := map[string]string{"handoff_delay": "300ms", "checkpoint_interval": "100ms", "consumer_group": group}
+	fast := map[string]string{"handoff_delay": "1200ms", "checkpoint_interval": "100ms", "consumer_group": group}
 	for name, props := range map[string]map[string]string{
 		"input":               {},
 		"input-pattern":       {"logstore": "", "logstore_pattern": "app-.*"},

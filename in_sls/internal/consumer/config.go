@@ -36,7 +36,8 @@ type Config struct {
 	FetchMaxGroups     int
 	FetchInterval      time.Duration
 	MemoryLimit        option.Size
-	BufferSize         option.Size
+	BufferSize         option.Size // 0: not set
+	Handover           string
 	Checkpoint         string
 	MonitorURL         string
 	MonitorInputs      []string
@@ -63,7 +64,11 @@ type Config struct {
 // its option.
 func (c *Config) Validate() error {
 	var problems []error
-	if c.BufferSize > c.MemoryLimit {
+	if c.Direct() && c.HandoffDelay < handover.LeastDirectDelay {
+		problems = append(problems, fmt.Errorf("option handoff_delay: %v is less than %v, by when news of a pause has come with direct hand-over; raise it, or set handover callback",
+			c.HandoffDelay, handover.LeastDirectDelay))
+	}
+	if !c.Direct() && c.BufferSize > c.MemoryLimit {
 		problems = append(problems, fmt.Errorf("option buffer_size: %s is more than memory_limit %s can ever fill; lower one or raise the other",
 			c.BufferSize, c.MemoryLimit))
 	}
@@ -91,6 +96,35 @@ func (c *Config) Validate() error {
 	return errors.Join(problems...)
 }
 
+// ChooseHandover settles what handover auto means, by whether the host has what direct
+// hand-over takes. Call it before Validate. The error names the option.
+func (c *Config) ChooseHandover(possible bool) error {
+	switch {
+	case c.Handover == handoverDirect && !possible:
+		return errors.New("option handover: direct needs the function flb_input_log_append, which this Fluent Bit does not export; set auto or callback")
+	case c.Handover == handoverAuto && possible:
+		c.Handover = handoverDirect
+	case c.Handover == handoverAuto:
+		c.Handover = handoverCallback
+	}
+	return nil
+}
+
+// Direct reports whether records are handed over directly, which ChooseHandover decides.
+func (c *Config) Direct() bool { return c.Handover == handoverDirect }
+
+// bufferSize is what a second may bring.
+func (c *Config) bufferSize() int {
+	switch {
+	case c.BufferSize > 0:
+		return int(c.BufferSize)
+	case c.Direct():
+		return 64 << 20
+	default:
+		return int(min(16<<20, c.MemoryLimit))
+	}
+}
+
 // checkReplay checks the options that cannot go with replay: its cursors belong to one
 // logstore, and leave nothing else to choose.
 func (c *Config) checkReplay() error {
@@ -111,6 +145,13 @@ const (
 	formatRaw      = "raw"
 	metaInRecord   = "record"
 	metaInMetadata = "metadata"
+)
+
+// The values of handover.
+const (
+	handoverAuto     = "auto"
+	handoverDirect   = "direct"
+	handoverCallback = "callback"
 )
 
 // The values of checkpoint.

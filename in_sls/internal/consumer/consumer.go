@@ -57,8 +57,11 @@ func New(cfg Config, client *sls.Client, log *slog.Logger) (*Consumer, error) {
 	c := &Consumer{log: log, slots: make(shard.Slots, cfg.MaxFetches), done: make(chan struct{})}
 	c.budget = handover.NewBudget(int64(cfg.MemoryLimit), &buffer.Pool{})
 	delivered := cfg.Checkpoint == checkpointDelivered
-	c.queues = handover.NewQueues(int(cfg.BufferSize), cfg.HandoffDelay, delivered, c.budget)
+	c.queues = handover.NewQueues(cfg.bufferSize(), cfg.HandoffDelay, delivered, c.budget)
 	c.metrics = metrics.New(c.queues.Views)
+	if cfg.Direct() {
+		c.queues.Direct(c.metrics.AppendsFailed)
+	}
 	c.panics = panics.New(log, func() { c.metrics.Panics.Add(1) })
 	if delivered {
 		c.barrier = handover.NewBarrier(c.queues, cfg.Monitor, cfg.CheckpointInterval, cfg.HandoffDelay, c.metrics.Barrier, log)
@@ -144,6 +147,11 @@ func (c *Consumer) Metrics() *metric.Set { return c.metrics.Set }
 // larger event, and returns it. It does not block and does not wait for data. While paused
 // and after Stop it appends nothing. The events count as handed over when it returns.
 func (c *Consumer) Collect(dst []byte) []byte { return c.queues.Collect(dst) }
+
+// HandOver appends events to the engine for most of a second: what is there and what comes
+// meanwhile, at most buffer_size bytes. It takes the place of Collect and Copied where
+// Config.Direct says so. The engine's thread for the input calls it, once a second.
+func (c *Consumer) HandOver(engine handover.Engine) { c.queues.HandOver(engine) }
 
 // Copied says that the engine has copied what Collect returned into its ring buffer. Until
 // then no time counts for handoff_delay.

@@ -140,8 +140,12 @@ func (c *Config) pullOptions() []option.Option {
 			Help: "bytes all shards together may hold, decompressed or decoded, until they are handed over",
 		},
 		{
-			Name: "buffer_size", Dst: &c.BufferSize, Example: "32M", Default: "16M", Min: "64k", Max: "1G",
-			Help: "most bytes handed to Fluent Bit at once, about once a second; a larger record goes alone",
+			Name: "buffer_size", Dst: &c.BufferSize, Example: "32M", Min: "64k", Max: "1G",
+			Help: "most bytes handed to Fluent Bit in a second (default 64M; 16M by callback, where they go at once); a larger record goes alone",
+		},
+		{
+			Name: "handover", Dst: &c.Handover, Default: handoverAuto, Enum: []string{handoverAuto, handoverDirect, handoverCallback},
+			Help: "how records get to Fluent Bit: direct appends them as they come, as its own inputs do; callback gives it one buffer a second; auto is direct where Fluent Bit has the function for it",
 		},
 		{
 			Name: "compress", Dst: &c.Compress, Default: "lz4", Enum: []string{"lz4", "zstd"},
@@ -164,7 +168,7 @@ func (c *Config) checkpointOptions() []option.Option {
 		},
 		{
 			Name: "handoff_delay", Dst: &c.HandoffDelay, Default: "2s", Min: "300ms", Max: "1m",
-			Help: "time after which what was handed over counts as taken in by Fluent Bit; longer than any filter holds records back",
+			Help: "time after which what was handed over counts as taken in by Fluent Bit; longer than any filter holds records back; at least 1200ms with direct hand-over",
 		},
 		{
 			Name: "monitor_url", Dst: &c.MonitorURL, Default: "http://127.0.0.1:2020", Check: checkURL, Allowed: "http(s)://host[:port]",

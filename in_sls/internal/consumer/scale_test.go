@@ -169,9 +169,6 @@ func (c *crowd) requests(over time.Duration) (all, pulls float64) {
 // 64 members and 256 shards: 32 members more join and are given their shards, half of all
 // die and the others read what they read, within a few heartbeats.
 func TestScaleOfAGroup(t *testing.T) {
-	if testing.Short() {
-		t.Skip("some 400,000 requests")
-	}
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(t, 256)
 		c.join(64)

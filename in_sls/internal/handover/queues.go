@@ -6,25 +6,33 @@ import (
 	"time"
 
 	"fluent-bit-sls/in_sls/internal/metrics"
+	"fluent-bit-sls/shared/metric"
 )
 
 // Queues are the queues of all shards of an input. Readers push what they have decoded,
-// Collect takes it, and leases ask how far they may commit. Its methods may be called
+// Collect or HandOver takes it, and leases ask how far they may commit. Its methods may be called
 // from any goroutine.
 type Queues struct {
 	limit  int           // buffer_size
 	delay  time.Duration // handoff_delay, or untilDelivered
 	budget *Budget
 
+	// With direct hand-over.
+	failed metric.Counter // appends
+	pushed chan struct{}  // there is something to look at
+	piece  piece          // of the thread that calls HandOver
+	quota  quota          // of the same
+
 	// mu guards the fields below and everything in the queues. It is held for copies in
 	// memory only, and no other mutex is taken under it.
 	mu        sync.Mutex
 	paused    bool
 	closed    bool          // paused for good
-	copying   bool          // the engine copies what Collect returned
+	copying   bool          // the engine copies what Collect returned, or has not taken the piece yet
 	suspended bool          // by a barrier
 	emptying  emptyingClock // dates the hand-overs
 	changed   time.Time     // of the last hand-over or resume: the engine may be busy with it
+	resumed   time.Time     // last; zero: never
 	queues    []*Queue
 	turn      int      // which queue is first; counts Collects
 	records   int64    // handed over so far
@@ -37,7 +45,15 @@ func NewQueues(limit int, delay time.Duration, delivered bool, budget *Budget) *
 	if delivered {
 		delay = untilDelivered
 	}
-	return &Queues{limit: limit, delay: delay, budget: budget}
+	return &Queues{limit: limit, delay: delay, budget: budget, pushed: make(chan struct{}, 1)}
+}
+
+// Direct prepares for HandOver in place of Collect, before anything is handed over. limit is
+// then what a second may bring, a quarter of it in each quarter. failed counts the appends
+// that the engine did not take.
+func (h *Queues) Direct(failed metric.Counter) {
+	h.failed, h.quota.each = failed, max(h.limit/4, 1)
+	h.emptying.late = true
 }
 
 // Open adds the queue of a new lease. expired reports whether the lease has run out by
@@ -68,7 +84,7 @@ func (h *Queues) collect(dst []byte, got *taken) []byte {
 	defer h.mu.Unlock() // also after a panic: the next Collect is to work
 	start, now := len(dst), time.Now()
 	if !h.paused && !h.suspended {
-		dst = h.collectLocked(dst, now, got)
+		dst = h.collectLocked(dst, h.limit, now, got)
 	}
 	if h.copying = len(dst) > start; h.copying {
 		h.changed = now
@@ -78,22 +94,23 @@ func (h *Queues) collect(dst []byte, got *taken) []byte {
 	return dst
 }
 
-// collectLocked shares the room equally among the queues that have something. What one
+// collectLocked takes events of one tag, limit bytes of them at most or one larger event. It
+// shares the room equally among the queues that have something. What one
 // leaves goes to the others, until the room or the queues are used up. Another queue is
 // first each time, and the first one may take an event that is larger than its share: so
 // none waits for ever.
-func (h *Queues) collectLocked(dst []byte, now time.Time, got *taken) []byte {
+func (h *Queues) collectLocked(dst []byte, limit int, now time.Time, got *taken) []byte {
 	start, at := len(dst), h.emptying.at(now)
 	h.turn++
 	for {
-		room := h.limit - (len(dst) - start)
+		room := limit - (len(dst) - start)
 		order := h.readyLocked(now)
 		if room <= 0 || len(order) == 0 {
 			return dst
 		}
 		share, before := max(room/len(order), 1), len(dst)
 		for _, q := range order {
-			room = h.limit - (len(dst) - start)
+			room = limit - (len(dst) - start)
 			dst = q.take(dst, min(share, room), room, len(dst) == start, at, got)
 		}
 		if len(dst) == before {
@@ -142,6 +159,7 @@ func (h *Queues) Resume() {
 	}
 	h.paused = false
 	h.changed = time.Now()
+	h.resumed = h.changed
 	h.runClockLocked(h.changed)
 }
 
@@ -157,6 +175,7 @@ func (h *Queues) Close() (queued, unsafe int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.paused, h.closed = true, true
+	h.wake()
 	h.runClockLocked(time.Now())
 	for _, q := range h.queues {
 		q.safe.advance(h.emptying.sum)
@@ -196,6 +215,7 @@ func (h *Queues) proceed(delivered bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.suspended = false
+	defer h.wake()
 	if !delivered || h.closed {
 		return
 	}

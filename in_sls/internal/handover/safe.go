@@ -21,12 +21,43 @@ const untilDelivered = -1
 // Pause and resume reach us in order, on the input's own thread. While that thread
 // appends a buffer, which runs the input's processors, a pause would reach us late. So
 // the time of the copying is not counted. Otherwise the thread sleeps until it is told.
+//
+// With direct hand-over the thread is in a callback most of the time, so that a pause does
+// reach us late. Then the clock is late: what it counts is proven from call to call only. A
+// call that comes while no pause is known shows that there was none since the call before,
+// and the next comes a second after a resume or is waited out (afterResume). So what is
+// proven comes in stretches that have seen the ring empty, however many pieces lay in it.
 type emptyingClock struct {
-	sum   time.Duration // up to when it last stood still
+	sum   time.Duration // up to when it last stood still, or was proven
 	since time.Time     // when it went on; zero while it stands still
+	late  bool          // only what is proven counts
 }
 
-// at is the time counted by now.
+// counted is the time that what was handed over may be safe by.
+func (c *emptyingClock) counted(now time.Time) time.Duration {
+	if c.late {
+		return c.sum
+	}
+	return c.at(now)
+}
+
+// prove counts a late clock's time until now, and lets it go on.
+func (c *emptyingClock) prove(now time.Time) { c.sum, c.since = c.at(now), now }
+
+// without leaves the last d of a late clock's time out. One that stood still goes on now.
+func (c *emptyingClock) without(d time.Duration, now time.Time) {
+	if c.since.IsZero() {
+		c.since = now
+		return
+	}
+	c.since = c.since.Add(d)
+}
+
+// stop makes a late clock stand still. What was not proven is not counted.
+func (c *emptyingClock) stop() { c.since = time.Time{} }
+
+// at is the time counted by now, if nothing comes to light that stopped it. A hand-over is
+// dated by it.
 func (c *emptyingClock) at(now time.Time) time.Duration {
 	if c.since.IsZero() {
 		return c.sum
@@ -36,7 +67,10 @@ func (c *emptyingClock) at(now time.Time) time.Duration {
 
 // run lets the clock go on, or makes it stand still.
 func (c *emptyingClock) run(on bool, now time.Time) {
-	c.sum, c.since = c.at(now), time.Time{}
+	if !c.late {
+		c.sum = c.at(now)
+	}
+	c.since = time.Time{}
 	if on {
 		c.since = now
 	}

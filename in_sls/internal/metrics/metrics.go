@@ -37,7 +37,7 @@ type Metrics struct {
 
 	Heartbeats, Rebalances, LeasesLost metric.Counters // by logstore
 	Barrier                            metric.Histogram
-	Panics                             metric.Counter
+	Panics, AppendsFailed              metric.Counter
 
 	records, bytes, pulls, rawBytes, wireBytes, fetchErrors, throttled, fallbacks, decodeErrors,
 	committed, commitErrors, refused, foreign metric.Counters // by logstore and shard
@@ -90,7 +90,8 @@ func New(views func() []View) *Metrics {
 		LeasesLost:   s.Counter("leases_lost_total", "Shards that ended without a release.", "logstore"),
 		Barrier: s.Histogram("barrier_duration_seconds", "Time without a hand-over until checkpoint delivered found everything delivered.",
 			[]float64{1, 2.5, 5, 7.5, 10, 15, 30, 60, 120, 300, 600}).With(),
-		Panics: s.Counter("panics_total", "Panics in the plugin's own goroutines, which it survived. Please report them.").With(),
+		AppendsFailed: s.Counter("appends_failed_total", "Pieces that Fluent Bit did not take, as its ring buffer was full. They were handed over later.").With(),
+		Panics:        s.Counter("panics_total", "Panics in the plugin's own goroutines, which it survived. Please report them.").With(),
 	}
 }
 

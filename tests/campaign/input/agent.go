@@ -182,6 +182,7 @@ func (h *host) props(name string, delay time.Duration) map[string]string {
 		"memory_limit":           pick("8M", "32M", "100M"),
 		"buffer_size":            pick("256k", "1M", "4M"),
 		"compress":               pick("lz4", "zstd"),
+		"handover":               "callback",
 	}
 	if h.drain {
 		p["memory_limit"], p["buffer_size"], p["fetch_max_groups"], p["checkpoint_interval"] = "100M", "16M", "1000", "100ms"
