@@ -25,9 +25,9 @@ var version = "dev"
 // stopTimeout bounds what a shutdown waits for requests in flight.
 const stopTimeout = 5 * time.Second
 
-// maxConns is how many idle connections are kept: all the requests that a producer has
-// in flight at once, since the logstores of a project share a host. Those that are not
-// used again are closed within a minute.
+// maxConns is how many idle connections are kept: as many as an instance has requests in
+// flight at once, since the logstores of a project share a host. Unused ones are closed
+// within a minute.
 const maxConns = 512
 
 // config is everything an [OUTPUT] section can set.

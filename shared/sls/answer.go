@@ -18,8 +18,8 @@ const (
 	maxDrain = 64 << 10
 )
 
-// drain reads what is left of a small body, so that its connection can be used
-// again. A body with more than maxDrain costs its connection instead.
+// drain reads what is left of a small body, so that its connection can be used again. A
+// larger one costs the connection.
 func drain(body io.Reader) {
 	_, _ = io.CopyN(io.Discard, body, maxDrain) // whatever happens, the connection is all there is to lose
 }
@@ -55,8 +55,8 @@ func (a answer) decodeJSON(out any) error {
 	return nil
 }
 
-// maxListed bounds the lists of which each item costs the caller something: far above
-// what a logstore can have of shards, checkpoints or consumer groups.
+// maxListed bounds lists whose items each cost the caller something. No logstore has
+// nearly as many shards, checkpoints or consumer groups.
 const maxListed = 10_000
 
 // list reads a JSON list of at most maxListed items, null as none: the items of a

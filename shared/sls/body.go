@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// requestBody hands a request's bytes to the transport until it is released.
-// The transport may go on reading for a moment after RoundTrip has failed; a
-// released body gives it nothing more, so the caller may reuse the bytes, and
-// what had been read by then is what can have been sent.
+// requestBody hands a request's bytes to the transport until it is released. The
+// transport may go on reading for a moment after RoundTrip has failed. A released body
+// gives it nothing more. So the caller may reuse the bytes, and no more can have been
+// sent than was read by then.
 type requestBody struct {
 	mu       sync.Mutex
 	data     []byte // guarded by mu, as the rest
@@ -23,8 +23,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.pos == len(b.data) {
-		// Also when released after all was read: the transport looks once more for
-		// bytes beyond Content-Length, and an error would cost the connection.
+		// io.EOF also when it was released after all was read: the transport looks once
+		// more for bytes beyond Content-Length, and another error would cost the
+		// connection.
 		return 0, io.EOF
 	}
 	if b.released {

@@ -8,12 +8,11 @@ import (
 // notALogGroup is text: its first byte is no field that protobuf has (wire type 6).
 const notALogGroup = "fluent-bit-sls startup check: this is no log group"
 
-// CheckWrite finds out whether PutLogs would be let in, and writes nothing: it is
-// PutLogs with a body that is no log group, which the server refuses as a whole
-// ("Protobuffer content cannot be parsed", PostBodyInvalid) once it has nothing
-// else to refuse. It needs no other permission than PutLogs, and an answer about
-// the body proves endpoint, key, signature, clock, project, logstore and that
-// permission.
+// CheckWrite finds out whether PutLogs would be let in, and writes nothing. It is PutLogs
+// with a body that is no log group. The server refuses that as a whole ("Protobuffer
+// content cannot be parsed", PostBodyInvalid), but only when it finds nothing else to
+// refuse. It needs no other permission than PutLogs. An answer about the body proves
+// endpoint, key, signature, clock, project, logstore and that permission.
 //
 // nil means that PutLogs would be let in, at the server's own pace.
 func (l Logstore) CheckWrite(ctx context.Context) error {

@@ -79,15 +79,14 @@ func compressLZ4(dst, src []byte) []byte {
 	}
 	start := len(dst)
 	dst = slices.Grow(dst, CompressBound(len(src)))
-	// The release before v4 finds the same matches in two thirds of the time: it
-	// does not keep books on which entries of a pooled hash table are of this
-	// block, but checks the bytes that an entry points to, as it has to anyway.
-	// v4 pays for the same output in every run, which nobody needs here. The
-	// library pools its tables by itself.
+	// The release before v4 finds the same matches in two thirds of the time. v4 also
+	// notes which entries of a pooled hash table are of this block, so that its output is
+	// the same in every run. Nobody needs that here. The library pools its tables by
+	// itself.
 	n, err := lz4v3.CompressBlock(src, dst[start:start+CompressBound(len(src))], nil)
 	if err != nil || n == 0 {
-		// 0 is the library's word for incompressible. With this much room it does
-		// not come up with it, but its documentation says it may.
+		// 0 means incompressible. With this much room it does not happen, but the
+		// library's documentation says that it may.
 		return appendLiterals(dst, src)
 	}
 	return dst[:start+n]

@@ -16,8 +16,8 @@ type ConsumerGroup struct {
 	Order   bool          // children of a split are handed out after their parent is read
 }
 
-// maxGroupTimeout, in seconds, is what a longer time-out of a group is taken for: one
-// that no duration holds would come out as any other.
+// maxGroupTimeout, in seconds, is the longest time-out of a group that is believed. A
+// longer one may not fit a time.Duration.
 const maxGroupTimeout = 24 * 60 * 60
 
 func (g ConsumerGroup) seconds() int {
@@ -99,9 +99,9 @@ func (l Logstore) CreateConsumerGroup(ctx context.Context, g ConsumerGroup) erro
 // is to hold from now on:
 // POST /logstores/L/consumergroups/G?consumer=C&type=heartbeat.
 //
-// A shard that is not in the answer must be let go of, and goes on being
-// reported as held until it is: the server gives it to another member only then.
-// ClassLeaseLost: the server has forgotten m; begin again with nothing held.
+// A shard that is not in the answer must be released. Until that is done it stays in
+// held: the server gives it to another member only then. ClassLeaseLost: the server has
+// forgotten m; begin again with no shards.
 func (l Logstore) Heartbeat(ctx context.Context, m Member, held []int) ([]int, error) {
 	shards := list[int]{}
 	r := l.group("heartbeat in", http.MethodPost, m.Group)

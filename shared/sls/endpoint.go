@@ -10,10 +10,10 @@ import (
 	"sync/atomic"
 )
 
-// endpoint is where requests go. SLS tells projects apart by the Host header,
-// which is always project.endpoint; an IP address or localhost has no such
-// names, so there the connection goes to the address itself while the Host
-// header (and with it the signature) stays what production would see.
+// endpoint is where requests go. SLS tells projects apart by the Host header, which is
+// always project.endpoint. An IP address or localhost has no such names. There the
+// connection goes to the address itself, and the Host header and the signature stay those
+// of production.
 type endpoint struct {
 	scheme string        // "http" or "https"
 	host   string        // lower case, with the port if one was given

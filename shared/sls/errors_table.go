@@ -23,8 +23,8 @@ const (
 	// ClassCredentials: the access key or token is wrong, expired or not allowed
 	// to do this. Data is kept: keys can be mended.
 	ClassCredentials
-	// ClassClock: the server refused the time of the request, and the one resend
-	// with a corrected clock too.
+	// ClassClock: the server refused the time of the request, also after it was sent
+	// again with a corrected clock.
 	ClassClock
 	// ClassConfiguration: what the configuration points at does not exist or is
 	// not SLS. Data is kept: configuration can be mended.
@@ -205,8 +205,8 @@ func classify(status int, code string) (Class, string) {
 		// permanent, a policy someone can mend would cost data.
 		return ClassCredentials, mendAllKeys
 	case status == 413:
-		// A proxy's, too: a record alone that it never lets through is as lost as one
-		// that SLS never takes.
+		// Also when a proxy says it: a record that a proxy never lets through is as lost
+		// as one that SLS never takes.
 		return ClassSplit, "batch_bytes"
 	case code == "" && status == 407:
 		return ClassConfiguration, "proxy"

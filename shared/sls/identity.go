@@ -97,9 +97,10 @@ func (c *Client) otherCredentials(ctx context.Context, used credential) (credent
 	return cred, err == nil
 }
 
-// credentialsError: nothing was sent. A provider that is slow or fails is not
-// known to be wrong for good, but says "credentials" so that the user looks
-// there; the caller's own context ending says nothing about credentials.
+// credentialsError makes the error of a call for which there were no credentials. Nothing
+// was sent. The class is that of credentials, so that the user looks there, even if the
+// provider is only slow. When the caller's own context has ended, it says nothing about
+// credentials.
 func (c *Client) credentialsError(ctx context.Context, r *request, err error) *Error {
 	if ctxErr := ctx.Err(); ctxErr != nil {
 		return &Error{Op: r.opText(), Class: ClassRetry, Err: ctxErr}
@@ -110,7 +111,7 @@ func (c *Client) credentialsError(ctx context.Context, r *request, err error) *E
 	}
 }
 
-// mendCredentials is the options to look at: the provider's, for it knows where
+// mendCredentials are the options to look at: those of the provider, which knows where
 // its keys come from, else those of keys in the configuration.
 func (c *Client) mendCredentials(keys string) string {
 	if c.refresher != nil {

@@ -128,7 +128,7 @@ func (c *ConnectionConfig) provider(log *slog.Logger) sdk.CredentialsProvider {
 	return credentials.New(c.Credentials, proxy, log)
 }
 
-// Warnings says what is allowed and unwise, one line each, for the log at start.
+// Warnings says what is allowed but unwise, one line each, for the log at start.
 func (c *ConnectionConfig) Warnings() []string {
 	var found []string
 	for _, raw := range c.Endpoints {

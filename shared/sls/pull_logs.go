@@ -27,9 +27,10 @@ type Pull struct {
 	Query     string
 	Processor string
 	Codec     Codec // LZ4 (default) or ZSTD; the server knows no other
-	// Lend returns where the decompressed bytes are appended, once it is known how many
-	// they are of how many log groups, and before anything is allocated for them. Its error
-	// refuses them. It may be called again when the request is sent again. nil allocates.
+	// Lend returns the buffer to which the decompressed bytes are appended. It is called
+	// when their number and that of the log groups are known, and nothing is allocated
+	// for them yet. Its error refuses them. It is called again when the request is sent
+	// again. nil allocates.
 	Lend func(size, groups int) ([]byte, error)
 	// MaxRawSize bounds the decompressed bytes; more is an error (ErrTooLarge,
 	// ClassSplit): ask for fewer groups. Default 64 MiB.
@@ -168,9 +169,8 @@ func sizeHeader(h http.Header, name string) (int, error) {
 	return int(n), nil
 }
 
-// readWire reads the compressed body into *buf. Neither codec makes data that
-// does not compress more than a trifle larger, so a body beyond that contradicts
-// its own header.
+// readWire reads the compressed body into *buf. Both codecs make incompressible data only
+// a little larger, so a longer body contradicts its own header.
 func readWire(a answer, buf *[]byte, rawSize int) error {
 	limit := rawSize + rawSize/128 + 1024
 	if a.length > int64(limit) {

@@ -95,7 +95,7 @@ func redact(s string, cred credential) string {
 	return s
 }
 
-// leastTold is from how many bytes on the beginning of a secret is one, too.
+// leastTold is how long the beginning of a secret must be to be taken for the secret.
 const leastTold = 8
 
 // redactBeginning removes what is left of a secret in text that was shortened before:

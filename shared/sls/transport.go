@@ -11,8 +11,8 @@ import (
 const (
 	dialTimeout         = 10 * time.Second
 	tlsHandshakeTimeout = 10 * time.Second
-	// shortDialTimeout holds where there is another endpoint to go to: long enough
-	// for one lost packet, short enough for a request to try all of them.
+	// shortDialTimeout is for a client with several endpoints: long enough for one lost
+	// packet, short enough for a request to try all of them.
 	shortDialTimeout = 4 * time.Second
 	// idleTimeout stays below the 60 s after which the service closes idle
 	// connections (the SDK uses 55 s for the same reason): a request sent just as
@@ -30,10 +30,9 @@ type wire struct {
 	roots     *x509.CertPool // nil = the system's
 }
 
-// transport makes a transport. Only HTTP/1.1: the service speaks nothing else,
-// and one request per connection is what Error.Ambiguous is worded for. No
-// transparent gzip: answers are read as they were sent. Certificates are always
-// verified.
+// transport makes a transport. It speaks only HTTP/1.1, as the service does:
+// Error.Ambiguous relies on one request per connection. It does not unzip: answers are
+// read as they were sent. Certificates are always verified.
 func (w wire) transport() *http.Transport {
 	t := &http.Transport{
 		Proxy:                  w.proxy,

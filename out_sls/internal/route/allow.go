@@ -53,9 +53,9 @@ func (p *pattern) allows(project, logstore []byte, ofProject, ofLogstore *naming
 	return (p.project == "" || glob(p.project, project, ofProject)) && glob(p.logstore, logstore, ofLogstore)
 }
 
-// glob matches in at most len(pattern) times len(name) steps: behind a "*" that has
-// matched, the ones before it need not be tried again. No "*" and no "?" takes a
-// character that stands between the variables of the name, which no value has: so none
+// glob matches in at most len(pattern) times len(name) steps: once a "*" has matched,
+// those before it need not be tried again. Neither "*" nor "?" takes a character that
+// stands between the variables of the name. No value has such a character, so no match
 // reaches from one value into another.
 func glob(pattern string, name []byte, of *naming) bool {
 	if pattern == "*" {

@@ -17,8 +17,8 @@ type Config struct {
 	Logstore        string // template
 	DefaultProject  string
 	DefaultLogstore string
-	// AllowDestinations are patterns of what Project and Logstore may come to as
-	// templates: "logstore" or "project/logstore".
+	// AllowDestinations are patterns of the names that templates may give: "logstore" or
+	// "project/logstore".
 	AllowDestinations []string
 	Topic             string        // template
 	Source            string        // template; "" = the host name
@@ -87,7 +87,8 @@ func checkName(rules *nameRules) func(string) error {
 	}
 }
 
-// Warnings says what is allowed and hardly meant, one line each, for the log at start.
+// Warnings says what is allowed but probably not meant, one line each, for the log at
+// start.
 func (c *Config) Warnings() []string {
 	type typed struct{ option, value string }
 	list := []typed{

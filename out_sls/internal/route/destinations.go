@@ -15,10 +15,9 @@ type Destination struct {
 // Target is a destination within a session.
 type Target struct {
 	Destination
-	// Slot numbers the destinations that the session has open, from 0, in the
-	// order in which it met them. There are at most max_destinations: behind that
-	// a new one gets the slot of the least recently used one, which is then no
-	// longer open.
+	// Slot numbers the destinations that the session has open, from 0, in the order in
+	// which it met them. There are at most max_destinations. A new one beyond that gets
+	// the slot of the least recently used one, which is then no longer open.
 	Slot int
 }
 
@@ -46,9 +45,8 @@ func newDestinations(maximum int) *destinations {
 	return d
 }
 
-// begin closes every slot. What is known stays known: that costs the next flush
-// nothing, and does not show, because what this flush has met is always more
-// recent than what it has not.
+// begin closes every slot. What is known stays known. That does not change the result of
+// a flush: what it has met is always more recent than what it has not.
 func (d *destinations) begin() {
 	d.flush++
 	d.slots = 0

@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// groups bounds the log groups that the records of a flush make in a logstore: each
-// topic, source and set of tags of their choice takes a request of its own, and
-// whoever writes a line could otherwise hold up all others of the logstore. It goes by
-// the records alone, in their order: a chunk that comes back makes the same ones. One
-// session owns it.
+// groups bounds the log groups that the records of a flush make in a logstore. Each
+// topic, source and set of tags that records choose takes a request of its own. Without a
+// bound, whoever writes a line could hold up all others of the logstore. The result
+// depends on the records and their order alone, so a chunk that comes back makes the same
+// groups. One session owns it.
 type groups struct {
 	most   int
 	met    map[string]struct{} // keys of destinations
@@ -48,9 +48,9 @@ func (r *Router) hasGroups() bool {
 	return slices.ContainsFunc(r.fields, func(f field) bool { return r.groupOfRecord(&f) })
 }
 
-// groupOfRecord tells whether a record chooses what f comes to, so that there is no end
-// to it. The logstore that it goes to is bounded elsewhere, and of hash keys there are
-// hash_buckets.
+// groupOfRecord tells whether a record chooses the value of f, so that there can be any
+// number of values. Logstores are bounded elsewhere, and there are only hash_buckets hash
+// keys.
 func (r *Router) groupOfRecord(f *field) bool {
 	switch f.kind {
 	case kindProject, kindLogstore, kindHashKey:
@@ -60,8 +60,8 @@ func (r *Router) groupOfRecord(f *field) bool {
 	}
 }
 
-// appendPlain appends key with the static defaults in the place of what records choose
-// of their log group.
+// appendPlain appends key with the static defaults instead of what records choose of
+// their log group.
 func (r *Router) appendPlain(dst, key []byte) []byte {
 	for i, at := 0, 0; i < len(r.fields); i++ {
 		begin := at

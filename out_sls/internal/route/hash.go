@@ -7,8 +7,8 @@ import (
 )
 
 // appendHashKey appends the 32 hex digits that place text in the hash space of a
-// logstore: its MD5, of which the upper log2(buckets) bits are kept and the rest is
-// zero, as the official producers do it.
+// logstore: its MD5 with all but the upper log2(buckets) bits cleared, as in the official
+// producers.
 func appendHashKey(dst, text []byte, buckets int) []byte {
 	sum := md5.Sum(text)
 	// At most 256 buckets: at most the first byte is left.

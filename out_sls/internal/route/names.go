@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of SLS: names as CreateProject and CreateLogStore take them, topic and
-// source as its data model has them. For tags none is documented; this one keeps
-// what a record can put into every request it is part of small.
+// Limits of SLS: of names as in CreateProject and CreateLogStore, of topic and source as
+// in its data model. For tags none is documented. This one keeps small what a record can
+// add to its requests.
 const (
 	maxName  = 63
 	maxTopic = 128
@@ -82,12 +82,12 @@ func (r *nameRules) checkTemplate(t *template) error {
 	return nil
 }
 
-// naming makes names of what a template of several variables or one comes to.
+// naming makes a name of a template's value.
 type naming struct {
 	rules *nameRules
 	// separators are the characters that stand between two variables. No value may
-	// bring one along, or a record could make of two values a third's name: of
-	// billing and audit-error what is billing-audit and error.
+	// contain one. Otherwise the values billing and audit-error would give the same name
+	// as billing-audit and error.
 	separators string
 	instead    byte // takes the place of what a value cannot have; 0 = nothing does
 	several    bool // variables
@@ -134,9 +134,9 @@ func (n *naming) stops(c byte) bool {
 	return (c == '-' || c == '_') && strings.IndexByte(n.separators, c) >= 0
 }
 
-// mend makes the value of one variable, dst from start on, part of a name, which is not
-// longer: letters in lower case, each run of other characters as one n.instead, and no
-// "-" or "_" at its ends.
+// mend makes the value of one variable, dst from start on, part of a name. Letters become
+// lower case, each run of other characters one n.instead, and "-" and "_" at the ends go.
+// The result is never longer.
 func (n *naming) mend(dst []byte, start int) []byte {
 	end, gap := start, false
 	for _, c := range dst[start:] {
@@ -163,8 +163,9 @@ func (n *naming) mend(dst []byte, start int) []byte {
 	return dst[:end]
 }
 
-// fit tells whether a template's value is a name. What is too long is cut; not so of
-// several variables, where the last would be cut off and another's name be left.
+// fit tells whether a template's value is a name. One of a single variable is cut when it
+// is too long. One of several is not: without its last variable it would be another's
+// name.
 func (n *naming) fit(name []byte) ([]byte, bool) {
 	name = bytes.Trim(name, "-_")
 	if len(name) > maxName {

@@ -106,8 +106,8 @@ func (p *parser) variable() (v part, err error) {
 	return v, nil
 }
 
-// dotted is a text that looks as if it led into the value before it, as it does in jq
-// and in Fluentd. Here the whole value is followed by the text.
+// dotted is a text such as ".b" behind a variable. In jq and Fluentd it leads into the
+// value; here the text follows the whole value.
 type dotted struct{ typed, text, meant, literal string }
 
 func (d dotted) String() string {

@@ -24,13 +24,13 @@ type Router struct {
 	groups  int       // max_log_groups
 	roots   []string  // the keys of a record that fields read
 	allow   []pattern // nil = anything
-	// home is where a record goes that names what allow does not have.
+	// home is where a record goes when it names what allow does not have.
 	home struct{ project, logstore []byte }
 	// ofProject and ofLogstore are the names' templates; nil = typed in full.
 	ofProject, ofLogstore *naming
 
-	// sessions are those of ended flushes, with what they know: nothing in the way
-	// of a record is shared, and there are no more than flushes at once.
+	// sessions are those of ended flushes, with what they know. So no record needs
+	// anything shared, and there are never more sessions than flushes at once.
 	sessions sync.Pool
 
 	fallbacks, evicted, refused, capped atomic.Uint64
@@ -164,9 +164,9 @@ func (b *builder) patterns(list []string) {
 	}
 }
 
-// name falls back to the template with everything missing: Validate has made sure
-// that one of the two is there. It returns the name that no record has chosen, and what
-// makes the others.
+// name returns the name that no record has chosen, and what makes the others. Without a
+// static default that name is the template with everything missing: Validate has made
+// sure that there is one of the two.
 func (b *builder) name(k kind, rules *nameRules, dst *string, value, fallback string) ([]byte, *naming) {
 	t, err := rules.parse(value)
 	if err == nil && fallback == "" && t.needs != needNothing {
@@ -289,8 +289,8 @@ func valueAt[K string | []byte](key K, at int) (start, end int) {
 	return start, start + size
 }
 
-// destination builds the one of a key: the values of the fields in turn. They stay
-// windows into the key.
+// destination builds the destination of a key, which holds the values of the fields in
+// turn. The destination's strings are windows into the key.
 func (r *Router) destination(key string) Destination {
 	to := r.static.Destination
 	var tags []loggroup.Tag

@@ -27,9 +27,8 @@ func static(rules *nameRules, value, option, fallback, fallbackOption string) Na
 	return Named{Name: t.withoutRecord()}
 }
 
-// Home is d with the static defaults of project and logstore in their places: where the
-// records go for which a template gives no name. It is false for what no template has
-// chosen.
+// Home is d with the static defaults of project and logstore. Records go there when a
+// template gives no name. chosen is false when no template has chosen d.
 func (r *Router) Home(d Destination) (home Destination, chosen bool) {
 	home = d
 	home.Project, home.Logstore = string(r.home.project), string(r.home.logstore)

@@ -74,9 +74,8 @@ type input struct {
 	roots [][]byte // values of Router.roots in a record, nil for what it does not have
 }
 
-// appendTo appends the value of t, of which a name has the values of its variables made
-// to fit. Without one, because a variable without a default is missing, it is false and
-// dst comes back as it was.
+// appendTo appends the value of t. In a name the values of the variables are made to fit.
+// It is false, and dst is as it was, when a variable without a default is missing.
 func (t *template) appendTo(dst []byte, in *input) ([]byte, bool) {
 	start := len(dst)
 	for i := range t.parts {
