@@ -53,64 +53,18 @@ func (l *logstore) passTurn() {
 	}
 }
 
-// learnLocked adjusts what l is allowed, and whether it is down, by the answer to what was
-// sent at begin.
-func (s *Scheduler) learnLocked(l *logstore, begin time.Time, err error) {
-	class := sls.ClassOf(err)
-	switch {
-	case err == nil || class == sls.ClassSplit: // it is there and takes logs
-		l.failures, l.absent = 0, time.Time{}
-		l.allowed = min(l.allowed+1/l.allowed, float64(s.cfg.Concurrency))
-	case class == sls.ClassThrottle:
-		l.failures = 0
-		// All requests that were in flight when it was last halved come back with the
-		// same news.
-		if begin.After(l.halved) {
-			l.allowed = max(l.allowed/2, 1)
-			l.halved = time.Now()
-		}
-	case l.chosen && saysAbsent(err): // its records have another way
-		l.failures = 0
-	default:
-		if l.failures++; l.failures == 1 {
-			l.since = time.Now()
-		}
-		if s.down(l) {
-			for _, q := range l.queues {
-				for _, seg := range q.drain() {
-					seg.Settle()
-				}
-				s.place(q)
-			}
-		}
-	}
-}
+// A template can name a logstore or project that SLS does not have. Nobody may ever make
+// it, and a chunk that is tried for ever keeps one of the engine's tasks, of which there
+// are 2048. So after absentTries answers that say so, the records go to the static
+// defaults, and so do those that come later. (Records that name what allow_destinations
+// does not have go there, too.) Every absentFor one request asks again. What the operator
+// has typed is waited for.
+const (
+	absentTries = 3
+	absentFor   = time.Minute
+)
 
-// down tells whether l fails for good, as far as can be known, while other logstores work.
-// Its flushes are then answered at once instead of at their deadline: the engine has few
-// workers, and one dead destination must not hold up the others. The engine's own retries
-// find out when it is back.
-func (s *Scheduler) down(l *logstore) bool {
-	return l.failures >= downAfter && time.Since(l.since) >= downDuration && s.othersWork(l)
-}
-
-// hopeless tells whether a segment for l should fail at once. One request at a time still
-// goes out, to find out.
-func (s *Scheduler) hopeless(l *logstore) bool { return l.inFlight > 0 && s.down(l) }
-
-// othersWork tells whether a logstore in use, l aside, has not failed last. One that is
-// idle does not count until it is used again.
-func (s *Scheduler) othersWork(l *logstore) bool {
-	for e := s.working.Front(); e != nil; {
-		other, _ := e.Value.(*logstore)
-		e = e.Next()
-		switch {
-		case other == l:
-		case time.Since(other.used) < idleFor:
-			return true
-		default:
-			keep(&s.working, &other.inWorking, other, false)
-		}
-	}
-	return false
+// saysAbsent tells whether SLS says that a logstore or project is not there.
+func saysAbsent(err error) bool {
+	return sls.IsCode(err, "LogStoreNotExist") || sls.IsCode(err, "ProjectNotExist")
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"fluent-bit-sls/out_sls/internal/route"
 	"fluent-bit-sls/out_sls/internal/segment"
 )
 
@@ -135,6 +136,54 @@ func (r *Request) Down() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.down(r.queue.logstore)
+}
+
+// Astray tells whether r has gone to a destination that a template has chosen and, as the
+// answer says, SLS does not have.
+func (r *Request) Astray(err error) bool { return r.queue.logstore.chosen && saysAbsent(err) }
+
+// Home is where the records of r go if SLS does not have their logstore.
+func (r *Request) Home() route.Destination {
+	home, _ := r.queue.scheduler.home(r.To.Destination)
+	return home
+}
+
+// Believed takes note that the logstore of r is not there, unless r is to ask again: attempt
+// counts the answers that say so, from 0.
+func (r *Request) Believed(attempt int) bool {
+	s, l := r.queue.scheduler, r.queue.logstore
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l.absent.IsZero() && attempt+1 < absentTries {
+		return false
+	}
+	l.absent = time.Now()
+	s.placeLogstore(l)
+	return true
+}
+
+// Redirect queues the segments of r, and what waits behind it, for the static defaults.
+// Their numbers stay, and so does what is remembered of them. r has no segments then.
+func (r *Request) Redirect() {
+	s, l := r.queue.scheduler, r.queue.logstore
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	segments := r.Segments
+	r.Segments = nil
+	for _, q := range l.queues {
+		segments = append(segments, q.drain()...)
+		s.place(q)
+	}
+	for _, seg := range segments {
+		s.redirect(seg)
+		home := s.logstoreLocked(seg.To)
+		if s.stopped || s.hopeless(home) || s.outage(home) != nil {
+			seg.Settle()
+			continue
+		}
+		s.enqueueLocked(seg)
+	}
+	s.beginLocked()
 }
 
 // Done ends r. What may begin instead begins.

@@ -5,10 +5,12 @@ import (
 	"sync"
 	"time"
 
+	"fluent-bit-sls/out_sls/internal/memory"
 	"fluent-bit-sls/out_sls/internal/report"
 	"fluent-bit-sls/out_sls/internal/route"
 	"fluent-bit-sls/out_sls/internal/segment"
 	"fluent-bit-sls/shared/panics"
+	"fluent-bit-sls/shared/sls"
 )
 
 // maxRequests is how many requests an instance has in flight at once, to whatever
@@ -66,6 +68,72 @@ func New(cfg Config, home Home, metrics *report.Metrics, guard *panics.Guard, st
 // Sequence names what the log groups of a tag are numbered in, for pack_id.
 func (s *Scheduler) Sequence(tag string) string { return s.packs.sequence(tag) }
 
+// Admit tells whether a flush may begin. The error is ErrStopped, or an *Outage in which
+// nothing is tried now.
+func (s *Scheduler) Admit() (*Admission, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	a := &Admission{}
+	switch {
+	case s.stopped:
+		return nil, ErrStopped
+	case !s.health.out(now, s.cfg.Patience):
+		return a, nil
+	}
+	var ok bool
+	if a.until, ok = s.health.admit(now); !ok {
+		s.handedBack++
+		return nil, s.outageLocked(now)
+	}
+	return a, nil
+}
+
+// MayWait tells whether a flush may wait for what h has, of whose logstore an outage may be
+// known.
+func (s *Scheduler) MayWait(h memory.Holder, a *Admission) bool {
+	at, ok := h.(located)
+	if !ok {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.admitLocked(at.store(), a)
+}
+
+// Silent returns which holders wait for a logstore that does not answer now.
+func (s *Scheduler) Silent() func(memory.Holder) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	silent := map[*logstore]bool{}
+	for _, l := range s.logstores {
+		silent[l] = s.outage(l) != nil
+	}
+	return func(h memory.Holder) bool {
+		at, ok := h.(located)
+		return ok && silent[at.store()]
+	}
+}
+
+// located is a holder of this package: it knows the logstore.
+type located interface{ store() *logstore }
+
+// admitLocked tells whether a flush may wait for l. An outage of the whole instance is
+// Admit's to deal with.
+func (s *Scheduler) admitLocked(l *logstore, a *Admission) bool {
+	h := s.outage(l)
+	if h != &l.health {
+		return true
+	}
+	until, ok := h.admit(time.Now())
+	if !ok {
+		a.Refused = &l.id
+		return false
+	}
+	a.until = until
+	return true
+}
+
 // Enqueue makes a segment wait for a request. It goes elsewhere if SLS is known not to
 // have its logstore, and is settled at once, as failed, if it is known that it cannot be
 // sent soon.
@@ -99,6 +167,26 @@ func (s *Scheduler) enqueueLocked(seg *segment.Segment) {
 	s.place(q)
 }
 
+// absentLocked tells whether a segment should not even be sent where a template has it go.
+// It lets one through when it is time to ask again.
+func (s *Scheduler) absentLocked(seg *segment.Segment) bool {
+	l := s.logstores[LogstoreID{seg.To.Project, seg.To.Logstore}]
+	if l == nil || l.absent.IsZero() {
+		return false
+	}
+	if time.Since(l.absent) < absentFor {
+		return true
+	}
+	l.absent = time.Now()
+	return false
+}
+
+// redirect gives a segment the static defaults for its address.
+func (s *Scheduler) redirect(seg *segment.Segment) {
+	s.metrics.Redirected.With(seg.To.Logstore).Add(uint64(seg.Count))
+	seg.To.Destination, _ = s.home(seg.To.Destination)
+}
+
 // beginLocked starts the requests that may begin now.
 func (s *Scheduler) beginLocked() {
 	for r := s.nextLocked(); r != nil; r = s.nextLocked() {
@@ -127,6 +215,120 @@ func (s *Scheduler) nextLocked() *Request {
 		return r
 	}
 	return nil
+}
+
+// sentLocked takes note that a request to l is on its way.
+func (s *Scheduler) sentLocked(l *logstore) {
+	now := time.Now()
+	l.health.sent(now, s.cfg.Patience)
+	s.health.sent(now, s.cfg.Patience)
+}
+
+// answeredLocked takes note of the answer to a request to l, sent at begin. When SLS is
+// back after it has answered nobody, what waits for any logstore starts: what is known of
+// each was of that.
+func (s *Scheduler) answeredLocked(l *logstore, begin time.Time, err error) (over *Outage) {
+	now, ok, all := time.Now(), hasAnswered(err), s.health
+	out, before := all.out(now, s.cfg.Patience), s.outageLocked(now)
+	l.health.ended(now, ok)
+	s.health.ended(now, ok)
+	if ok && (out || l.failures > 0 && !s.othersWork(l)) {
+		s.recovered()
+		s.beginLocked()
+	}
+	if ok && out {
+		s.handedBack, over = 0, before
+	}
+	s.learnLocked(l, begin, err)
+	l.passTurn()
+	s.placeLogstore(l)
+	return over
+}
+
+// recovered makes all logstores begin anew: SLS has answered nobody, and does again.
+func (s *Scheduler) recovered() {
+	for _, l := range s.logstores {
+		l.failures = 0
+		l.health.reset()
+		s.placeLogstore(l)
+	}
+}
+
+// learnLocked adjusts what l is allowed, and whether it is down, by the answer to what was
+// sent at begin.
+func (s *Scheduler) learnLocked(l *logstore, begin time.Time, err error) {
+	class := sls.ClassOf(err)
+	switch {
+	case err == nil || class == sls.ClassSplit: // it is there and takes logs
+		l.failures, l.absent = 0, time.Time{}
+		l.allowed = min(l.allowed+1/l.allowed, float64(s.cfg.Concurrency))
+	case class == sls.ClassThrottle:
+		l.failures = 0
+		// All requests that were in flight when it was last halved come back with the
+		// same news.
+		if begin.After(l.halved) {
+			l.allowed = max(l.allowed/2, 1)
+			l.halved = time.Now()
+		}
+	case l.chosen && saysAbsent(err): // its records have another way
+		l.failures = 0
+	default:
+		if l.failures++; l.failures == 1 {
+			l.since = time.Now()
+		}
+		if s.down(l) {
+			for _, q := range l.queues {
+				for _, seg := range q.drain() {
+					seg.Settle()
+				}
+				s.place(q)
+			}
+		}
+	}
+}
+
+// down tells whether l fails for good, as far as can be known, while other logstores work.
+// Its flushes are then answered at once instead of at their deadline: the engine has few
+// workers, and one dead destination must not hold up the others. The engine's own retries
+// find out when it is back.
+func (s *Scheduler) down(l *logstore) bool {
+	return l.failures >= downAfter && time.Since(l.since) >= downDuration && s.othersWork(l)
+}
+
+// hopeless tells whether a segment for l should fail at once. One request at a time still
+// goes out, to find out.
+func (s *Scheduler) hopeless(l *logstore) bool { return l.inFlight > 0 && s.down(l) }
+
+// othersWork tells whether a logstore in use, l aside, has not failed last. One that is
+// idle does not count until it is used again.
+func (s *Scheduler) othersWork(l *logstore) bool {
+	for e := s.working.Front(); e != nil; {
+		other, _ := e.Value.(*logstore)
+		e = e.Next()
+		switch {
+		case other == l:
+		case time.Since(other.used) < idleFor:
+			return true
+		default:
+			keep(&s.working, &other.inWorking, other, false)
+		}
+	}
+	return false
+}
+
+// outage is the outage that l is part of: the whole instance's, its own, or nil.
+func (s *Scheduler) outage(l *logstore) *health {
+	now := time.Now()
+	for _, h := range []*health{&s.health, &l.health} {
+		if h.out(now, s.cfg.Patience) {
+			return h
+		}
+	}
+	return nil
+}
+
+func (s *Scheduler) outageLocked(now time.Time) *Outage {
+	return &Outage{For: now.Sub(s.health.since), HandedBack: s.handedBack}
 }
 
 // done takes note that a request has ended, and starts what may begin instead.
