@@ -181,7 +181,7 @@ func (r *Request) Redirect() {
 			seg.Settle()
 			continue
 		}
-		s.enqueueLocked(seg)
+		s.enqueueLocked(seg, home)
 	}
 	s.beginLocked()
 }

@@ -148,12 +148,12 @@ func (s *Scheduler) Enqueue(seg *segment.Segment, a *Admission) {
 		seg.Settle()
 		return
 	}
-	s.enqueueLocked(seg)
+	s.enqueueLocked(seg, l)
 	s.beginLocked()
 }
 
-func (s *Scheduler) enqueueLocked(seg *segment.Segment) {
-	l := s.logstoreLocked(seg.To)
+// enqueueLocked appends a segment to its queue in l.
+func (s *Scheduler) enqueueLocked(seg *segment.Segment, l *logstore) {
 	q := l.queues[seg.To]
 	if q == nil {
 		q = &queue{scheduler: s, to: seg.To, logstore: l}
