@@ -4,7 +4,9 @@
 //
 // # Output
 //
-// The chunk store survives the hosts. At the end every record must be stored. Every record
+// The chunk store survives the hosts. One section of each has filesystem storage beside a
+// second output that is down: its chunks are handed over in mappings of their files, and what
+// was acknowledged comes again after each restart. At the end every record must be stored. Every record
 // that is stored twice must have a cause of its own: a request whose answer did not reach the
 // client, or the end of an instance while the chunk was not acknowledged. What else is held
 // to, event by event:

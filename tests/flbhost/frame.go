@@ -10,15 +10,16 @@ import (
 
 // Frame kinds, see host/flbhost.h.
 const (
-	reqLoad   = 1
-	reqInit   = 2
-	reqFlush  = 3
-	reqPause  = 4
-	reqResume = 5
-	reqReload = 6
-	reqExit   = 7
-	reqRing   = 8
-	reqFail   = 9
+	reqLoad      = 1
+	reqInit      = 2
+	reqFlush     = 3
+	reqPause     = 4
+	reqResume    = 5
+	reqReload    = 6
+	reqExit      = 7
+	reqRing      = 8
+	reqFail      = 9
+	reqFlushFile = 10
 
 	evDone  = 0x81
 	evError = 0x82

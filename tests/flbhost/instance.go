@@ -62,6 +62,21 @@ func (i *Instance) Flush(ctx context.Context, tag string, chunk []byte) (Result,
 	if err != nil {
 		return Error, fmt.Errorf("flush %d bytes of %q: %w", len(chunk), tag, err)
 	}
+	return i.flushed(body)
+}
+
+// FlushFile is Flush for a chunk of filesystem storage: the plugin gets the content of the
+// chunk's file, where the host has mapped it. WriteChunk makes such files.
+func (i *Instance) FlushFile(ctx context.Context, tag, path string) (Result, error) {
+	body, err := i.host.conn.call(ctx, reqFlushFile, appendString(appendString(appendU32(nil, i.id), tag), path), nil)
+	if err != nil {
+		return Error, fmt.Errorf("flush %s of %q: %w", path, tag, err)
+	}
+	return i.flushed(body)
+}
+
+// flushed takes note of the answer to a flush.
+func (i *Instance) flushed(body []byte) (Result, error) {
 	result, stack, err := decodeFlushed(body)
 	if err != nil {
 		return Error, err

@@ -45,6 +45,9 @@ func (h *host) incarnate(ctx, limit context.Context) (how string, err error) {
 			return "", fmt.Errorf("%w, log:\n%s", err, h.LastLines())
 		}
 	}
+	for _, f := range h.feeds {
+		f.Restart()
+	}
 	h.ending.Store(false)
 	stop, idle := make(chan struct{}), make(chan struct{})
 	var flushers sync.WaitGroup
@@ -132,7 +135,7 @@ func (h *host) end(ctx context.Context, how string) error {
 
 // flush hands chunks of a feed to its instance, as one of the engine's workers,
 // until stop is closed, the host ends or no chunk is left.
-func (h *host) flush(ctx context.Context, f *store.Feed, to flbhost.Flusher, stop <-chan struct{}) {
+func (h *host) flush(ctx context.Context, f *store.Feed, to *flbhost.Instance, stop <-chan struct{}) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	idle := time.NewTicker(5 * time.Millisecond)
@@ -160,11 +163,11 @@ func (h *host) flush(ctx context.Context, f *store.Feed, to flbhost.Flusher, sto
 
 // flushOne hands one chunk over and does with it what the engine does. It is
 // false when the instance does not answer any more.
-func (h *host) flushOne(ctx context.Context, c *store.Chunk, to flbhost.Flusher) bool {
+func (h *host) flushOne(ctx context.Context, c *store.Chunk, to *flbhost.Instance) bool {
 	ctx, cancel := context.WithTimeout(ctx, flushLimit)
 	defer cancel()
 	h.flushes.Add(1)
-	result, err := to.Flush(ctx, c.Tag, c.Data)
+	result, err := hand(ctx, c, to)
 	h.flushes.Add(-1)
 	switch {
 	case err != nil:
@@ -188,6 +191,14 @@ func (h *host) flushOne(ctx context.Context, c *store.Chunk, to flbhost.Flusher)
 	}
 	h.tally(result.String())
 	return true
+}
+
+// hand hands a chunk over where it lies.
+func hand(ctx context.Context, c *store.Chunk, to *flbhost.Instance) (flbhost.Result, error) {
+	if c.Path != "" {
+		return to.FlushFile(ctx, c.Tag, c.Path)
+	}
+	return to.Flush(ctx, c.Tag, c.Data)
 }
 
 // gone tells whether the process has ended.

@@ -142,7 +142,11 @@ func (w *world) newAgents() (all []*agent) {
 		a.ended, a.workers, a.answers = map[string]int{}, map[int]int{}, map[string]int{}
 		for i := range perAgent {
 			number := n*perAgent + i
-			a.feeds = append(a.feeds, store.NewFeed(&w.Plan, number, stores[number], t, w.history.Now, w.judge.Sent))
+			f := store.NewFeed(&w.Plan, number, stores[number], t, w.history.Now, w.judge.Sent)
+			if i == 1 {
+				f.KeepFiles(w.Dir, w.failures)
+			}
+			a.feeds = append(a.feeds, f)
 		}
 		all = append(all, a)
 	}

@@ -95,16 +95,32 @@ static void do_flush(struct request *r)
     size_t tag_size, chunk_size;
     const char *tag = take_string(r, &tag_size);
     const char *chunk = take_string(r, &chunk_size);
+    struct guarded bytes;
     struct flush *f;
 
     if (ins == NULL || is_input(ins)) {
         frame_error(r->id, ins == NULL ? "flush: the instance is gone" : "flush: not an output");
         return;
     }
+    if (r->kind == REQ_FLUSH_FILE) {
+        char *path = must_alloc(chunk_size + 1);
+        bool found;
+
+        memcpy(path, chunk, chunk_size);
+        found = guarded_file(&bytes, path);
+        free(path);
+        if (!found) {
+            frame_error(r->id, "flush: no file of a chunk");
+            return;
+        }
+    }
+    else {
+        bytes = guarded_new(chunk, chunk_size);
+    }
     f = must_alloc(sizeof(*f));
     f->id = r->id;
     f->ins = ins;
-    f->chunk = guarded_new(chunk, chunk_size);
+    f->chunk = bytes;
     /* The byte after the tag in the request exists (see frame_read), and the
      * block is given its NUL here. */
     f->tag = guarded_new(NULL, tag_size + 1);
@@ -260,6 +276,7 @@ bool obey(struct request *r)
         do_init(r);
         return true;
     case REQ_FLUSH:
+    case REQ_FLUSH_FILE:
         do_flush(r);
         return true;
     case REQ_PAUSE:

@@ -28,6 +28,7 @@ enum {
     REQ_EXIT = 7,
     REQ_RING = 8,   /* u32 instance, u32 whether the ring is full */
     REQ_FAIL = 9,   /* u32 instance, u32 appends that fail */
+    REQ_FLUSH_FILE = 10, /* u32 instance, tag, path of the chunk's file */
     EV_DONE = 0x81,  /* what the request answers; id 0: the host is up */
     EV_ERROR = 0x82, /* text */
     EV_LOG = 0x83,   /* line */
@@ -80,12 +81,14 @@ struct instance {
 };
 
 /* A block that ends at an inaccessible page, and is inaccessible as a whole
- * once it is retired. */
+ * once it is retired. Of a file it is the mapping of that, and ends where the
+ * file does. */
 struct guarded {
     void *data;
     size_t size;
     void *map;
     size_t map_size;
+    bool file;
 };
 
 struct flush {
@@ -138,6 +141,7 @@ void frame_data(uint32_t instance, uint64_t at, const char *tag, size_t tag_size
 void *must_alloc(size_t size);
 char *must_copy(const char *s);
 struct guarded guarded_new(const void *data, size_t size);
+bool guarded_file(struct guarded *g, const char *path);
 void guarded_retire(struct guarded *g);
 size_t on_coroutine(void (*fn)(void *), void *arg, size_t stack_size);
 

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -72,6 +74,42 @@ struct guarded guarded_new(const void *data, size_t size)
     return g;
 }
 
+/*
+ * The content of a chunk's file, in a mapping of the file as the engine has it
+ * (lib/chunkio/src/cio_file.c, include/chunkio/cio_file_st.h): 24 bytes of
+ * header, of which the last two are the length of the metadata in big-endian,
+ * the metadata, the content. False if there is no such file.
+ */
+bool guarded_file(struct guarded *g, const char *path)
+{
+    enum { HEADER_MIN = 24, META_LENGTH = 22 };
+    unsigned char *map;
+    struct stat st;
+    size_t at;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return false;
+    }
+    if (fstat(fd, &st) != 0 || st.st_size < HEADER_MIN) {
+        close(fd);
+        return false;
+    }
+    map = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    close(fd);
+    must(map != MAP_FAILED, "flbhost: mmap of a chunk");
+    at = HEADER_MIN + ((size_t) map[META_LENGTH] << 8 | map[META_LENGTH + 1]);
+    if (map[0] != 0xC1 || map[1] != 0x00 || at > (size_t) st.st_size) {
+        munmap(map, (size_t) st.st_size);
+        return false;
+    }
+    *g = (struct guarded) {
+        .data = map + at, .size = (size_t) st.st_size - at,
+        .map = map, .map_size = (size_t) st.st_size, .file = true,
+    };
+    return true;
+}
+
 void guarded_retire(struct guarded *g)
 {
     struct guarded old;
@@ -81,7 +119,9 @@ void guarded_retire(struct guarded *g)
         return;
     }
     /* The poison is for another thread that reads in this very moment. */
-    memset(g->data, POISON, g->size);
+    if (!g->file) {
+        memset(g->data, POISON, g->size);
+    }
     p = mmap(g->map, g->map_size, PROT_NONE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     must(p == g->map, "flbhost: mmap retired block");

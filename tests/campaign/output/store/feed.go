@@ -28,6 +28,7 @@ type Chunk struct {
 	Data     []byte
 	From, To uint32 // its records
 	Flushes  int
+	Path     string        // of its file; "" = it is in memory
 	due      time.Duration // not handed to the plugin before
 }
 
@@ -50,6 +51,7 @@ type Feed struct {
 	records uint32
 	chunks  int
 	closed  bool // makes no new chunks
+	files   files
 }
 
 // NewFeed returns one that sends to a logstore. clock is the campaign's; register is told of
@@ -113,19 +115,41 @@ func (f *Feed) GiveBack(c *Chunk, retry bool) {
 	f.waiting = append(f.waiting, c)
 }
 
-// Discard forgets a chunk: acknowledged, or dropped.
+// Discard forgets a chunk: acknowledged, or dropped. If another output has not got it, its
+// file stays.
 func (f *Feed) Discard(c *Chunk) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.open--
 	f.bytes -= len(c.Data)
+	if c.Path != "" && !f.closed && f.luck.IntN(2) == 0 {
+		f.files.hold(c)
+	} else {
+		f.files.remove(c)
+	}
 }
 
-// Close ends the making of chunks.
+// Restart is called when an engine starts or reloads. What lies in files goes to all outputs
+// again, to those too that have had it.
+func (f *Feed) Restart() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range f.files.backlog() {
+		c.due = f.clock() + time.Duration(f.luck.IntN(1000))*time.Millisecond
+		f.waiting = append(f.waiting, c)
+		f.open++
+		f.bytes += len(c.Data)
+	}
+}
+
+// Close ends the making of chunks. The other output recovers and takes all it has not got.
 func (f *Feed) Close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.closed = true
+	for _, c := range f.files.backlog() {
+		f.files.remove(c)
+	}
 }
 
 // Pending is how many chunks are not acknowledged.
@@ -169,6 +193,7 @@ func (f *Feed) make() *Chunk {
 	f.chunks++
 	f.open++
 	f.bytes += len(c.Data)
+	f.files.write(c)
 	f.register(c)
 	return c
 }
