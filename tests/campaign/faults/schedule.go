@@ -17,7 +17,7 @@ type Schedule struct {
 	Server      *slsfake.Server
 	Injector    *Injector
 	Failures    *report.Failures
-	Keys        []secrets.Key
+	Keys        func() []secrets.Key // those in use
 	Logstores   []string
 	MaxShards   int // of a logstore that can be written to
 	Down, Up    func()
@@ -105,21 +105,21 @@ func (s *Schedule) moveClock() func() {
 }
 
 func (s *Schedule) expireKeys() func() {
-	for _, k := range s.Keys {
+	for _, k := range s.Keys() {
 		s.Server.AddTemporaryKey(k.ID, k.Secret, k.Token, time.Unix(1, 0))
 	}
 	return s.restoreKeys
 }
 
 func (s *Schedule) removeKeys() func() {
-	for _, k := range s.Keys {
+	for _, k := range s.Keys() {
 		s.Server.RemoveKey(k.ID)
 	}
 	return s.restoreKeys
 }
 
 func (s *Schedule) restoreKeys() {
-	for _, k := range s.Keys {
+	for _, k := range s.Keys() {
 		s.Server.AddKey(k.ID, k.Secret, k.Token)
 	}
 }

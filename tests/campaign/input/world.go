@@ -15,6 +15,7 @@ import (
 	"fluent-bit-sls/tests/campaign/input/source"
 	"fluent-bit-sls/tests/campaign/plan"
 	"fluent-bit-sls/tests/campaign/report"
+	"fluent-bit-sls/tests/campaign/secrets"
 	"fluent-bit-sls/tests/slsfake"
 )
 
@@ -136,7 +137,7 @@ func (w *world) close() {
 
 func (w *world) newSchedule() *faults.Schedule {
 	return &faults.Schedule{
-		Server: w.server, Injector: w.injector, Failures: w.failures, Keys: w.Keys, Logstores: []string{source.Logstore}, MaxShards: 8,
+		Server: w.server, Injector: w.injector, Failures: w.failures, Keys: func() []secrets.Key { return w.Keys }, Logstores: []string{source.Logstore}, MaxShards: 8,
 		Down: func() { w.server.SetDown(true) }, Up: func() { w.server.SetDown(false) }, Unreachable: w.history.Unreachable,
 		Phases: w.phases, Random: w.Stream(w.checkpoint + " schedule"),
 	}

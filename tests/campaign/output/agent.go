@@ -25,10 +25,12 @@ type agent struct {
 	*world
 	number int
 	random *rand.Rand
-	key    secrets.Key
-	feeds  []*store.Feed
-	cycle  []int // numbers of workers still to be tried
-	drain  bool  // hosts live until everything is delivered
+	// baseKey is the key of the agent. Each incarnation signs with a key of an id of its own,
+	// which tells the history who wrote: any option would be part of what is encoded.
+	baseKey, key secrets.Key
+	feeds        []*store.Feed
+	cycle        []int // numbers of workers still to be tried
+	drain        bool  // hosts live until everything is delivered
 
 	mu      sync.Mutex // guards what follows
 	ended   map[string]int

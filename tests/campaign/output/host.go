@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,10 +33,12 @@ type host struct {
 // init until the host is killed, shut down or reloaded. It returns which.
 func (h *host) incarnate(ctx, limit context.Context) (how string, err error) {
 	number := h.history.Born(h.number)
+	h.key = h.keys.add(h.server, h.baseKey, number)
+	defer h.keys.retire(h.key)
 	h.outage = !h.drain && h.random.IntN(6) == 0
 	instances := make([]*flbhost.Instance, len(h.feeds))
 	for i, f := range h.feeds {
-		props := h.props(f, number)
+		props := h.props(f)
 		if props["ordered"] == "on" && props["hash_key"] != "" && !f.Named { // of one logstore
 			h.judge.Promises(number, f.Number)
 		}
@@ -213,14 +214,13 @@ func (h *host) gone() bool {
 
 // props are the properties of the output section for one feed. What has no part
 // in it is drawn anew for each incarnation: no guarantee may hang on it.
-func (h *host) props(f *store.Feed, incarnation int) map[string]string {
+func (h *host) props(f *store.Feed) map[string]string {
 	r := h.random
 	pick := func(values ...string) string { return values[r.IntN(len(values))] }
 	p := map[string]string{
 		"endpoint": h.endpoint, "project": plan.Project, "logstore": f.Logstore,
 		"access_key_id": h.key.ID, "access_key_secret": h.key.Secret, "startup_check": "off",
-		"source": strconv.Itoa(incarnation), // tells the history who wrote
-		"topic":  pick(f.Logstore, "$TAG[4]|none"), "tags": "env=campaign,tag=$TAG",
+		"topic": pick(f.Logstore, "$TAG[4]|none"), "tags": "env=campaign,tag=$TAG",
 		"hash_key": pick("", "$TAG", "$id|none", "$id|none"), "hash_buckets": pick("1", "8", "64"),
 		"linger": pick("0s", "0s", "50ms"), "ordered": pick("off", "on"),
 		"request_timeout": faults.RequestTimeout.String(),

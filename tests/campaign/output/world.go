@@ -33,6 +33,7 @@ type world struct {
 	failures  *report.Failures
 	judge     *judge.Judge
 	injector  *faults.Injector
+	keys      keyRing
 	started   func(*host) // told of each host; for tests, else nil
 }
 
@@ -73,7 +74,7 @@ func Attack(ctx context.Context, c plan.Plan, rig func(*world)) (judge.Summary, 
 
 func (w *world) newSchedule() *faults.Schedule {
 	return &faults.Schedule{
-		Server: w.server, Injector: w.injector, Failures: w.failures, Keys: w.Keys, Logstores: w.logstores, MaxShards: 12,
+		Server: w.server, Injector: w.injector, Failures: w.failures, Keys: w.keys.all, Logstores: w.logstores, MaxShards: 12,
 		Down: w.down, Up: w.up, Phases: faults.OutputPhases(), Random: w.Stream("schedule"),
 	}
 }
@@ -107,7 +108,6 @@ func newWorld(c plan.Plan) (w *world, err error) {
 			w.history.Answered(d.RequestID, d.Took)
 		}
 	}})
-	w.server.AddKey(w.Keys[1].ID, w.Keys[1].Secret, w.Keys[1].Token)
 	if w.endpoint, err = w.server.Listen("127.0.0.1:0"); err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (w *world) newAgents() (all []*agent) {
 	stores := []string{"app-0", "app-1", "app-1", "late"}[:agents*perAgent]
 	w.judge = judge.NewJudge(w.server, w.history, t, w.failures, stores)
 	for n := range agents {
-		a := &agent{world: w, number: n, random: w.Stream(fmt.Sprint("agent ", n)), key: w.Keys[n%len(w.Keys)]}
+		a := &agent{world: w, number: n, random: w.Stream(fmt.Sprint("agent ", n)), baseKey: w.Keys[n%len(w.Keys)]}
 		a.ended, a.workers, a.answers = map[string]int{}, map[int]int{}, map[string]int{}
 		for i := range perAgent {
 			number := n*perAgent + i

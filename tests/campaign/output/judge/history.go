@@ -90,14 +90,14 @@ func (h *History) Answered(requestID string, took time.Duration) {
 }
 
 // accepted records that the emulator stored the write, and returns the incarnation that sent
-// it: source is its number. An error is a request that nobody noted, a source that nobody
-// has, or a write after an exit or a reload, which must leave nothing behind.
-func (h *History) accepted(number int, source string) (incarnation int32, err error) {
-	n, err := strconv.Atoi(source)
+// it, by its key. An error is a request that nobody noted, a key that nobody has, or a write
+// after an exit or a reload, which must leave nothing behind.
+func (h *History) accepted(number int, keyID string) (incarnation int32, err error) {
+	n, err := strconv.Atoi(keyID[strings.LastIndexByte(keyID, '-')+1:])
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil || n < 0 || n >= len(h.incarnations) || number >= len(h.writes) || h.writes[number].at == 0 {
-		return 0, fmt.Errorf("source %q and this request belong to nobody", source)
+		return 0, fmt.Errorf("key %q and this request belong to nobody", keyID)
 	}
 	w := &h.writes[number]
 	w.stored, w.incarnation = true, int32(n)
@@ -107,8 +107,10 @@ func (h *History) accepted(number int, source string) (incarnation int32, err er
 	return int32(n), nil
 }
 
-// Born returns the number of a new incarnation, which its instances carry as
-// their source.
+// KeyID is the id of an incarnation's key.
+func KeyID(base string, incarnation int) string { return base + "-" + strconv.Itoa(incarnation) }
+
+// Born returns the number of a new incarnation.
 func (h *History) Born(agent int) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -131,7 +131,7 @@ func (k *Judge) takeLocked(logstore string, l *slsfake.Log) {
 	number, err := requestNumber(l.RequestID)
 	var incarnation int32
 	if err == nil {
-		incarnation, err = k.history.accepted(number, l.Source)
+		incarnation, err = k.history.accepted(number, l.AccessKeyID)
 	}
 	if err != nil {
 		k.failures.Addf("record %d.%d, stored by request %s: %v", id.Feed, id.Seq, l.RequestID, err)

@@ -83,7 +83,7 @@ func (b *bench) take(logstore string, l slsfake.Log) {
 // log is a record as the emulator shows it.
 func (b *bench) log(request string, incarnation int, id record.ID) slsfake.Log {
 	l := slsfake.Log{
-		RequestID: request, Source: strconv.Itoa(incarnation),
+		RequestID: request, AccessKeyID: KeyID("key", incarnation),
 		Time: record.FirstSecond + id.Feed, TimeNs: &id.Seq,
 	}
 	n := b.templates.All[b.templates.Of(id)].Pairs
@@ -237,7 +237,7 @@ func TestWrongLogsAreFound(t *testing.T) {
 		"contents instead of": func(l *slsfake.Log) string { l.Contents = l.Contents[1:]; return "a" },
 		"is torn":             func(l *slsfake.Log) string { l.Contents[len(l.Contents)-1].Value = "9.9"; return "a" },
 		"other contents than": func(l *slsfake.Log) string { l.Contents[1].Value = "V"; return "a" },
-		"belong to nobody":    func(l *slsfake.Log) string { l.Source = "host"; return "a" },
+		"belong to nobody":    func(l *slsfake.Log) string { l.AccessKeyID = "host"; return "a" },
 		"invalid syntax":      func(l *slsfake.Log) string { l.RequestID = "x"; return "a" },
 	} {
 		t.Run(want, func(t *testing.T) {
