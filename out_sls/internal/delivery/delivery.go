@@ -70,11 +70,8 @@ func (d *Delivery) Wait() { d.wg.Wait() }
 // run sends a request. A panic would end the whole agent: it fails what has no answer. As
 // after an answer that is not clear, some of that may be in SLS.
 func (d *Delivery) run(r *schedule.Request) {
-	group := logGroup{request: r, packID: r.PackID, whole: true}
-	for _, s := range r.Segments {
-		group.parts = append(group.parts, partsOf(s)...)
-	}
-	if d.panics.Catch("a request, which fails", func() { d.deliver(&group) }, "project", r.To.Project, "logstore", r.To.Logstore) == nil {
+	send := func() { d.deliver(wholeOf(r)) }
+	if d.panics.Catch("a request, which fails", send, "project", r.To.Project, "logstore", r.To.Logstore) == nil {
 		return
 	}
 	for _, s := range r.Segments {
@@ -87,8 +84,8 @@ func (d *Delivery) run(r *schedule.Request) {
 // errRedirected: the segments wait in another queue.
 var errRedirected = errors.New("they go to the default destination")
 
-// deliver sends a log group until each part has its answer. Here is decided what becomes of
-// them: attempts only says how it went.
+// deliver sends a log group until each part has its answer. It decides what becomes of them;
+// attempts only says how it went.
 func (d *Delivery) deliver(g *logGroup) {
 	if g.parts = unsettled(g.parts); len(g.parts) == 0 {
 		return

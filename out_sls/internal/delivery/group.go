@@ -16,6 +16,15 @@ type logGroup struct {
 	whole   bool   // all that the request carries
 }
 
+// wholeOf is the log group of all that r carries.
+func wholeOf(r *schedule.Request) *logGroup {
+	g := &logGroup{request: r, packID: r.PackID, whole: true}
+	for _, s := range r.Segments {
+		g.parts = append(g.parts, partsOf(s)...)
+	}
+	return g
+}
+
 // only is a log group of one part of g.
 func (g *logGroup) only(p part) *logGroup {
 	return &logGroup{request: g.request, parts: []part{p}, packID: g.request.NextPackID()}

@@ -100,5 +100,9 @@ func segmentsOf(parts []part) (segments []*segment.Segment) {
 
 // unsettled are the parts whose segments nobody has given up.
 func unsettled(parts []part) []part {
-	return slices.DeleteFunc(slices.Clone(parts), func(p part) bool { return p.of.segment.Settled() })
+	settled := func(p part) bool { return p.of.segment.Settled() }
+	if !slices.ContainsFunc(parts, settled) {
+		return parts
+	}
+	return slices.DeleteFunc(slices.Clone(parts), settled)
 }

@@ -3,6 +3,7 @@ package memory
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,20 +38,18 @@ func TestMissing(t *testing.T) {
 	for range 1000 {
 		o := New().Begin("", nil).Add(logs)
 		var over [logs]bool
-		for range rand.IntN(20) {
-			first := rand.IntN(logs)
-			count := 0
-			for alone := rand.IntN(4) == 0; first+count < logs && !over[first+count] && count < 8; {
-				over[first+count] = true
-				count++
-				if alone {
-					o.Lose(Lost{Index: first})
-					count = 0
-					break
-				}
+		for range rand.IntN(30) {
+			r := Range{rand.IntN(logs), 1 + rand.IntN(8)}
+			if r.end() > logs || slices.Contains(over[r.First:r.end()], true) {
+				continue
 			}
-			if count > 0 {
-				o.Accept(Range{first, count})
+			if r.Count == 1 {
+				o.Lose(Lost{Index: r.First})
+			} else {
+				o.Accept(r)
+			}
+			for i := range r.Count {
+				over[r.First+i] = true
 			}
 		}
 		missing := [logs]bool{}

@@ -84,8 +84,12 @@ func (o *Outcome) Missing() []Range {
 }
 
 func (o *Outcome) missingLocked() (missing []Range) {
-	if len(o.lost) == 0 && len(o.accepted) == 1 && o.accepted[0].Count == o.logs {
-		return nil // as a rule
+	switch { // as a rule all or none
+	case len(o.lost) > 0:
+	case len(o.accepted) == 0:
+		return []Range{{0, o.logs}}
+	case o.accepted[0].Count == o.logs:
+		return nil
 	}
 	over := slices.Clone(o.accepted)
 	for _, l := range o.lost {
