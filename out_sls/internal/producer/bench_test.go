@@ -314,7 +314,7 @@ func BenchmarkDeadEndpoint(b *testing.B) {
 							if p.Flush(b.Context(), tag, set.Bytes) == producer.Retry {
 								retried.Add(1)
 							}
-							time.Sleep(handBackEvery)
+							<-time.After(handBackEvery)
 						}
 					})
 				}

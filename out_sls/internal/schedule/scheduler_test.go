@@ -165,7 +165,7 @@ func TestScheduleGathers(t *testing.T) {
 			func() { d.end() },
 			func() { d.add("a", "", worthARequest) },
 			func() { d.pass(gatherFor) },
-			func() { d.Stop(); d.end() },
+			func() { _ = d.Stop(); d.end() },
 		} {
 			d.add("a", "", 10)
 			require.Len(t, d.begin(), 1)
@@ -243,7 +243,7 @@ func TestNoTimerOfLingerIsLeftBehind(t *testing.T) {
 			timer = q.timer
 		}
 		require.NotNil(t, timer)
-		d.Stop()
+		require.Nil(t, d.Stop(), "there is no outage")
 		require.Len(t, d.begin(), 1)
 		require.False(t, timer.Stop(), "it has been stopped")
 		d.end()
