@@ -225,6 +225,43 @@ func TestFluentBitDrains(t *testing.T) {
 	}
 }
 
+// With checkpoint delivered an engine that holds nothing else needs no count of its chunks:
+// filters that drop and re-emit, and two outputs. The figures are logged.
+func TestFluentBitBarriers(t *testing.T) {
+	t.Parallel() // it mostly waits
+	for _, host := range hosts[1:] {
+		c := newCloud(t, 2)
+		in := section(with(c.props("checkpoint", "delivered", "checkpoint_interval", "1s"), map[string]string{"name": "sls", "tag": "x"}))
+		conf, url := monitored(plugins.In, in, section{"name": "null", "match": "*"})
+		conf = strings.Replace(conf, "      tag: ", "      monitor_url: "+url+"\n      tag: ", 1) + `    - name: "null"
+      match: y
+  filters:
+    - name: grep
+      match: x
+      exclude: N ^.*3$
+    - name: rewrite_tag
+      match: x
+      rule: $N ^.*7$ y false
+`
+		e, err := host.(*fluentBit).start(t.Context(), conf)
+		require.NoError(t, err)
+		for i := range 25 {
+			writeNumbered(t, c, i*10, 10)
+			<-time.After(time.Second)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), timeout)
+		defer cancel()
+		n := metricOf(ctx, url, `fluentbit_input_sls_barrier_duration_seconds_count{name="sls.0"}`)
+		sum := metricOf(ctx, url, `fluentbit_input_sls_barrier_duration_seconds_sum{name="sls.0"}`)
+		require.Positive(t, n, e.Log())
+		t.Logf("%s: %v barriers, %.1f s each", host.Name(), n, sum/n)
+		require.Less(t, sum/n, 4.5, "less than the engine takes to count its chunks")
+		require.Zero(t, strings.Count(e.Log(), "checkpoint delivered waits"))
+		c.await(t, func() bool { return c.caughtUp("fluent-bit") })
+		stop(t, e.Stop)
+	}
+}
+
 // Single logs go through a real Fluent Bit within a fraction of a second. The figures are
 // logged.
 func TestFluentBitLatency(t *testing.T) {

@@ -27,6 +27,8 @@ type Report struct {
 	// that its records may have gone on to. The number may be older than the report by
 	// up to reportAge.
 	Chunks int
+	// Empty: the engine held no chunk at all, of whatever input, when it made the report.
+	Empty bool
 }
 
 const (
@@ -39,7 +41,7 @@ const (
 	idleTicks = 3
 
 	// pollReport is how often the engine is asked; it makes a report each second.
-	pollReport = 500 * time.Millisecond
+	pollReport = 200 * time.Millisecond
 	// startGrace is how long after the start a missing report is not logged: the
 	// engine's server has no answer for the first seconds.
 	startGrace = 15 * time.Second
@@ -56,6 +58,12 @@ const (
 // counted later if it has changed since the base, or if it is in the second report made
 // reportAge or more after the base. The first such report is not enough: a loop that was
 // held up may make it before it counts again.
+//
+// Where the engine has no chunk at all the report itself is proof: that number is of the
+// report's own moment. It includes the chunks of every emitter, and a chunk that waits for a
+// retry or for one of several outputs. The report has to follow the one before by a second:
+// a loop that was held up may report before it empties the ring, and where processors
+// multiply records, Records may have come up too early.
 type deliveryProof struct {
 	handedOver int64 // records, since the engine began
 
@@ -74,7 +82,7 @@ func (p *deliveryProof) take(r Report) (delivered bool) {
 		*p = deliveryProof{handedOver: p.handedOver, begun: true, last: r.Uptime}
 		return false
 	}
-	newer := r.Uptime > p.last
+	newer, next := r.Uptime > p.last, r.Uptime == p.last+1
 	p.last = r.Uptime
 	if newer {
 		p.ticks++
@@ -84,6 +92,9 @@ func (p *deliveryProof) take(r Report) (delivered bool) {
 	}
 	if !p.based {
 		return false
+	}
+	if next && r.Empty {
+		return true
 	}
 	if r.Chunks > 0 {
 		p.hadChunks = true

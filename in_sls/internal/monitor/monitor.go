@@ -31,11 +31,14 @@ const maxReport = 16 << 20
 // multiline's begins in the same way.
 const emitterPrefix = "emitter_for_"
 
-// The metrics a report is made of; each but the first has the label name.
+// The metrics a report is made of.
 const (
 	metricUptime  = "fluentbit_uptime"
 	metricRecords = "fluentbit_input_records_total"
 	metricChunks  = "fluentbit_input_storage_chunks"
+	// metricAll has no label. Other than the chunks by input, which are counted every 5 s,
+	// it is of the report's moment (v2.2 to v5.1, flb_me_get_cmetrics).
+	metricAll = "fluentbit_storage_chunks"
 )
 
 // Engine is a handover.Monitor over HTTP.
@@ -115,6 +118,8 @@ func (e *Engine) parse(text io.Reader) (handover.Report, error) {
 			if input == e.input {
 				r.Records = int64(value)
 			}
+		case metricAll:
+			r.Empty = value == 0
 		case metricChunks:
 			named := input == e.input || slices.Contains(e.others, input)
 			if named {

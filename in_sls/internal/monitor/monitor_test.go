@@ -42,6 +42,14 @@ func TestReport(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, handover.Report{Uptime: 13, Records: 120, Chunks: 20}, got)
 
+	require.False(t, got.Empty, "not known")
+	for value, empty := range map[string]bool{"0": true, "1": false, "NaN": false} {
+		answer = page + "fluentbit_storage_chunks " + value + "\n"
+		got, err = e.Report(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, empty, got.Empty, value)
+	}
+
 	answer = strings.ReplaceAll(page, "fluentbit_input_storage_chunks{", "other{")
 	_, err = e.Report(t.Context())
 	require.ErrorContains(t, err, "storage.metrics on")
