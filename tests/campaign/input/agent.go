@@ -54,6 +54,8 @@ type host struct {
 	plugin  flbhost.Plugin
 	drain   bool
 	pausing bool // its inputs are paused for a moment again and again
+	direct  bool // its inputs hand over directly
+	inputs  []*flbhost.Instance
 }
 
 // live is the life of one host, over its reloads, until limit ends at the latest.
@@ -96,6 +98,10 @@ func (h *host) incarnate(ctx, limit context.Context) (how string, err error) {
 		h.expireGone() // so that it gets shards at once
 		delay, bound = judge.PausingDelay, judge.PausingBound
 	}
+	if h.direct = !h.pausing && h.random.IntN(3) > 0; h.direct {
+		delay = max(delay, 1200*time.Millisecond) // the least
+	}
+	h.inputs = nil
 	life := h.history.Born(delay, bound)
 	var e *engine.Engine
 	running, stop := context.WithCancel(ctx)
@@ -146,6 +152,7 @@ func (h *host) join(life int, delay time.Duration, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+	h.inputs = append(h.inputs, i)
 	var in *engine.Input
 	if e != nil {
 		in = e.Add(i.Name)
@@ -183,6 +190,9 @@ func (h *host) props(name string, delay time.Duration) map[string]string {
 		"buffer_size":            pick("256k", "1M", "4M"),
 		"compress":               pick("lz4", "zstd"),
 		"handover":               "callback",
+	}
+	if h.direct {
+		p["handover"] = "direct"
 	}
 	if h.drain {
 		p["memory_limit"], p["buffer_size"], p["fetch_max_groups"], p["checkpoint_interval"] = "100M", "16M", "1000", "100ms"

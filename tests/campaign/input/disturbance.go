@@ -41,6 +41,8 @@ func (x *disturbance) run(ctx context.Context) {
 			x.pause(ctx, d)
 		case 2:
 			x.freeze(ctx, d)
+		case 4:
+			x.refuse(ctx, d)
 		case 3:
 			if x.random.IntN(3) == 0 { // longer than a lease
 				x.freeze(ctx, 6*time.Second+2*d)
@@ -64,11 +66,10 @@ func (x *disturbance) pause(ctx context.Context, d time.Duration) {
 	if x.engine != nil {
 		x.engine.Pause(true)
 	}
-	if x.Pause() != nil {
+	if !x.told() {
 		return // it has crashed; others find that
 	}
 	x.injector.Count("pause")
-	x.history.Paused(x.incarnation)
 	if plan.Wait(ctx, d); ctx.Err() != nil && x.how == process.EndKill {
 		return
 	}
@@ -94,5 +95,51 @@ func (x *disturbance) signal(s syscall.Signal) {
 	case <-x.Exited(): // the number may be another's by now
 	default:
 		_ = syscall.Kill(x.Pid(), s)
+	}
+}
+
+// told pauses the host's inputs. Those that hand over directly hear of it late, when their
+// threads are back in the engine's loop.
+func (x *disturbance) told() bool {
+	if !x.direct {
+		if x.Pause() != nil {
+			return false
+		}
+		x.history.Paused(x.incarnation)
+		return true
+	}
+	x.history.Paused(x.incarnation)
+	for _, i := range x.inputs {
+		if i.PostPause() != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// refuse makes the ring buffers of inputs that hand over directly full for a while, or lets a
+// few appends fail. What others hand over meanwhile would be lost, as in Fluent Bit.
+func (x *disturbance) refuse(ctx context.Context, d time.Duration) {
+	if !x.direct {
+		return
+	}
+	full := x.random.IntN(2) == 0
+	if full {
+		x.injector.Count("full ring")
+	} else {
+		x.injector.Count("failed appends")
+	}
+	for _, i := range x.inputs {
+		if full {
+			_ = i.FillRing(true) // an error: it has crashed; others find that
+		} else {
+			_ = i.FailAppends(1 + x.random.IntN(3))
+		}
+	}
+	if full {
+		plan.Wait(ctx, 2*d)
+	}
+	for _, i := range x.inputs {
+		_ = i.FillRing(false)
 	}
 }
