@@ -314,11 +314,12 @@ func (g *Group) grant(hard, reading context.Context, id int) {
 		Shards: g.shards, Checkpoints: g.checkpoints, Position: c.Start, Patience: g.patience(),
 	}
 	stored := &checkpoints{logs: g.logs, member: c.Member, shard: id, off: c.CheckpointOff, namesakes: g.namesakes}
-	l := g.leases.New(hard, lease.Grant{Shard: id, Clock: &g.Clock, Start: start, Checkpoints: stored, Owner: g})
+	ctx, cancel := context.WithCancel(hard)
+	l := g.leases.New(lease.Grant{Shard: id, Clock: &g.Clock, Start: start, Checkpoints: stored, Owner: g, Cancel: cancel})
 	g.mu.Lock()
 	g.held[id] = l
 	g.mu.Unlock()
-	g.panics.Go(&g.running, "a shard", func() { l.Run(reading) })
+	g.panics.Go(&g.running, "a shard", func() { l.Run(ctx, reading) })
 }
 
 // patience is how long a shard may wait for its parents to be opened: until those of a member

@@ -65,11 +65,12 @@ type Owner interface {
 type Outcome int
 
 const (
-	// Over: there was nothing more to read, the engine stops, or the owner has ended it.
+	// Over is when there was nothing more to read, the engine stops, or the owner has ended
+	// the lease.
 	Over Outcome = iota
-	// Released: the group wanted the shard back.
+	// Released is when the group wanted the shard back.
 	Released
-	// Dropped: the server says that the shard is another's, or does not exist.
+	// Dropped is when the server says that the shard is another's, or does not exist.
 	Dropped
 )
 
@@ -99,21 +100,19 @@ type Grant struct {
 	Start       shard.Start
 	Checkpoints Checkpoints
 	Owner       Owner
+	Cancel      context.CancelFunc // ends the context of Run
 }
 
-// New begins a lease, with a queue and a reader of its own. hard ends when everything is to
-// be abandoned.
-func (m *Maker) New(hard context.Context, g Grant) *Lease {
+// New makes a lease, with a queue and a reader of its own. Run is to follow.
+func (m *Maker) New(g Grant) *Lease {
 	log := m.Log.With("shard", g.Shard)
 	q := m.Queues.Open(g.Shard, m.Metrics.Shard(m.Source.Logs.Name, g.Shard), g.Clock.Expired)
-	l := &Lease{
+	return &Lease{
 		Shard: g.Shard, epoch: m.epochs.Add(1), config: m.Config, barrier: m.Barrier, panics: m.Panics, log: log,
 		queue: q, reader: shard.NewReader(m.Source, g.Start, q, log), checkpoints: g.Checkpoints, owner: g.Owner,
-		revoked: make(chan struct{}),
+		cancel: g.Cancel, revoked: make(chan struct{}),
 		retry:   retry.Backoff{Least: 500 * time.Millisecond, Most: max(m.Config.CheckpointInterval, time.Second)},
 	}
-	l.ctx, l.cancel = context.WithCancel(hard)
-	return l
 }
 
 // Lease is one shard held by this member, from when it was assigned until it is given back
@@ -131,9 +130,8 @@ type Lease struct {
 	panics      *panics.Guard
 	log         *slog.Logger
 
-	ctx     context.Context // ends when the lease is lost, or everything is abandoned
-	cancel  context.CancelFunc
-	revoked chan struct{} // closed when the group wants the shard back
+	cancel  context.CancelFunc // of the context of Run
+	revoked chan struct{}      // closed when the group wants the shard back
 
 	complete atomic.Bool // all there is to read is read and committed
 
@@ -191,19 +189,20 @@ func (e end) outcome() Outcome {
 	}
 }
 
-// Run is the life of the lease. reading ends when the engine is to stop.
-func (l *Lease) Run(reading context.Context) {
-	readCtx, stopReading := context.WithCancel(l.ctx)
+// Run is the life of the lease. ctx ends when the lease is lost, or when everything is to be
+// abandoned, reading when the engine is to stop.
+func (l *Lease) Run(ctx, reading context.Context) {
+	readCtx, stopReading := context.WithCancel(ctx)
 	defer context.AfterFunc(reading, stopReading)()
 	var running sync.WaitGroup
 	ended := make(chan shard.End, 1)
 	l.panics.Go(&running, "the reader of a shard", func() { ended <- l.reader.Run(readCtx) })
 
 	why := endStopped
-	l.panics.Keep(reading, "the holding of a shard", func() { why = l.hold(reading, ended) })
+	l.panics.Keep(reading, "the holding of a shard", func() { why = l.hold(ctx, reading, ended) })
 	stopReading()
 	running.Wait()
-	_ = l.panics.Catch("the end of a shard", func() { l.leave(reading, why) }) // reported, and it ends all the same
+	_ = l.panics.Catch("the end of a shard", func() { l.leave(ctx, reading, why) }) // reported, and it ends all the same
 	l.Lose()
 	l.owner.Ended(l, why.outcome())
 }
@@ -211,7 +210,7 @@ func (l *Lease) Run(reading context.Context) {
 // hold commits as the hand-over goes on, until something ends it. A read-only shard that
 // has been read to its end stays held: the group hands out its children once the
 // checkpoint at its end is written.
-func (l *Lease) hold(reading context.Context, ended <-chan shard.End) end {
+func (l *Lease) hold(ctx, reading context.Context, ended <-chan shard.End) end {
 	tick := time.NewTicker(l.commitInterval())
 	defer tick.Stop()
 	poll := time.NewTicker(safePoll)
@@ -222,7 +221,7 @@ func (l *Lease) hold(reading context.Context, ended <-chan shard.End) end {
 			finishing = poll.C
 		}
 		select {
-		case <-l.ctx.Done():
+		case <-ctx.Done():
 			return endLost
 		case <-reading.Done():
 			return endStopped
@@ -242,13 +241,13 @@ func (l *Lease) hold(reading context.Context, ended <-chan shard.End) end {
 		case cursor := <-l.reader.Opened:
 			l.checkpoints.Opened(cursor)
 		case <-tick.C:
-			l.watch(reading)
+			l.watch(ctx, reading)
 		case <-finishing:
 			if _, complete := l.queue.Safe(); !complete {
 				continue
 			}
 		}
-		switch l.commit() {
+		switch l.commit(ctx) {
 		case commitRefused:
 			return endRefused
 		case commitDone:
@@ -265,8 +264,8 @@ func (l *Lease) hold(reading context.Context, ended <-chan shard.End) end {
 
 // watch looks for the checkpoints of others. It belongs here because none of this lease's
 // own commits is under way meanwhile.
-func (l *Lease) watch(reading context.Context) {
-	ctx, cancel := context.WithCancel(l.ctx)
+func (l *Lease) watch(ctx, reading context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(reading, cancel)()
 	l.queue.Counters.Foreign.Add(uint64(l.checkpoints.Watch(ctx)))
@@ -300,12 +299,12 @@ func (l *Lease) LogComplete(atItsEnd string) {
 }
 
 // leave commits what may still be committed, or says why that is not for this member to do.
-func (l *Lease) leave(reading context.Context, why end) {
+func (l *Lease) leave(ctx, reading context.Context, why end) {
 	switch why {
 	case endRevoked:
-		l.release(reading)
+		l.release(ctx, reading)
 	case endStopped:
-		l.flush(time.Now().Add(stopBound))
+		l.flush(ctx, time.Now().Add(stopBound))
 	case endRefused:
 		l.log.Warn("shard dropped: its checkpoint is another consumer's to write", "epoch", l.epoch)
 	case endGone:
@@ -317,7 +316,7 @@ func (l *Lease) leave(reading context.Context, why end) {
 
 // release lets what was handed over become safe and commits it. Heartbeats still report
 // the shard, so nobody else reads it meanwhile.
-func (l *Lease) release(reading context.Context) {
+func (l *Lease) release(ctx, reading context.Context) {
 	l.queue.Drop()
 	until := time.Now().Add(l.config.HandoffDelay + releaseBound)
 	if l.barrier != nil {
@@ -328,23 +327,23 @@ func (l *Lease) release(reading context.Context) {
 		if _, complete := l.queue.Safe(); complete {
 			break
 		}
-		if !retry.Wait(l.ctx, safePoll) {
+		if !retry.Wait(ctx, safePoll) {
 			return
 		}
 	}
 	if reading.Err() != nil {
 		until = time.Now().Add(stopBound)
 	}
-	l.flush(until)
+	l.flush(ctx, until)
 	l.log.Info("shard released", "epoch", l.epoch)
 }
 
 // flush commits what is safe, at once and again until a time or the end of the lease: the
 // pause after an earlier failure may be longer than there is time.
-func (l *Lease) flush(until time.Time) {
+func (l *Lease) flush(ctx context.Context, until time.Time) {
 	l.notBefore = time.Time{}
-	for l.commit() == commitLater && l.ctx.Err() == nil && time.Now().Before(until) {
-		retry.Wait(l.ctx, min(max(time.Until(l.notBefore), safePoll), time.Until(until)))
+	for l.commit(ctx) == commitLater && ctx.Err() == nil && time.Now().Before(until) {
+		retry.Wait(ctx, min(max(time.Until(l.notBefore), safePoll), time.Until(until)))
 	}
 }
 
@@ -358,7 +357,7 @@ const (
 )
 
 // commit stores the safe cursor if it is not stored.
-func (l *Lease) commit() commitEnd {
+func (l *Lease) commit(ctx context.Context) commitEnd {
 	cursor, _ := l.queue.Safe()
 	if cursor == "" || l.checkpoints.Has(cursor, l.atEnd) {
 		return commitDone
@@ -367,15 +366,15 @@ func (l *Lease) commit() commitEnd {
 	if now.Before(l.notBefore) || l.queue.Expired(now) {
 		return commitLater
 	}
-	ctx, cancel := context.WithTimeout(l.ctx, CommitTimeout)
+	callCtx, cancel := context.WithTimeout(ctx, CommitTimeout)
 	defer cancel()
-	err := l.checkpoints.Write(ctx, cursor)
+	err := l.checkpoints.Write(callCtx, cursor)
 	switch {
 	case err == nil:
 		l.retry.Reset()
 		l.queue.Counters.Committed.Add(1)
 		return commitDone
-	case l.ctx.Err() != nil:
+	case ctx.Err() != nil:
 		return commitLater
 	case sls.ClassOf(err) == sls.ClassLeaseLost || shard.Gone(err):
 		l.queue.Counters.Refused.Add(1)
@@ -384,6 +383,6 @@ func (l *Lease) commit() commitEnd {
 	}
 	l.queue.Counters.CommitErrors.Add(1)
 	l.notBefore = now.Add(l.retry.Pause(retry.After(err)))
-	l.failure.Log(l.ctx, l.log, retry.Level(err), "checkpoint not written; it will be tried again", "error", err)
+	l.failure.Log(ctx, l.log, retry.Level(err), "checkpoint not written; it will be tried again", "error", err)
 	return commitLater
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // What the lists of shards and checkpoints say. A parent of a shard is a shard that was split
-// or merged into it, at once or by way of others; a child is the other way round.
+// or merged into it, directly or by way of others. The shard is then a child of that one.
 
 // madeSince reports whether a shard is known to be younger than the group: a checkpoint of
 // the group was written before the shard was made. Both times are the server's.
@@ -59,6 +59,7 @@ func childrenOf(shard int, shards []sls.Shard) []sls.Shard {
 	return children
 }
 
+// Find returns the shard of a list.
 func Find(shards []sls.Shard, id int) (sls.Shard, bool) {
 	for _, s := range shards {
 		if s.ID == id {

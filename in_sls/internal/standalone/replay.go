@@ -48,8 +48,9 @@ func (r *Replay) Run(hard, reading context.Context) {
 				if reading.Err() != nil {
 					return
 				}
-				grant := lease.Grant{Shard: one.Shard, Clock: &r.clock, Start: one, Checkpoints: noCheckpoints{}, Owner: r}
-				r.leases.New(hard, grant).Run(reading)
+				ctx, cancel := context.WithCancel(hard)
+				grant := lease.Grant{Shard: one.Shard, Clock: &r.clock, Start: one, Checkpoints: noCheckpoints{}, Owner: r, Cancel: cancel}
+				r.leases.New(grant).Run(ctx, reading)
 			}
 		})
 	}

@@ -181,8 +181,9 @@ func (s *Shards) launch(hard, reading context.Context, sh sls.Shard) {
 	if !s.first[sh.ID] {
 		start.Position = shard.Begin()
 	}
-	l := s.leases.New(hard, lease.Grant{Shard: sh.ID, Clock: &s.clock, Start: start, Checkpoints: noCheckpoints{}, Owner: s})
-	s.panics.Go(&s.running, "a shard", func() { l.Run(reading) })
+	ctx, cancel := context.WithCancel(hard)
+	l := s.leases.New(lease.Grant{Shard: sh.ID, Clock: &s.clock, Start: start, Checkpoints: noCheckpoints{}, Owner: s, Cancel: cancel})
+	s.panics.Go(&s.running, "a shard", func() { l.Run(ctx, reading) })
 }
 
 // Complete implements lease.Owner.
