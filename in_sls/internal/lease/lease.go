@@ -111,7 +111,7 @@ func (m *Maker) New(g Grant) *Lease {
 		Shard: g.Shard, epoch: m.epochs.Add(1), config: m.Config, barrier: m.Barrier, panics: m.Panics, log: log,
 		queue: q, reader: shard.NewReader(m.Source, g.Start, q, log), checkpoints: g.Checkpoints, owner: g.Owner,
 		cancel: g.Cancel, revoked: make(chan struct{}),
-		retry:   retry.Backoff{Least: 500 * time.Millisecond, Most: max(m.Config.CheckpointInterval, time.Second)},
+		retry: retry.Backoff{Least: 500 * time.Millisecond, Most: max(m.Config.CheckpointInterval, time.Second)},
 	}
 }
 
