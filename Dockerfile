@@ -63,7 +63,7 @@ LABEL org.opencontainers.image.title="fluent-bit-sls" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /image /
-COPY LICENSE /
+COPY LICENSE THIRD_PARTY_NOTICES sbom.cdx.json /
 USER 65532:65532
 ENTRYPOINT ["/install"]
 
@@ -92,7 +92,7 @@ LABEL org.opencontainers.image.title="fluent-bit-sls-agent" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /image/plugins /opt/sls
 COPY conf/*.yaml /opt/sls/conf/
-COPY LICENSE /opt/sls/
+COPY LICENSE THIRD_PARTY_NOTICES sbom.cdx.json /opt/sls/
 # Not root, as the official image is: with --user 0 it reads log files that belong to root.
 # The command is the official one, until another configuration is named.
 USER 65532:65532

@@ -7,7 +7,7 @@
 # make bench   speed and memory beside their rivals and bars (ROUNDS=5)
 # make lint    static checks
 # make fuzz    every fuzz target for FUZZTIME each
-# make docs    option tables of the READMEs from their declarations
+# make docs    option tables of the READMEs from their declarations, notices and the list of parts from what is linked
 
 GO       ?= go
 FUZZTIME ?= 10s
@@ -90,6 +90,7 @@ fuzz:
 
 docs:
 	$(GO) test ./out_sls ./in_sls -run TestReadmeOptionTable -count=1 -args -update
+	$(GO) test ./tests/dist -run TestNotices -count=1 -args -update
 
 clean:
 	rm -rf build

@@ -24,7 +24,7 @@ import (
 
 // contents are what a tarball holds beside the plugins: files of the module,
 // and folders with all that is in them.
-var contents = []string{"CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "conf", "docs", "in_sls/README.md", "out_sls/README.md"}
+var contents = []string{"CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "THIRD_PARTY_NOTICES", "sbom.cdx.json", "conf", "docs", "in_sls/README.md", "out_sls/README.md"}
 
 // commitTime is the time of every file in the tarballs, so that the same commit
 // gives the same bytes: $SOURCE_DATE_EPOCH, else that of the commit.

@@ -29,7 +29,7 @@ func module(t *testing.T) (root string, plugins e2e.Plugins) {
 	}
 	for _, name := range []string{
 		"conf/z.yaml", "conf/a.yaml", "conf/kubernetes/agent/daemonset.yaml", "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md",
-		"docs/tuning.md", "in_sls/README.md", "out_sls/README.md", "in_sls/main.go",
+		"THIRD_PARTY_NOTICES", "sbom.cdx.json", "docs/tuning.md", "in_sls/README.md", "out_sls/README.md", "in_sls/main.go",
 	} {
 		write(name)
 	}
@@ -70,8 +70,8 @@ func TestPack(t *testing.T) {
 		require.Empty(t, head.Uname+head.Gname)
 	}
 	require.Equal(t, []string{
-		"CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "conf/a.yaml", "conf/kubernetes/agent/daemonset.yaml", "conf/z.yaml",
-		"docs/tuning.md", "in_sls.so", "in_sls/README.md", "out_sls.so", "out_sls/README.md",
+		"CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "THIRD_PARTY_NOTICES", "conf/a.yaml", "conf/kubernetes/agent/daemonset.yaml", "conf/z.yaml",
+		"docs/tuning.md", "in_sls.so", "in_sls/README.md", "out_sls.so", "out_sls/README.md", "sbom.cdx.json",
 	}, names)
 }
 
