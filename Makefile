@@ -3,7 +3,7 @@
 # make test    everything, with the race detector
 # make setup   what some tests need from Debian's and npm's packages, to build; part of make test (SETUP=off: not)
 # make campaign TIME=3m SEED=n   faults, kills and restarts: nothing may be lost (RACE=1: with the race detector; SIDE=out: one side, see its comment)
-# make dist    tarballs for linux/amd64 and linux/arm64 with checksums, checked and tried, in build/dist
+# make dist    tarballs, .deb and .rpm for linux/amd64 and linux/arm64 with checksums, checked and tried, in build/dist
 # make bench   speed and memory beside their rivals and bars (ROUNDS=5)
 # make lint    static checks
 # make fuzz    every fuzz target for FUZZTIME each
@@ -19,7 +19,7 @@ FLAGS    := -buildmode=c-shared -trimpath -tags netgo,osusergo -ldflags '-s -w -
 # moved into libc.so.6 since, an older system finds them in the two libraries.
 OLDEST   := CGO_CFLAGS='-O2 -g -include $(CURDIR)/shared/flb/glibc.h' CGO_LDFLAGS='-O2 -g -Wl,--no-as-needed -l:libpthread.so.0 -l:libdl.so.2'
 # Tests in modules of their own, for what only they need.
-NESTED   := tests/kubernetes tests/grafana
+NESTED   := tests/kubernetes tests/grafana tests/packages
 SOURCES  := $(shell find out_sls in_sls shared -name '*.go' -o -name '*.c' -o -name '*.h') go.mod go.sum
 
 # A C program can load a plugin with the race detector only where the detector
@@ -63,6 +63,7 @@ campaign: build $(if $(RACE),$(RACED))
 dist:
 	@sh tests/setup.sh glibc
 	@$(GO) run ./tests/dist --version '$(VERSION)' -- $(FLAGS)
+	@cd tests/packages && $(GO) run . --version '$(VERSION)' --time "$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}" ../../build/dist
 
 bench:
 	@$(GO) run ./tests/bench --rounds $(or $(ROUNDS),5)

@@ -95,6 +95,9 @@ browser() {
 }
 browser || install chromium chromium
 
+# For the packages of a release.
+install rpm rpm
+
 # For the other processor of a release.
 case "$(uname -m)" in
 x86_64)

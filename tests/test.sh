@@ -5,7 +5,7 @@
 if [ "${1:-}" = all ]; then
     failed=0
     # The tests of the other modules need what users of the first need not download.
-    for module in . tests/kubernetes tests/grafana; do
+    for module in . tests/kubernetes tests/grafana tests/packages; do
         (cd "$module" && "${GO:-go}" test -json -race -count=1 -timeout 20m ./...) || failed=1
     done
     exit $failed
