@@ -156,7 +156,7 @@ var inputs = []fault{
 	{name: "inpanics", begin: on(slsfake.OpPullLogs, slsfake.First(2, panicking)), fires: []string{"SLSInputPanics"}},
 	{
 		name: "expired", begin: func(w *world, f fault) {
-			on(slsfake.OpPullLogs, slsfake.First(1, func(c *slsfake.Call) {
+			on(slsfake.OpPullLogs, slsfake.First(1, func(*slsfake.Call) {
 				for range 2 * shards { // so that the shard ends beyond the cursor
 					w.append(f.name)
 				}
