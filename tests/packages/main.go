@@ -113,8 +113,10 @@ func build(dist, version, arch, form string, stamp time.Time) (string, error) {
 			Source: filepath.Join(inside, c.from), Destination: c.to, FileInfo: &files.ContentFileInfo{Mode: c.mode, MTime: stamp, Owner: "root", Group: "root"},
 		})
 	}
-	info.Contents = append(info.Contents, &files.Content{Source: filepath.Join(inside, "conf"), Destination: "/opt/sls/conf", Type: files.TypeTree,
-		FileInfo: &files.ContentFileInfo{MTime: stamp, Owner: "root", Group: "root"}})
+	info.Contents = append(info.Contents, &files.Content{
+		Source: filepath.Join(inside, "conf"), Destination: "/opt/sls/conf", Type: files.TypeTree,
+		FileInfo: &files.ContentFileInfo{MTime: stamp, Owner: "root", Group: "root"},
+	})
 	if err := nfpm.PrepareForPackager(info, form); err != nil {
 		return "", err
 	}
