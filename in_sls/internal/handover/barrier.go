@@ -160,16 +160,7 @@ func (b *Barrier) Ready(ctx context.Context) bool {
 
 // Run makes barriers until ctx ends.
 func (b *Barrier) Run(ctx context.Context) {
-	for {
-		timer := time.NewTimer(b.interval)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-timer.C:
-		case <-b.due:
-			timer.Stop()
-		}
+	for retry.WaitOr(ctx, b.interval, b.due) {
 		b.once(ctx)
 	}
 }

@@ -32,7 +32,10 @@ func (b *Backoff) Pause(asked time.Duration) time.Duration {
 func (b *Backoff) Reset() { b.next = 0 }
 
 // Wait waits for d and returns true, or false when ctx ended first.
-func Wait(ctx context.Context, d time.Duration) bool {
+func Wait(ctx context.Context, d time.Duration) bool { return WaitOr(ctx, d, nil) }
+
+// WaitOr is Wait that something due ends early.
+func WaitOr(ctx context.Context, d time.Duration, due <-chan struct{}) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
 	}
@@ -42,6 +45,8 @@ func Wait(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	case <-timer.C:
+		return true
+	case <-due:
 		return true
 	}
 }

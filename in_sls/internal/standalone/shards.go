@@ -85,14 +85,8 @@ func (s *Shards) Run(hard, reading context.Context) {
 			s.log.Info("every shard has been read to its end or to stop_position: the reading has ended")
 			return
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-reading.Done():
-			timer.Stop()
+		if !retry.WaitOr(reading, pause, s.due) {
 			return
-		case <-timer.C:
-		case <-s.due:
-			timer.Stop()
 		}
 	}
 }
