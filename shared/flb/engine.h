@@ -57,8 +57,7 @@ const char *sls_property(void *api, void *instance, int direction, const char *k
 typedef int (*sls_append_fn)(void *instance, const char *tag, size_t tag_len, const void *events,
                              size_t size);
 sls_append_fn sls_find_append(void);
-int sls_append(sls_append_fn append, void *instance, const char *tag, size_t tag_len,
-               const void *events, size_t size);
+int sls_append(sls_append_fn append, void *instance, const void *events, size_t size);
 
 int sls_log_check(void *api, void *instance, int direction, int level);
 void sls_log_print(void *api, int level, const char *text);

@@ -28,18 +28,12 @@ const (
 // Engine takes events while it calls the input. Its methods are called on the thread of
 // that call only.
 type Engine interface {
-	// Append hands whole events over under a tag, "" for the section's own. With an error
-	// the engine has nothing of them. It keeps neither tag nor events.
-	Append(tag string, events []byte) error
+	// Append hands whole events over. With an error the engine has nothing of them. It does
+	// not keep the slice.
+	Append(events []byte) error
 	// News reports whether the engine waits to say something: a pause, a resume, the exit.
 	// It is false where that cannot be known.
 	News() bool
-}
-
-// piece is what one append hands over. It belongs to the thread that calls HandOver.
-type piece struct {
-	events []byte
-	tag    string
 }
 
 // quota bounds what is appended in a quarter of a second. That is what may lie in the ring
@@ -122,9 +116,8 @@ func (h *Queues) fill(limit int, now time.Time) (ready, open bool) {
 		if !open || h.copying || h.suspended {
 			return
 		}
-		h.piece.events = h.collectLocked(h.piece.events[:0], limit, now, &got)
-		h.piece.tag = got.tag
-		h.copying = len(h.piece.events) > 0
+		h.piece = h.collectLocked(h.piece[:0], limit, now, &got)
+		h.copying = len(h.piece) > 0
 		h.records += int64(got.records)
 	}()
 	h.free(got.done)
@@ -135,7 +128,7 @@ func (h *Queues) fill(limit int, now time.Time) (ready, open bool) {
 // have emptied the ring of it.
 func (h *Queues) append(engine Engine) bool {
 	begun := time.Now()
-	err := engine.Append(h.piece.tag, h.piece.events)
+	err := engine.Append(h.piece)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.changed = time.Now()
@@ -146,9 +139,9 @@ func (h *Queues) append(engine Engine) bool {
 	}
 	h.copying = false
 	h.emptying.without(h.changed.Sub(begun), h.changed)
-	h.quota.used += len(h.piece.events)
-	if cap(h.piece.events) > 4*pieceSize { // of one large event
-		h.piece.events = nil
+	h.quota.used += len(h.piece)
+	if cap(h.piece) > 4*pieceSize { // of one large event
+		h.piece = nil
 	}
 	return true
 }

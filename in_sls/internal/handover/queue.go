@@ -32,20 +32,12 @@ type Queue struct {
 type batch struct {
 	events  []byte
 	off     int
-	runs    []run  // of the events not handed over yet
-	records int    // in them
+	records int    // in the events not handed over yet
 	cursor  string // where the next pull goes on
 	cost    int64  // bytes of the budget, given back with the buffer; 0 for a part
 
 	since time.Time // SLS received nothing of it before that; zero: not known
 	from  int64     // where it begins: a cursor as a number, -1 where not known
-}
-
-// run is a stretch of events of one tag.
-type run struct {
-	tag     string // "": the section's own
-	end     int    // offset in the events
-	records int
 }
 
 // Expired reports whether the lease of the queue has run out.
@@ -95,9 +87,6 @@ func (q *Queue) push(b batch, a Answer) bool {
 	q.progress.answered(a)
 	switch n := len(q.batches); {
 	case len(b.events) > 0:
-		if len(b.runs) == 0 {
-			b.runs = []run{{end: len(b.events), records: b.records}}
-		}
 		q.batches = append(q.batches, b)
 		q.of.wake()
 	case n > 0:
@@ -204,23 +193,30 @@ func (q *Queue) ready(now time.Time) bool {
 
 // taken is what one Collect took, or one piece.
 type taken struct {
-	begun   bool
-	tag     string // of all of it
 	records int
 	done    []batch // handed over to the end: their buffers are free
 }
 
-// take appends whole events of one tag to dst, share bytes of them at most, and notes the
-// pulls of which nothing is left. Where not even the first event fits the share, it goes
-// alone if it fits the room, or if nothing else was collected before it.
+// take appends whole events to dst, share bytes of them at most, and notes the pulls of
+// which nothing is left. Where not even the first event fits the share, it goes alone if it
+// fits the room, or if nothing else was collected before it.
 func (q *Queue) take(dst []byte, share, room int, empty bool, at time.Duration, got *taken) []byte {
 	start, finished, before := len(dst), 0, got.records
-	for finished < len(q.batches) {
-		b := &q.batches[finished]
-		for more := true; more && len(b.runs) > 0; {
-			dst, more = b.take(dst, start, share, room, empty, got)
+	for i := range q.batches {
+		b := &q.batches[i]
+		rest := b.events[b.off:]
+		n, records := len(rest), b.records
+		if left := share - (len(dst) - start); n > left {
+			n, records = cut(rest, left)
+			if n == 0 && len(dst) == start {
+				n, records = first(rest, room, empty)
+			}
 		}
-		if len(b.runs) > 0 {
+		dst = append(dst, rest[:n]...)
+		b.off += n
+		b.records -= records
+		got.records += records
+		if b.off < len(b.events) {
 			break
 		}
 		q.safe.handedOver(b.cursor, at)
@@ -231,34 +227,6 @@ func (q *Queue) take(dst []byte, share, room int, empty bool, at time.Duration, 
 	got.done = append(got.done, q.batches[:finished]...)
 	q.batches = slices.Delete(q.batches, 0, finished)
 	return dst
-}
-
-// take appends from the first run of b. more reports whether it took the whole run.
-func (b *batch) take(dst []byte, start, share, room int, empty bool, got *taken) (out []byte, more bool) {
-	r := &b.runs[0]
-	if got.begun && r.tag != got.tag {
-		return dst, false
-	}
-	rest := b.events[b.off:r.end]
-	n, records := len(rest), r.records
-	if left := share - (len(dst) - start); n > left {
-		n, records = cut(rest, left)
-		if n == 0 && len(dst) == start {
-			n, records = first(rest, room, empty)
-		}
-		if n == 0 {
-			return dst, false
-		}
-	}
-	got.begun, got.tag = true, r.tag
-	got.records += records
-	b.off += n
-	b.records -= records
-	if r.records -= records; b.off == r.end {
-		b.runs = b.runs[1:]
-		more = true
-	}
-	return append(dst, rest[:n]...), more
 }
 
 // cut returns the size and number of the whole events at the front of events that fit

@@ -20,7 +20,7 @@ type Queues struct {
 	// With direct hand-over.
 	failed metric.Counter // appends
 	pushed chan struct{}  // there is something to look at
-	piece  piece          // of the thread that calls HandOver
+	piece  []byte         // what one append hands over; of the thread that calls HandOver
 	quota  quota          // of the same
 
 	// mu guards the fields below and everything in the queues. It is held for copies in
@@ -94,9 +94,8 @@ func (h *Queues) collect(dst []byte, got *taken) []byte {
 	return dst
 }
 
-// collectLocked takes events of one tag, limit bytes of them at most or one larger event. It
-// shares the room equally among the queues that have something. What one
-// leaves goes to the others, until the room or the queues are used up. Another queue is
+// collectLocked takes events, limit bytes of them at most or one larger event. It shares
+// the room equally among the queues that have something. What one leaves goes to the others, until the room or the queues are used up. Another queue is
 // first each time, and the first one may take an event that is larger than its share: so
 // none waits for ever.
 func (h *Queues) collectLocked(dst []byte, limit int, now time.Time, got *taken) []byte {
