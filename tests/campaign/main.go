@@ -42,7 +42,7 @@
 //
 // # Packages
 //
-// plan, report, secrets, process, faults and panicking serve both sides; output and input run
+// plan, report, secrets, process and faults serve both sides; output and input run
 // one side each, and their judge packages say what was right. The campaign owns the data, the
 // faults, the engine's part and the judgement. It knows the plugins as files only, and shares
 // no code with them.
@@ -66,10 +66,10 @@ import (
 	"fluent-bit-sls/tests/campaign/input"
 	"fluent-bit-sls/tests/campaign/output"
 	"fluent-bit-sls/tests/campaign/output/judge"
-	"fluent-bit-sls/tests/campaign/panicking"
 	"fluent-bit-sls/tests/campaign/plan"
 	"fluent-bit-sls/tests/campaign/report"
 	"fluent-bit-sls/tests/flbhost"
+	"fluent-bit-sls/tests/panicking"
 )
 
 func main() {

@@ -22,10 +22,10 @@ import (
 
 // What a fault of a panic is made of.
 const (
-	Fault   = "panic"                   // its name
-	Text    = "a panic of the campaign" // of the panic
-	Version = "campaign"                // of the plugins, so that their calls are known by the User-Agent
-	header  = "X-Campaign-Panic"
+	Fault   = "panic"             // its name
+	Text    = "a panic of a test" // of the panic
+	Version = "panicking"         // of the plugins, so that their calls are known by the User-Agent
+	header  = "X-Test-Panic"
 
 	// call and body are in shared/sls, in this order: the line comes behind them.
 	call = "c.transport.RoundTrip("

@@ -16,6 +16,7 @@ import (
 	"github.com/gogo/protobuf/proto"
 	"github.com/stretchr/testify/require"
 
+	"fluent-bit-sls/tests/panicking"
 	"fluent-bit-sls/tests/slsfake"
 )
 
@@ -31,7 +32,7 @@ const (
 // world is all that runs.
 type world struct {
 	*testing.T
-	bin, plugins, dir string
+	bin, out, in, dir string
 	endpoint, port    string
 	sls               *slsfake.Server
 
@@ -86,10 +87,14 @@ func TestEveryAlertFires(t *testing.T) {
 
 func newWorld(t *testing.T, bin string) *world {
 	t.Helper()
-	w := &world{T: t, bin: bin, plugins: buildPanicking(t), dir: t.TempDir(), port: freePort(t)}
+	w := &world{T: t, bin: bin, dir: t.TempDir(), port: freePort(t)}
+	var err error
+	w.out, err = panicking.Build(t.Context(), "../..", w.dir, "out_sls")
+	require.NoError(t, err)
+	w.in, err = panicking.Build(t.Context(), "../..", w.dir, "in_sls")
+	require.NoError(t, err)
 	w.sls = slsfake.New(slsfake.Config{AccessKeyID: "key", AccessKeySecret: "secret"})
 	t.Cleanup(w.sls.Close)
-	var err error
 	w.endpoint, err = w.sls.Listen("127.0.0.1:0")
 	require.NoError(t, err)
 	for _, f := range slices.Concat(outputs, inputs) {
@@ -152,9 +157,9 @@ func (w *world) run(name, port, inputs, outputs string) {
 	w.Helper()
 	dir := filepath.Join(w.dir, name)
 	require.NoError(w, os.MkdirAll(dir, 0o750))
-	conf := fmt.Sprintf("plugins: [%s/out_sls.so, %s/in_sls.so]\nservice:\n  flush: 0.5\n  grace: 1\n  http_server: on\n  http_listen: 127.0.0.1\n"+
+	conf := fmt.Sprintf("plugins: [%s, %s]\nservice:\n  flush: 0.5\n  grace: 1\n  http_server: on\n  http_listen: 127.0.0.1\n"+
 		"  http_port: %s\n  storage.path: %s/storage\n  storage.metrics: on\n  scheduler.base: 1\n  scheduler.cap: 3\n"+
-		"parsers:\n  - name: json\n    format: json\npipeline:\n  inputs:\n%s  outputs:\n%s", w.plugins, w.plugins, port, dir, inputs, outputs)
+		"parsers:\n  - name: json\n    format: json\npipeline:\n  inputs:\n%s  outputs:\n%s", w.out, w.in, port, dir, inputs, outputs)
 	require.NoError(w, os.WriteFile(filepath.Join(dir, "fluent-bit.yaml"), []byte(conf), 0o600))
 	start(w.T, dir, w.bin, "-c", filepath.Join(dir, "fluent-bit.yaml"))
 }

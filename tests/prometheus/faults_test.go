@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"fluent-bit-sls/shared/sls"
+	"fluent-bit-sls/tests/panicking"
 	"fluent-bit-sls/tests/slsfake"
 )
 
@@ -46,10 +47,6 @@ func every(broken func(*slsfake.Call)) func(*slsfake.Call) {
 			broken(c)
 		}
 	}
-}
-
-func panicking(c *slsfake.Call) {
-	c.Answer(http.StatusInternalServerError, http.Header{panicHeader: {"1"}}, nil)
 }
 
 // badRecord refuses what holds one, as SLS refuses a whole request.
@@ -115,7 +112,7 @@ var outputs = []fault{
 		may: []string{"SLSOutputStalled", "SLSOutputRejected"}, // for the logstore that is not there
 	},
 	{
-		name: "outpanics", begin: on(slsfake.OpPutLogs, every(panicking)), fires: []string{"SLSOutputPanics"},
+		name: "outpanics", begin: on(slsfake.OpPutLogs, every(panicking.Answer)), fires: []string{"SLSOutputPanics"},
 	},
 }
 
@@ -153,7 +150,7 @@ var inputs = []fault{
 		name: "twice", props: "consumer: me", bulk: true, begin: func(w *world, f fault) { w.startAnother(f) },
 		fires: []string{"SLSConsumerNameTwice"}, may: []string{"SLSCheckpointsRefused"},
 	},
-	{name: "inpanics", begin: on(slsfake.OpPullLogs, slsfake.First(2, panicking)), fires: []string{"SLSInputPanics"}},
+	{name: "inpanics", begin: on(slsfake.OpPullLogs, slsfake.First(2, panicking.Answer)), fires: []string{"SLSInputPanics"}},
 	{
 		name: "expired", begin: func(w *world, f fault) {
 			on(slsfake.OpPullLogs, slsfake.First(1, func(*slsfake.Call) {

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"fluent-bit-sls/tests/campaign/panicking"
 	"fluent-bit-sls/tests/campaign/report"
+	"fluent-bit-sls/tests/panicking"
 	"fluent-bit-sls/tests/slsfake"
 )
 

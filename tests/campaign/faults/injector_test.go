@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"fluent-bit-sls/tests/campaign/panicking"
+	"fluent-bit-sls/tests/panicking"
 	"fluent-bit-sls/tests/slsfake"
 )
 

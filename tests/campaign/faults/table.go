@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"fluent-bit-sls/tests/campaign/panicking"
+	"fluent-bit-sls/tests/panicking"
 	"fluent-bit-sls/tests/slsfake"
 )
 

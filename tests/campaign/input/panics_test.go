@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fluent-bit-sls/tests/campaign/campaigntest"
-	"fluent-bit-sls/tests/campaign/panicking"
+	"fluent-bit-sls/tests/panicking"
 	"fluent-bit-sls/tests/slsfake"
 )
 

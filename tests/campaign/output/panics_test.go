@@ -10,7 +10,7 @@ import (
 
 	"fluent-bit-sls/tests/campaign/campaigntest"
 	"fluent-bit-sls/tests/campaign/output/judge"
-	"fluent-bit-sls/tests/campaign/panicking"
+	"fluent-bit-sls/tests/panicking"
 	"fluent-bit-sls/tests/slsfake"
 )
 
