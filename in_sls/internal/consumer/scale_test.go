@@ -1,6 +1,6 @@
 //go:build !race
 
-// These tests measure; the race detector changes what they measure.
+// These tests measure, and run with make bench: with the race detector they take minutes.
 
 package consumer_test
 
