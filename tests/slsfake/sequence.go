@@ -65,7 +65,7 @@ func (q *sequences) all() []sequence {
 	return out
 }
 
-// inherit gives a new shard what its parents know of the keys in its range.
+// inheritLocked gives a new shard what its parents know of the keys in its range.
 func (s *Server) inheritLocked(child *shard, parents ...*shard) {
 	if s.forgetful {
 		return
