@@ -24,7 +24,7 @@ import (
 const (
 	Fault   = "panic"             // its name
 	Text    = "a panic of a test" // of the panic
-	Version = "panicking"         // of the plugins, so that their calls are known by the User-Agent
+	Version = "overlaid"          // of the plugins, by which their calls are known; logs have it in lines about no panic
 	header  = "X-Test-Panic"
 
 	// call and body are in shared/sls, in this order: the line comes behind them.
