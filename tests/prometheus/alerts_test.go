@@ -145,7 +145,7 @@ func (w *world) access(key string, f fault) string {
 
 func (w *world) input(f fault) string {
 	return f.section(w.access("key", f) + fmt.Sprintf("      tag: in.%s\n      consumer_group: group-%s\n      heartbeat_timeout: 6s\n"+
-		"      checkpoint_interval: 1s\n      handoff_delay: 500ms\n      monitor_url: http://127.0.0.1:%s\n", f.name, f.name, w.port))
+		"      checkpoint_interval: 1s\n      handoff_delay: 1200ms\n      monitor_url: http://127.0.0.1:%s\n", f.name, f.name, w.port))
 }
 
 // startAnother runs a second Fluent Bit that is a member of the same name.

@@ -119,21 +119,19 @@ static int exported_append(void *instance, const char *tag, size_t tag_size, con
     return size == 0 ? -1 : append(ins, monotonic(), tag, tag_size, data, size);
 }
 
-/* Lets plugins find flb_input_log_append: it is in a library beside this program. */
+/* Lets plugins find flb_input_log_append: it is in a library beside this program. /proc
+ * would name the loader of another glibc that runs the program. */
 bool append_export(void)
 {
     char path[4096];
-    ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - sizeof("append.so"));
-    char *name;
+    const char *end = strrchr(program_invocation_name, '/');
+    int folder = end == NULL ? 0 : (int) (end + 1 - program_invocation_name);
     void *library;
     int (**function)(void *, const char *, size_t, const void *, size_t);
 
-    if (size < 0) {
+    if (snprintf(path, sizeof(path), "%.*sappend.so", folder, program_invocation_name) >= (int) sizeof(path)) {
         return false;
     }
-    path[size] = '\0';
-    name = strrchr(path, '/') + 1;
-    strcpy(name, "append.so");
     library = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
     function = library == NULL ? NULL : dlsym(library, "flbhost_append");
     if (function == NULL) {

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -84,28 +83,29 @@ bool guarded_file(struct guarded *g, const char *path)
 {
     enum { HEADER_MIN = 24, META_LENGTH = 22 };
     unsigned char *map;
-    struct stat st;
+    off_t size;
     size_t at;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0) {
         return false;
     }
-    if (fstat(fd, &st) != 0 || st.st_size < HEADER_MIN) {
+    size = lseek(fd, 0, SEEK_END); /* fstat is newer than the oldest glibc this runs with */
+    if (size < HEADER_MIN) {
         close(fd);
         return false;
     }
-    map = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    map = mmap(NULL, (size_t) size, PROT_READ, MAP_SHARED, fd, 0);
     close(fd);
     must(map != MAP_FAILED, "flbhost: mmap of a chunk");
     at = HEADER_MIN + ((size_t) map[META_LENGTH] << 8 | map[META_LENGTH + 1]);
-    if (map[0] != 0xC1 || map[1] != 0x00 || at > (size_t) st.st_size) {
-        munmap(map, (size_t) st.st_size);
+    if (map[0] != 0xC1 || map[1] != 0x00 || at > (size_t) size) {
+        munmap(map, (size_t) size);
         return false;
     }
     *g = (struct guarded) {
-        .data = map + at, .size = (size_t) st.st_size - at,
-        .map = map, .map_size = (size_t) st.st_size, .file = true,
+        .data = map + at, .size = (size_t) size - at,
+        .map = map, .map_size = (size_t) size, .file = true,
     };
     return true;
 }
