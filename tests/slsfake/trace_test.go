@@ -21,7 +21,7 @@ func TestTrace(t *testing.T) {
 		require.Positive(t, d.WireIn)
 		require.Positive(t, d.Raw)
 		d.WireIn, d.Raw = 0, 0
-		require.Equal(t, Done{Op: OpPutLogs, Status: 200, Begin: begin, Took: 2 * time.Second, Logs: 2}, d)
+		require.Equal(t, Done{Op: OpPutLogs, RequestID: "000000000000000000000001", Status: 200, Begin: begin, Took: 2 * time.Second, Logs: 2}, d)
 
 		res := c.pull(0, c.cursor(0, "begin"), "&count=9", "lz4")
 		require.Equal(t, OpGetCursor, (<-done).Op)
