@@ -29,7 +29,8 @@ func TestReloadBesideWorkersUnderFluentBit(t *testing.T) {
 			// Records that come now are those of a configuration that runs.
 			stored := c.LogCount(project, logstore)
 			c.await(t, func() bool {
-				return len(grep(e.Log(), "[reload] start everything")) == round && c.LogCount(project, logstore) > stored+1
+				return len(grep(e.Log(), "[reload] start everything")) == round && c.LogCount(project, logstore) > stored+1 &&
+					e.threads(t, "flb-out-sls.0-w") <= (round+2)*workers // those of before have ended
 			})
 			require.Equal(t, (round+2)*workers, e.threads(t, "flb-out-sls.0-w"), "after reload %d of %s", round, engine.Name())
 			if round < reloads {

@@ -164,25 +164,27 @@ func (w *world) run(name, port, inputs, outputs string) {
 	start(w.T, dir, w.bin, "-c", filepath.Join(dir, "fluent-bit.yaml"))
 }
 
-// traffic writes a line for each output and a log group for each shard that is read,
-// five times a second, until the test ends.
+// traffic writes a line for each output and a log group for each logstore that is read,
+// five times a second, until the test ends. To one in bulk it writes fifty times a second,
+// evenly: two readers of a burst go on from the same cursor, its end.
 func (w *world) traffic() {
 	done := make(chan struct{})
 	w.writers.Go(func() {
-		tick := time.NewTicker(200 * time.Millisecond)
+		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
-		for {
+		for n := 0; ; n++ {
 			select {
 			case <-done:
 				return
 			case <-tick.C:
 			}
 			for _, f := range outputs {
-				w.write(f)
+				if n%10 == 0 {
+					w.write(f)
+				}
 			}
 			for _, f := range inputs {
-				w.append(f.name)
-				for i := 1; f.bulk && i < 10; i++ {
+				if f.bulk || n%10 == 0 {
 					w.append(f.name)
 				}
 			}
