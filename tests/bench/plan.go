@@ -47,6 +47,13 @@ func outMeasurements() []measurement {
 			},
 		},
 		{
+			probes: []probe{{"producer", "^BenchmarkState$", "1x", "1"}},
+			figures: []figure{{
+				name: "out_state_overhead", unit: "times", bar: bar{atMost, 1.04},
+				over: "producer/State/SET with-cpu-ns/chunk", under: "producer/State/SET without-cpu-ns/chunk",
+			}},
+		},
+		{
 			once:   true,
 			probes: []probe{{"producer", "^BenchmarkAllocs$", "1x", "1"}},
 			figures: []figure{{

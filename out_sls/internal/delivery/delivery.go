@@ -81,6 +81,25 @@ func (d *Delivery) run(r *schedule.Request) {
 	}
 }
 
+// accepted takes note that SLS has accepted the logs of g, before anybody is told.
+func (d *Delivery) accepted(g *logGroup) {
+	list := make([]memory.Accepted, 0, len(g.parts))
+	run := 0 // parts of one segment, which follow each other
+	for i, p := range g.parts {
+		if i > 0 && g.parts[i-1].of != p.of {
+			run = 0
+		}
+		run++
+		list = append(list, memory.Accepted{Outcome: p.of.segment.Outcome, Range: p.Range, Last: run == p.of.open})
+	}
+	if err := memory.Accept(list); err != nil {
+		d.log.Error("state_path", "cannot write down what is delivered, after a kill it is sent again", "error", err)
+	}
+	for _, p := range g.parts {
+		p.answered()
+	}
+}
+
 // errRedirected: the segments wait in another queue.
 var errRedirected = errors.New("they go to the default destination")
 
@@ -93,9 +112,7 @@ func (d *Delivery) deliver(g *logGroup) {
 	err := d.attempts(g)
 	switch {
 	case err == nil:
-		for _, p := range g.parts {
-			p.accepted()
-		}
+		d.accepted(g)
 	case errors.Is(err, schedule.ErrAbandoned), errors.Is(err, errRedirected):
 		// The parts are settled, or another request's.
 	case sls.ClassOf(err) == sls.ClassSplit:

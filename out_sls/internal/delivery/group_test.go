@@ -28,7 +28,7 @@ func TestGroupIsCompletedInTheBufferOfItsSegment(t *testing.T) {
 				d := New(Config{Codec: codec}, nil, report.NewLog(slog.New(slog.DiscardHandler)), report.NewMetrics(), nil)
 				defer d.Cancel()
 				logs := bytes.Repeat([]byte("\x0a\x08abcdefgh"), 50)
-				s := &segment.Segment{Logs: append(make([]byte, 0, len(logs)+room), logs...), Count: 50, Outcome: memory.New().Begin("", nil).Add(50)}
+				s := &segment.Segment{Logs: append(make([]byte, 0, len(logs)+room), logs...), Count: 50, Outcome: memory.New(nil).Begin("", nil).Add(50)}
 				g := &logGroup{request: &schedule.Request{}, parts: partsOf(s)}
 				g.request.To.Topic, g.request.To.Tags = "topic", "tags"
 				fields := g.fields()

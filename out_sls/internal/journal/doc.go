@@ -6,6 +6,10 @@
 // statement on file is always of logs that SLS has accepted. So the file may be lost,
 // old or torn: that costs duplicates, never records.
 //
+// journal.go decides which statements are about which chunk, origin.go finds the file that a
+// chunk lies in. frame.go and head.go have the form of the file, store.go the file and its
+// lock, index.go where on it what is stated, shrink.go what becomes of a full one.
+//
 // It never syncs: what the kernel has taken survives the process, which is what it is
 // for. It sends nothing, and a file that cannot be written costs the memory, not the
 // delivery.

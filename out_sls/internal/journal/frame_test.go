@@ -66,14 +66,14 @@ func FuzzFile(f *testing.F) {
 		fo := newFolder(t)
 		require.NoError(t, os.WriteFile(fo.file(), b, 0o600))
 		j := fo.start()
-		require.True(t, j.Stats().Ours)
+		require.True(t, j.Stats().Held)
 		intactFrames := 0
 		for at := frameSize; at+frameSize <= len(b); at += frameSize {
 			if readFrame(b[at:at+frameSize]).kind == kindAccepted {
 				intactFrames++
 			}
 		}
-		require.LessOrEqual(t, j.Stats().Statements, intactFrames)
+		require.LessOrEqual(t, j.Stats().Entries, intactFrames)
 		chunk := fo.chunk("records", before())
 		c := begin(j, chunk)
 		accept(t, j, c, all)

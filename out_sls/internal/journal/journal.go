@@ -412,16 +412,16 @@ func (c *Chunk) End() {
 
 // Stats is how a journal stands.
 type Stats struct {
-	Ours         bool   // the file is this instance's
-	Statements   int    // on file, of those that hold
-	EvictedYoung uint64 // statements that had to go within an hour, for lack of room
+	Held         bool   // the file is this instance's
+	Entries      int    // on file, of those that hold
+	EvictedYoung uint64 // entries that had to go within an hour, for lack of room
 }
 
 // Stats needs no synchronisation.
 func (j *Journal) Stats() Stats {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return Stats{Ours: j.store.file != nil, Statements: j.index.live.count(), EvictedYoung: j.young}
+	return Stats{Held: j.store.file != nil, Entries: j.index.live.count(), EvictedYoung: j.young}
 }
 
 // Close gives the file up. The next instance goes on with it.

@@ -34,11 +34,11 @@ func TestFullFileKeepsTheLatestAndWhatIsNotFinished(t *testing.T) {
 	require.NoError(t, j.Accept([]Accepted{{Chunk: c, Spans: []Span{all}, Settled: true}}))
 	fill(t, j, 0, j.capacity-3, 1)
 	accept(t, j, begin(j, recent), all)
-	require.Equal(t, j.capacity, j.Stats().Statements)
+	require.Equal(t, j.capacity, j.Stats().Entries)
 	require.Zero(t, j.Stats().EvictedYoung)
 
 	fill(t, j, j.capacity, 1, 1)
-	require.Equal(t, j.capacity/2+1+1, j.Stats().Statements, "half a file of those finished, the one that is not, and the new one")
+	require.Equal(t, j.capacity/2+1+1, j.Stats().Entries, "half a file of those finished, the one that is not, and the new one")
 	require.EqualValues(t, j.capacity-j.capacity/2-1, j.Stats().EvictedYoung)
 	f.kill(j)
 
@@ -91,7 +91,7 @@ func TestMoreAtOnceThanThereIsRoomFor(t *testing.T) {
 		list = append(list, Accepted{Chunk: j.Begin(Identify("", fmt.Append(nil, i)), nil, nil), Spans: []Span{all}, Settled: true})
 	}
 	require.NoError(t, j.Accept(list))
-	require.Equal(t, j.capacity, j.Stats().Statements)
+	require.Equal(t, j.capacity, j.Stats().Entries)
 	require.EqualValues(t, 10, j.Stats().EvictedYoung)
 	f.kill(j)
 }
@@ -105,7 +105,7 @@ func TestFileShrinksWithStateSize(t *testing.T) {
 	f.size = MinSize
 	j = f.start()
 	fill(t, j, 1<<20, 1, 1)
-	require.Equal(t, j.capacity/2+1, j.Stats().Statements)
+	require.Equal(t, j.capacity/2+1, j.Stats().Entries)
 	f.kill(j)
 	require.LessOrEqual(t, must(os.Stat(f.file())).Size(), int64(MinSize))
 }
@@ -184,7 +184,7 @@ func TestFullFileOnAFullDisk(t *testing.T) {
 		require.ErrorIs(t, j.Accept([]Accepted{{Chunk: c, Spans: []Span{all}}}), syscall.ENOSPC)
 		require.ErrorContains(t, j.Accept([]Accepted{{Chunk: c, Spans: []Span{all}}}), "could not be replaced just now")
 		require.NoFileExists(t, f.file()+".new")
-		require.Equal(t, j.capacity, j.Stats().Statements)
+		require.Equal(t, j.capacity, j.Stats().Entries)
 		full = false
 		wait(time.Second)
 		require.NoError(t, j.Accept([]Accepted{{Chunk: c, Spans: []Span{all}}}))
@@ -201,7 +201,7 @@ func TestFolderThatCannotBeUsed(t *testing.T) {
 		j := f.start()
 		chunk := f.chunk("records", before())
 		require.NoError(t, j.Accept([]Accepted{{Chunk: begin(j, chunk), Spans: []Span{all}}}))
-		require.False(t, j.Stats().Ours)
+		require.False(t, j.Stats().Held)
 		for range 3 {
 			wait(time.Second)
 			begin(j, f.chunk("other", before()))
@@ -210,7 +210,7 @@ func TestFolderThatCannotBeUsed(t *testing.T) {
 		require.NoError(t, os.Remove(f.path))
 		wait(time.Second)
 		begin(j, f.chunk("another", before()))
-		require.True(t, j.Stats().Ours)
+		require.True(t, j.Stats().Held)
 		f.kill(j)
 	})
 }

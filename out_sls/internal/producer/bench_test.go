@@ -7,10 +7,13 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,9 +36,15 @@ import (
 // not nil. The function ends it.
 func newProducer(tb testing.TB, endpoint string, transport http.RoundTripper) (p *producer.Producer, stop func()) {
 	tb.Helper()
-	var cfg producer.Config
+	return newStatefulProducer(tb, endpoint, transport, "")
+}
+
+// newStatefulProducer does the same with a state_path.
+func newStatefulProducer(tb testing.TB, endpoint string, transport http.RoundTripper, state string) (p *producer.Producer, stop func()) {
+	tb.Helper()
+	cfg := producer.Config{Instance: "sls.0"}
 	var to route.Config
-	given := option.Map{"project": rig.Project, "logstore": rig.Written, "topic": "access", "source": "10.0.0.1"}
+	given := option.Map{"project": rig.Project, "logstore": rig.Written, "topic": "access", "source": "10.0.0.1", "state_path": state}
 	require.NoError(tb, option.Parse(given, append(cfg.Options(), to.Options()...)))
 	client, err := sls.New(sls.Config{
 		Endpoint: endpoint, MaxConns: cfg.Concurrency, Transport: transport,
@@ -87,6 +96,43 @@ func (t *instant) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // chunksPerRound is a quarter of a second or so of encoding.
 const chunksPerRound = 60
+
+// BenchmarkState compares the way of a chunk with state_path with that without. Each
+// chunk is another one, by its tag, and lies in a file as the engine's do.
+func BenchmarkState(b *testing.B) {
+	for _, set := range rig.Sets(b, rig.ChunkSize) {
+		b.Run(set.Name, func(b *testing.B) {
+			chunk, flushes := mapped(b, set.Bytes), 0
+			flush := func(p *producer.Producer) {
+				flushes++
+				require.Equal(b, producer.OK, p.Flush(b.Context(), strconv.Itoa(flushes), chunk))
+			}
+			for b.Loop() {
+				without, stop := newProducer(b, rig.Endpoint, &instant{})
+				with, stopWith := newStatefulProducer(b, rig.Endpoint, &instant{}, b.TempDir())
+				rig.CPUEach(b, chunksPerRound,
+					rig.Work{Name: "without", Do: func() { flush(without) }},
+					rig.Work{Name: "with", Do: func() { flush(with) }},
+				)
+				stop()
+				stopWith()
+			}
+		})
+	}
+}
+
+// mapped is a chunk within the mapping of its file.
+func mapped(b *testing.B, chunk []byte) []byte {
+	name := filepath.Join(b.TempDir(), "1-1700000000.   7.flb")
+	require.NoError(b, os.WriteFile(name, chunk, 0o600))
+	f, err := os.Open(name)
+	require.NoError(b, err)
+	defer f.Close()
+	bytes, err := syscall.Mmap(int(f.Fd()), 0, len(chunk), syscall.PROT_READ, syscall.MAP_SHARED)
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = syscall.Munmap(bytes) })
+	return bytes
+}
 
 // BenchmarkEncode compares a chunk's whole way to a signed request with lz4 alone on
 // the bytes of the same requests: what the engine itself compresses with. lz4-v4,

@@ -31,6 +31,12 @@ type Config struct {
 	OldLogTime     string
 	PackID         bool
 	Processor      string
+
+	StatePath string // folder; "" = what is delivered is forgotten with the process
+	StateSize option.Size
+	// Instance is the section's alias or name, which its state is kept under. It is no
+	// option.
+	Instance string
 }
 
 // Validate checks what no option can check alone.
@@ -104,6 +110,8 @@ func (c *Config) deliveryOptions() []option.Option {
 		{Name: "ordered", Dst: &c.Ordered, Default: "off", Help: "one request in flight per destination, in order of arrival; with `hash_key` this keeps the order of each hash bucket"},
 		{Name: "dead_letter_file", Dst: &c.DeadLetterFile, Example: "/var/lib/fluent-bit/refused.jsonl", Help: "file for the records that SLS refuses for good, one JSON line each; without it they are dropped"},
 		{Name: "dead_letter_size", Dst: &c.DeadLetterSize, Default: "100M", Min: "64k", Help: "size at which the dead-letter file is rotated; four old ones are kept"},
+		{Name: "state_path", Dst: &c.StatePath, Example: "/var/lib/fluent-bit/state", Help: "folder in which is remembered what SLS has accepted of which chunk, so that chunks in `storage.type filesystem` are not sent twice after a kill or a restart; one file per section, named after its alias"},
+		{Name: "state_size", Dst: &c.StateSize, Default: "16M", Min: "1M", Max: "1G", Help: "size that a file in state_path may have; half of it at least holds the latest segments of finished chunks, 64 bytes each"},
 		{Name: "old_log_time", Dst: &c.OldLogTime, Default: delivery.OldTimeRewrite, Enum: []string{delivery.OldTimeRewrite, delivery.OldTimeDeadLetter, delivery.OldTimeDrop}, Help: "what to do with a log that SLS refuses for its age: send it with the current time and its own in `__orig_time__`, keep it in dead_letter_file, or drop it"},
 	}
 }

@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"fluent-bit-sls/out_sls/internal/journal"
 	"fluent-bit-sls/out_sls/internal/route"
 	"fluent-bit-sls/shared/metric"
 )
@@ -29,6 +30,31 @@ func (p *Producer) publish(router *route.Router) {
 	})
 	s.CounterFunc("capped_records_total", "Records sent without the topic, source or tags that they choose, because their chunk had more than max_log_groups.", func(emit metric.Emit) {
 		emit(float64(router.Stats().Capped))
+	})
+	p.publishState()
+}
+
+// publishState adds how the memory on disk stands.
+func (p *Producer) publishState() {
+	s := p.metrics.Set
+	stats := func() (s journal.Stats) {
+		if p.journal != nil {
+			s = p.journal.Stats()
+		}
+		return s
+	}
+	s.GaugeFunc("state_held", "1 when the file in state_path is this section's, 0 while another process has it, it cannot be used or there is none.", func(emit metric.Emit) {
+		held := 0.0
+		if stats().Held {
+			held = 1
+		}
+		emit(held)
+	})
+	s.GaugeFunc("state_entries", "Entries in the file of state_path: accepted parts of segments.", func(emit metric.Emit) {
+		emit(float64(stats().Entries))
+	})
+	s.CounterFunc("state_evicted_young_total", "Entries of state_path that had to go within an hour, for lack of room in state_size.", func(emit metric.Emit) {
+		emit(float64(stats().EvictedYoung))
 	})
 }
 

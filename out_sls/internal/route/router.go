@@ -29,6 +29,8 @@ type Router struct {
 	// ofProject and ofLogstore are the names' templates; nil = typed in full.
 	ofProject, ofLogstore *naming
 
+	fingerprint string
+
 	// sessions are those of ended flushes, with what they know. So no record needs
 	// anything shared, and there are never more sessions than flushes at once.
 	sessions sync.Pool
@@ -85,7 +87,7 @@ func New(cfg Config) (*Router, error) {
 	b.r.home.logstore, b.r.ofLogstore = b.name(kindLogstore, &logstoreRules, &to.Logstore, cfg.Logstore, cfg.DefaultLogstore)
 	b.patterns(cfg.AllowDestinations)
 	b.option(kindTopic, &to.Topic, cfg.Topic, "")
-	b.source(&to.Source, cfg.Source)
+	b.source(&to.Source, &cfg)
 	if b.option(kindHashKey, &to.HashKey, cfg.HashKey, ""); to.HashKey != "" {
 		to.HashKey = string(appendHashKey(nil, []byte(to.HashKey), cfg.HashBuckets))
 	}
@@ -185,14 +187,25 @@ func (t *template) withoutRecord() string {
 	return string(name)
 }
 
-func (b *builder) source(dst *string, value string) {
+func (b *builder) source(dst *string, cfg *Config) {
+	value := cfg.Source
 	host, err := os.Hostname()
+	b.r.fingerprint = fmt.Sprintf("%+v host %q", *cfg, host)
 	if err != nil && b.err == nil {
 		b.err = fmt.Errorf("find the host name for source: %w", err)
 	}
 	if b.option(kindSource, dst, value, host); value == "" {
 		*dst = host
 	}
+}
+
+// Fingerprint is the same for two routers that route the same records the same way: it
+// names every option and what else decides, such as the host. A nil router has none.
+func (r *Router) Fingerprint() string {
+	if r == nil {
+		return ""
+	}
+	return r.fingerprint
 }
 
 // Stats is a snapshot of the counters. Those of a flush are added when it ends.

@@ -45,7 +45,7 @@ func atDesk(t *testing.T, set func(*Config), fn func(t *testing.T, d *desk)) {
 		if set != nil {
 			set(&cfg)
 		}
-		d := &desk{t: t, flush: memory.New().Begin("", nil), waiting: map[*segment.Segment]bool{}}
+		d := &desk{t: t, flush: memory.New(nil).Begin("", nil), waiting: map[*segment.Segment]bool{}}
 		home := func(d route.Destination) (route.Destination, bool) { return d, false }
 		guard := panics.New(slog.New(slog.DiscardHandler), nil)
 		d.Scheduler = New(cfg, home, report.NewMetrics(), guard, func(r *Request) { d.begun = append(d.begun, r) })
@@ -111,7 +111,7 @@ func (d *desk) end() {
 	r := d.running[0]
 	d.running = d.running[1:]
 	for _, s := range r.Segments {
-		s.Outcome.Accept(memory.Range{Count: 1})
+		_ = memory.Accept([]memory.Accepted{{Outcome: s.Outcome, Range: memory.Range{Count: 1}, Last: true}})
 		s.Settle()
 	}
 	r.Done()

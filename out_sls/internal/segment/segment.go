@@ -17,6 +17,11 @@ type Address struct {
 // PackIDKey is the tag of a log group that carries its number.
 const PackIDKey = "__pack_id__"
 
+// CuttingVersion is raised with every change by which the same chunk under the same
+// configuration is cut in another way, or its records become other logs. What is
+// remembered on disk goes by it.
+const CuttingVersion = 1
+
 // Segment is the part of one chunk that goes to one destination.
 type Segment struct {
 	To     Address
