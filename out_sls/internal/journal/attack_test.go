@@ -200,6 +200,7 @@ func (w *world) end(f *simFlush) {
 		}
 	}
 	f.of.busy = false
+	defer f.note.Leave()
 	for _, segment := range f.done {
 		for _, done := range segment {
 			if !done {
@@ -229,6 +230,7 @@ func TestNothingIsLostWhateverKills(t *testing.T) {
 		"all different":             {},
 		"all different, old kernel": {folder: &folder{slow: true}},
 		"some equal":                {equal: true},
+		"some equal, old kernel":    {equal: true, folder: &folder{slow: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(50) {

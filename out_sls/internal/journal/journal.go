@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -25,23 +26,22 @@ type Journal struct {
 	cfg      Config
 	log      *slog.Logger
 	capacity int // frames that fit beside the head
-	started  time.Time
 	origins  *origins
 
 	// mu guards what follows. It is held while the file is written, which takes
 	// microseconds, and while a full one is replaced, which takes milliseconds. It is
 	// taken per chunk and per request, never under a lock of the engine.
-	mu       sync.Mutex
-	store    store
-	index    index
-	begun    uint32    // chunks that have begun
-	due      time.Time // when the file is tried again
-	told     string    // what was last logged about it
-	shrinkAt time.Time // a full file is not replaced before, as that has just failed
-	setBack  bool      // the clock was: names of files no longer tell what is older
-	young    uint64
-	closed   bool
-	out      []byte // frames to be written
+	mu        sync.Mutex
+	store     store
+	index     index
+	begun     uint32    // chunks that have begun
+	due       time.Time // when the file is tried again
+	told      string    // what was last logged about it
+	shrinkAt  time.Time // a full file is not replaced before, as that has just failed
+	young     uint64
+	unlocated map[*Chunk]struct{} // chunks that a flush has, and whose file is not known
+	closed    bool
+	out       []byte // frames to be written
 }
 
 // New opens the file of an instance. What is wrong with it is logged: it costs the
@@ -50,8 +50,8 @@ func New(cfg Config, log *slog.Logger) *Journal {
 	cfg.Size = max(cfg.Size, MinSize)
 	j := &Journal{
 		cfg: cfg, log: log, capacity: int(cfg.Size/frameSize) - 1,
-		started: time.Now(), origins: newOrigins(),
-		store: newStore(filePath(cfg.Folder, cfg.Name)), index: newIndex(0),
+		origins: newOrigins(), store: newStore(filePath(cfg.Folder, cfg.Name)), index: newIndex(0),
+		unlocated: map[*Chunk]struct{}{},
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -146,7 +146,8 @@ type Chunk struct {
 	journal  *Journal
 	id       ID
 	begun    uint32         // 0 = nothing is stated of it
-	from     Origin         // zero = it lies in memory, or nobody has looked
+	from     Origin         // zero = it lies in memory, or nobody has looked: nothing is stated
+	at       uintptr        // where a flush has it, until its file is known; journal.mu guards both
 	accepted map[int][]Span // by an earlier instance
 	segments int            // 0 = it is not cut yet; journal.mu guards it
 }
@@ -160,7 +161,6 @@ func (j *Journal) Begin(id ID, chunk []byte, earlier *Chunk) *Chunk {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.ownLocked()
-	j.watchClockLocked()
 	p, hit := j.index.chunks[id.half()]
 	if !known && (hit || earlier != nil) {
 		from, known = j.origins.find(chunk), true
@@ -170,6 +170,12 @@ func (j *Journal) Begin(id ID, chunk []byte, earlier *Chunk) *Chunk {
 		return earlier
 	case known && from.hash == 0:
 		return &Chunk{journal: j, id: id} // it dies with the process: nothing is to be kept
+	case !hit && !known:
+		c := j.freshLocked(id, place{}, from, nil)
+		if c.at = addressOf(chunk); c.at != 0 {
+			j.unlocated[c] = struct{}{}
+		}
+		return c
 	case !hit:
 		return j.freshLocked(id, place{}, from, nil)
 	case p.state == stateDoubtful:
@@ -227,28 +233,13 @@ func (j *Journal) statementsLocked(id ID, p place, from Origin) (mine []frame, o
 		f := readFrame(b[:])
 		switch {
 		case f.kind != kindAccepted || f.id != id: // damaged since, or of the same half
-		case f.origin == from.hash, f.origin == 0 && p.begun == 0 && j.olderLocked(from, f.at):
+		case f.origin == from.hash:
 			mine = append(mine, f)
 		default:
 			others = true
 		}
 	}
 	return mine, others, nil
-}
-
-// olderLocked tells whether a chunk was there before this instance, and before
-// something was accepted that may have been of it.
-func (j *Journal) olderLocked(from Origin, accepted time.Time) bool {
-	return !j.setBack && from.created.Before(j.started) && !from.created.After(accepted)
-}
-
-// watchClockLocked finds out whether the clock was set back since the start: a file
-// made after it can have an older name then. An hour forward and back between two
-// chunks is not seen.
-func (j *Journal) watchClockLocked() {
-	now := time.Now()
-	passed, shown := now.Sub(j.started), now.Round(0).Sub(j.started.Round(0))
-	j.setBack = j.setBack || shown < passed-time.Second
 }
 
 // withdrawLocked makes void what is stated of a chunk.
@@ -280,6 +271,7 @@ type Accepted struct {
 // Accept puts on file what SLS has accepted with one answer. It returns when the kernel
 // has it. An error means that it is not remembered.
 func (j *Journal) Accept(list []Accepted) error {
+	j.locate(list)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.store.file == nil {
@@ -319,7 +311,7 @@ func (j *Journal) framesLocked(list []Accepted) []frame {
 	now := time.Now()
 	for _, a := range list {
 		c := a.Chunk
-		if c == nil || c.begun == 0 {
+		if c == nil || c.begun == 0 || c.from.hash == 0 {
 			continue
 		}
 		if p := j.index.chunks[c.id.half()]; p.begun != c.begun || p.state == stateDoubtful {
@@ -369,15 +361,48 @@ func (c *Chunk) Keep(chunk []byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	c.from = from
-	if p := j.index.chunks[c.id.half()]; from.hash != 0 || p.begun != c.begun || c.begun == 0 {
+	c.leaveLocked()
+}
+
+// Leave takes note that the flush returns: the chunk's bytes are the engine's again.
+func (c *Chunk) Leave() {
+	if c == nil {
 		return
 	}
-	// It lies in memory, and what is stated of it could be taken for another's.
-	if err := j.withdrawLocked(c.id); err != nil {
-		j.discardLocked()
+	c.journal.mu.Lock()
+	defer c.journal.mu.Unlock()
+	c.leaveLocked()
+}
+
+func (c *Chunk) leaveLocked() {
+	c.at = 0
+	delete(c.journal.unlocated, c)
+}
+
+// locate finds the files of the chunks of list. Before Linux 6.11 that takes a list of
+// all mappings, so one list serves all chunks that flushes have.
+func (j *Journal) locate(list []Accepted) {
+	var chunks []*Chunk
+	var at []uintptr
+	j.mu.Lock()
+	if slices.ContainsFunc(list, func(a Accepted) bool { return a.Chunk != nil && a.Chunk.at != 0 }) {
+		for c := range j.unlocated {
+			chunks, at = append(chunks, c), append(at, c.at)
+		}
 	}
-	delete(j.index.chunks, c.id.half())
-	c.begun = 0
+	j.mu.Unlock()
+	if len(chunks) == 0 {
+		return
+	}
+	origins := j.origins.list(at)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i, c := range chunks {
+		if c.at != 0 { // a flush has had it throughout
+			c.from = origins[i]
+			c.leaveLocked()
+		}
+	}
 }
 
 // End takes note of the last answer to a chunk. What is stated of it stays on file: the

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // folder is a state_path with the lines logged about it.
 type folder struct {
-	t      *testing.T
+	t      testing.TB
 	path   string
 	size   int64
 	lines  bytes.Buffer

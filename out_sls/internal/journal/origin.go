@@ -13,7 +13,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"github.com/zeebo/xxh3"
@@ -23,26 +22,22 @@ import (
 // engine's own mapping of its file, and is still there after a kill. Any other lies in
 // memory, and dies with the process.
 type Origin struct {
-	hash    uint32    // of the file's name; 0 = the chunk lies in no file
-	created time.Time // as the name says
+	hash uint32 // of the file's name; 0 = the chunk lies in no file
 }
 
 // fileName is how the engine names a chunk's file (src/flb_input_chunk.c:
 // generate_chunk_name, "%i-%lu.%4lu.flb"): process, seconds, nanoseconds. The last is
-// padded with spaces and is no fraction.
-var fileName = regexp.MustCompile(`^[0-9]+-([0-9]{1,12})\. *([0-9]{1,9})\.flb$`)
+// padded with spaces. No two files of a folder have one name, at whatever time.
+var fileName = regexp.MustCompile(`^[0-9]+-[0-9]{1,12}\. *[0-9]{1,9}\.flb$`)
 
 // originOf is the origin of a chunk within the file at name, zero if that is no file
 // of a chunk.
 func originOf(name string) Origin {
 	name = path.Base(strings.TrimSuffix(name, " (deleted)"))
-	m := fileName.FindStringSubmatch(name)
-	if m == nil {
+	if !fileName.MatchString(name) {
 		return Origin{}
 	}
-	seconds, _ := strconv.ParseInt(m[1], 10, 64)
-	nanos, _ := strconv.ParseInt(m[2], 10, 64)
-	return Origin{hash: max(uint32(xxh3.HashString(name)), 1), created: time.Unix(seconds, nanos)}
+	return Origin{hash: max(uint32(xxh3.HashString(name)), 1)}
 }
 
 // origins finds the files of chunks. The kernel tells what lies at an address: since
@@ -99,35 +94,48 @@ func (o *origins) find(chunk []byte) Origin {
 	if from, known := o.quick(chunk); known {
 		return from
 	}
-	f, err := os.Open("/proc/self/maps") // a list of its own: others may be reading
-	if err != nil || len(chunk) == 0 {
-		return Origin{}
-	}
-	defer func() { _ = f.Close() }()
-	return originOf(mappedFile(f, addressOf(chunk)))
+	return o.list([]uintptr{addressOf(chunk)})[0]
 }
 
-// mappedFile finds the file that is mapped at an address in a list of mappings
-// (proc_pid_maps(5)), "" if there is none:
+// list are the origins of chunks at these addresses, zero where no file is.
+func (o *origins) list(at []uintptr) []Origin {
+	found := make([]Origin, len(at))
+	f, err := os.Open("/proc/self/maps") // a list of its own: others may be reading
+	if err != nil {
+		return found
+	}
+	defer func() { _ = f.Close() }()
+	for i, name := range mappedFiles(f, at) {
+		found[i] = originOf(name)
+	}
+	return found
+}
+
+// mappedFiles finds the files that are mapped at addresses in a list of mappings
+// (proc_pid_maps(5)), "" where there is none:
 //
 //	start-end perms offset dev inode path
-func mappedFile(maps io.Reader, at uintptr) string {
+func mappedFiles(maps io.Reader, at []uintptr) []string {
+	names := make([]string, len(at))
 	lines := bufio.NewScanner(maps)
 	for lines.Scan() {
-		bounds, rest, _ := strings.Cut(lines.Text(), " ")
-		from, to, _ := strings.Cut(bounds, "-")
-		start, err1 := strconv.ParseUint(from, 16, 64)
-		end, err2 := strconv.ParseUint(to, 16, 64)
-		if err1 != nil || err2 != nil || uint64(at) < start || uint64(at) >= end {
+		bounds, rest, _ := bytes.Cut(lines.Bytes(), []byte(" "))
+		from, to, _ := bytes.Cut(bounds, []byte("-"))
+		start, err1 := strconv.ParseUint(string(from), 16, 64)
+		end, err2 := strconv.ParseUint(string(to), 16, 64)
+		if err1 != nil || err2 != nil {
 			continue
 		}
-		_, name, found := strings.Cut(rest, "/")
-		if !found {
-			return ""
+		for i, a := range at {
+			if uint64(a) < start || uint64(a) >= end {
+				continue
+			}
+			if _, name, found := bytes.Cut(rest, []byte("/")); found {
+				names[i] = "/" + string(name)
+			}
 		}
-		return "/" + name
 	}
-	return ""
+	return names
 }
 
 // procmapQuery is struct procmap_query of linux/fs.h.

@@ -4,20 +4,17 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
 func TestOriginOfAChunk(t *testing.T) {
-	for name, created := range map[string]time.Time{
-		"/buf/tail.0/7-1700000000.123456789.flb":           time.Unix(1_700_000_000, 123_456_789),
-		"/buf/tail.0/7-1700000000.  12.flb":                time.Unix(1_700_000_000, 12), // no fraction
-		"/a b/tail.0/7-1700000000.123456789.flb (deleted)": time.Unix(1_700_000_000, 123_456_789),
+	for _, name := range []string{
+		"/buf/tail.0/7-1700000000.123456789.flb",
+		"/buf/tail.0/7-1700000000.  12.flb",
+		"/a b/tail.0/7-1700000000.123456789.flb (deleted)",
 	} {
-		from := originOf(name)
-		require.NotZero(t, from.hash)
-		require.True(t, created.Equal(from.created), name)
+		require.NotZero(t, originOf(name), name)
 	}
 	require.Equal(t, originOf("/a/7-1.2345.flb"), originOf("/b/7-1.2345.flb"), "a folder can be mounted elsewhere")
 	require.NotEqual(t, originOf("/a/7-1.2345.flb"), originOf("/a/7-1.2346.flb"))
@@ -64,7 +61,7 @@ func FuzzMappedFile(f *testing.F) {
 	f.Add(string(list), uint64(0x400000))
 	f.Add("1000-2000 r--p 0 00:00 0 /buf/7-1.  12.flb\n", uint64(0x1800))
 	f.Fuzz(func(t *testing.T, list string, at uint64) {
-		name := mappedFile(strings.NewReader(list), uintptr(at))
+		name := mappedFiles(strings.NewReader(list), []uintptr{uintptr(at)})[0]
 		if name != "" {
 			require.Contains(t, list, name)
 		}

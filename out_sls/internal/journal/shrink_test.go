@@ -12,11 +12,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// somewhere begins a chunk that lies in a file, whichever.
+func somewhere(j *Journal, id ID) *Chunk {
+	c := j.Begin(id, nil, nil)
+	c.from = originOf("7-1.1.flb")
+	return c
+}
+
 // fill states of n chunks, numbered from first, that all of them is accepted.
 func fill(t *testing.T, j *Journal, first, n, segments int) {
 	for i := range n {
 		id := Identify("fill", fmt.Append(nil, first+i))
-		c := j.Begin(id, nil, nil)
+		c := somewhere(j, id)
 		c.Cut(segments)
 		require.NoError(t, j.Accept([]Accepted{{Chunk: c, Spans: []Span{all}, Settled: true}}))
 		c.End()
@@ -88,7 +95,7 @@ func TestMoreAtOnceThanThereIsRoomFor(t *testing.T) {
 	j := f.start()
 	var list []Accepted
 	for i := range j.capacity + 10 {
-		list = append(list, Accepted{Chunk: j.Begin(Identify("", fmt.Append(nil, i)), nil, nil), Spans: []Span{all}, Settled: true})
+		list = append(list, Accepted{Chunk: somewhere(j, Identify("", fmt.Append(nil, i))), Spans: []Span{all}, Settled: true})
 	}
 	require.NoError(t, j.Accept(list))
 	require.Equal(t, j.capacity, j.Stats().Entries)
@@ -180,7 +187,7 @@ func TestFullFileOnAFullDisk(t *testing.T) {
 		fill(t, j, 0, j.capacity, 1)
 		full := true
 		failing(j, &full)
-		c := j.Begin(Identify("", nil), nil, nil)
+		c := somewhere(j, Identify("", nil))
 		require.ErrorIs(t, j.Accept([]Accepted{{Chunk: c, Spans: []Span{all}}}), syscall.ENOSPC)
 		require.ErrorContains(t, j.Accept([]Accepted{{Chunk: c, Spans: []Span{all}}}), "could not be replaced just now")
 		require.NoFileExists(t, f.file()+".new")

@@ -106,6 +106,9 @@ func (f *Flush) Pass(known *Outcome) {
 	f.failed = true
 }
 
+// Leave says that the flush returns: the chunk's bytes are the engine's again.
+func (f *Flush) Leave() { f.note.Leave() }
+
 // Cut says that the chunk is cut: to its end or, with whole false, not. What is known of
 // the segments that were not reached stays known.
 func (f *Flush) Cut(whole bool) {

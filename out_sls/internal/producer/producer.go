@@ -88,6 +88,7 @@ func (p *Producer) Flush(ctx context.Context, tag string, chunk []byte) Result {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.FlushTimeout)
 	defer cancel()
 	flush := p.memory.Begin(tag, chunk)
+	defer flush.Leave()
 	summary, err := p.cut(ctx, flush, admission, tag, chunk)
 	flush.Cut(err == nil)
 	p.await(ctx, flush, admission)
