@@ -22,6 +22,7 @@ type Config struct {
 	Linger       time.Duration
 	Ordered      bool
 	Concurrency  int
+	GroupBatch   string
 	MemoryLimit  option.Size
 	FlushTimeout time.Duration
 	Content      ContentConfig
@@ -38,6 +39,9 @@ type Config struct {
 	// option.
 	Instance string
 }
+
+// groupBatchAuto is the group_batch that sends batches to servers that take them.
+const groupBatchAuto = "auto"
 
 // Validate checks what no option can check alone.
 func (c *Config) Validate() error {
@@ -62,6 +66,8 @@ func (c *Config) schedule() schedule.Config {
 	return schedule.Config{
 		BatchBytes: int(c.BatchBytes), BatchCount: c.BatchCount,
 		Linger: c.Linger, Ordered: c.Ordered, Concurrency: c.Concurrency,
+		// No client sends a processor with a batch.
+		Batches: c.GroupBatch == groupBatchAuto && c.Processor == "",
 		// A little less than flush_timeout, so that an outage is known when the first flush
 		// has met its deadline.
 		Patience: c.FlushTimeout * 9 / 10,
@@ -100,6 +106,7 @@ func (c *Config) batchOptions() []option.Option {
 		{Name: "batch_count", Dst: &c.BatchCount, Default: "4096", Min: "1", Max: "40960", Help: "number of logs at which a request is full"},
 		{Name: "linger", Dst: &c.Linger, Example: "2s", Default: "0", Max: "1m", Help: "how long a small request waits for more, also when nothing else is in flight"},
 		{Name: "concurrency", Dst: &c.Concurrency, Default: "16", Min: "1", Max: "256", Help: "most requests in flight at once per logstore; halved when SLS throttles, and grown again"},
+		{Name: "group_batch", Dst: &c.GroupBatch, Default: groupBatchAuto, Enum: []string{groupBatchAuto, "off"}, Help: "send small log groups of several topics, sources and tags in one request per logstore; not with hash_key or processor, and not to a server that refuses it"},
 		{Name: "memory_limit", Dst: &c.MemoryLimit, Example: "32M", Default: "100M", Min: "8M", Help: "bytes buffered and in flight, over all flushes of the instance"},
 	}
 }

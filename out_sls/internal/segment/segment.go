@@ -14,6 +14,12 @@ type Address struct {
 	Sequence string // "" = not numbered
 }
 
+// FieldsSize is about how many bytes a log group for a takes beside its logs.
+func (a *Address) FieldsSize() int {
+	const overhead = 64 // tags and lengths of the fields, and a number
+	return len(a.Topic) + len(a.Source) + len(a.Tags) + overhead
+}
+
 // PackIDKey is the tag of a log group that carries its number.
 const PackIDKey = "__pack_id__"
 
