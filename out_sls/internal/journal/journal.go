@@ -39,6 +39,7 @@ type Journal struct {
 	told      string    // what was last logged about it
 	shrinkAt  time.Time // a full file is not replaced before, as that has just failed
 	young     uint64
+	errors    uint64
 	unlocated map[*Chunk]struct{} // chunks that a flush has, and whose file is not known
 	closed    bool
 	out       []byte // frames to be written
@@ -274,6 +275,14 @@ func (j *Journal) Accept(list []Accepted) error {
 	j.locate(list)
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	err := j.acceptLocked(list)
+	if err != nil {
+		j.errors++
+	}
+	return err
+}
+
+func (j *Journal) acceptLocked(list []Accepted) error {
 	if j.store.file == nil {
 		return nil // it was logged when it was tried
 	}
@@ -439,6 +448,7 @@ func (c *Chunk) End() {
 type Stats struct {
 	Held         bool   // the file is this instance's
 	Entries      int    // on file, of those that hold
+	Errors       uint64 // calls of Accept that failed
 	EvictedYoung uint64 // entries that had to go within an hour, for lack of room
 }
 
@@ -446,7 +456,7 @@ type Stats struct {
 func (j *Journal) Stats() Stats {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return Stats{Held: j.store.file != nil, Entries: j.index.live.count(), EvictedYoung: j.young}
+	return Stats{Held: j.store.file != nil, Entries: j.index.live.count(), Errors: j.errors, EvictedYoung: j.young}
 }
 
 // Close gives the file up. The next instance goes on with it.

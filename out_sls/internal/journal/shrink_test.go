@@ -140,6 +140,7 @@ func TestFullDiskCostsTheMemoryOnly(t *testing.T) {
 		full = true
 		c := begin(j, forgotten)
 		require.ErrorIs(t, j.Accept([]Accepted{{Chunk: c, Spans: []Span{all}}}), syscall.ENOSPC)
+		require.Equal(t, Stats{Held: true, Entries: 1, Errors: 1}, j.Stats())
 		full = false
 		f.kill(j)
 		j = f.start()

@@ -34,28 +34,31 @@ func (p *Producer) publish(router *route.Router) {
 	p.publishState()
 }
 
-// publishState adds how the memory on disk stands.
+// publishState adds how the memory on disk stands; without one there are no values.
 func (p *Producer) publishState() {
 	s := p.metrics.Set
-	stats := func() (s journal.Stats) {
-		if p.journal != nil {
-			s = p.journal.Stats()
+	of := func(value func(journal.Stats) float64) func(metric.Emit) {
+		return func(emit metric.Emit) {
+			if p.journal != nil {
+				emit(value(p.journal.Stats()))
+			}
 		}
-		return s
 	}
-	s.GaugeFunc("state_held", "1 when the file in state_path is this section's, 0 while another process has it, it cannot be used or there is none.", func(emit metric.Emit) {
-		held := 0.0
-		if stats().Held {
-			held = 1
+	s.GaugeFunc("state_held", "1 when the file in state_path is this section's, 0 while another process has it or it cannot be used.", of(func(s journal.Stats) float64 {
+		if s.Held {
+			return 1
 		}
-		emit(held)
-	})
-	s.GaugeFunc("state_entries", "Entries in the file of state_path: accepted parts of segments.", func(emit metric.Emit) {
-		emit(float64(stats().Entries))
-	})
-	s.CounterFunc("state_evicted_young_total", "Entries of state_path that had to go within an hour, for lack of room in state_size.", func(emit metric.Emit) {
-		emit(float64(stats().EvictedYoung))
-	})
+		return 0
+	}))
+	s.GaugeFunc("state_entries", "Entries in the file of state_path: accepted parts of segments.", of(func(s journal.Stats) float64 {
+		return float64(s.Entries)
+	}))
+	s.CounterFunc("state_errors_total", "Answers of SLS that could not be written to state_path, as on a full disk: after a kill their records are sent again.", of(func(s journal.Stats) float64 {
+		return float64(s.Errors)
+	}))
+	s.CounterFunc("state_evicted_young_total", "Entries of state_path that had to go within an hour, for lack of room in state_size.", of(func(s journal.Stats) float64 {
+		return float64(s.EvictedYoung)
+	}))
 }
 
 func (p *Producer) emitAllowed(emit metric.Emit) {
