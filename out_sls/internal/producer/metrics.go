@@ -34,15 +34,14 @@ func (p *Producer) publish(router *route.Router) {
 	p.publishState()
 }
 
-// publishState adds how the memory on disk stands; without one there are no values.
+// publishState adds how the memory on disk stands, if there is one.
 func (p *Producer) publishState() {
+	if p.journal == nil {
+		return // a state_held of 0 would be an alarm
+	}
 	s := p.metrics.Set
 	of := func(value func(journal.Stats) float64) func(metric.Emit) {
-		return func(emit metric.Emit) {
-			if p.journal != nil {
-				emit(value(p.journal.Stats()))
-			}
-		}
+		return func(emit metric.Emit) { emit(value(p.journal.Stats())) }
 	}
 	s.GaugeFunc("state_held", "1 when the file in state_path is this section's, 0 while another process has it or it cannot be used.", of(func(s journal.Stats) float64 {
 		if s.Held {
