@@ -93,6 +93,19 @@ func outMeasurements() []measurement {
 			}},
 		},
 		{
+			probes: []probe{{"producer", "^BenchmarkSmallGroups$", "1x", ""}},
+			figures: []figure{
+				{
+					name: "out_requests_per_small_group", unit: "requests", bar: bar{atMost, 0.16},
+					over: "producer/SmallGroups/auto requests/chunk",
+				},
+				{
+					name: "out_cpu_small_group", unit: "times", bar: bar{atMost, 0.5},
+					over: "producer/SmallGroups/auto cpu-us/chunk", under: "producer/SmallGroups/off cpu-us/chunk",
+				},
+			},
+		},
+		{
 			probes: []probe{{"producer", "^BenchmarkScale$", "1s", ""}},
 			figures: []figure{{
 				name: "out_scale", unit: "times", bar: bar{atLeast, 6.4},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math"
 	"net/http"
 	"os"
@@ -36,15 +37,16 @@ import (
 // not nil. The function ends it.
 func newProducer(tb testing.TB, endpoint string, transport http.RoundTripper) (p *producer.Producer, stop func()) {
 	tb.Helper()
-	return newStatefulProducer(tb, endpoint, transport, "")
+	return newProducerWith(tb, endpoint, transport, option.Map{})
 }
 
-// newStatefulProducer does the same with a state_path.
-func newStatefulProducer(tb testing.TB, endpoint string, transport http.RoundTripper, state string) (p *producer.Producer, stop func()) {
+// newProducerWith does the same with those options.
+func newProducerWith(tb testing.TB, endpoint string, transport http.RoundTripper, set option.Map) (p *producer.Producer, stop func()) {
 	tb.Helper()
 	cfg := producer.Config{Instance: "sls.0"}
 	var to route.Config
-	given := option.Map{"project": rig.Project, "logstore": rig.Written, "topic": "access", "source": "10.0.0.1", "state_path": state}
+	given := option.Map{"project": rig.Project, "logstore": rig.Written, "topic": "access", "source": "10.0.0.1"}
+	maps.Copy(given, set)
 	require.NoError(tb, option.Parse(given, append(cfg.Options(), to.Options()...)))
 	client, err := sls.New(sls.Config{
 		Endpoint: endpoint, MaxConns: cfg.Concurrency, Transport: transport,
@@ -109,7 +111,7 @@ func BenchmarkState(b *testing.B) {
 			}
 			for b.Loop() {
 				without, stop := newProducer(b, rig.Endpoint, &instant{})
-				with, stopWith := newStatefulProducer(b, rig.Endpoint, &instant{}, b.TempDir())
+				with, stopWith := newProducerWith(b, rig.Endpoint, &instant{}, option.Map{"state_path": b.TempDir()})
 				rig.CPUEach(b, chunksPerRound,
 					rig.Work{Name: "without", Do: func() { flush(without) }},
 					rig.Work{Name: "with", Do: func() { flush(with) }},
@@ -322,6 +324,50 @@ func BenchmarkSmallChunks(b *testing.B) {
 				wait()
 				lab.Delivered(before, seconds*tags*chunk.Records)
 				b.ReportMetric(float64(lab.Counts().Requests-before.Requests)/(seconds*tags), "requests/chunk")
+				stop()
+			}
+		})
+	}
+}
+
+// BenchmarkSmallGroups is BenchmarkSmallChunks with a topic for each tag, as a node has
+// with a topic for each pod: requests, and the CPU time of a chunk, with group batches and
+// without.
+func BenchmarkSmallGroups(b *testing.B) {
+	const tags, seconds, workers = 100, 10, 16
+	lab := rig.Open(b)
+	lab.Delay(20 * time.Millisecond)
+	defer lab.Delay(0)
+	chunk := rig.MakeChunk(b, "access", 10_000)
+	for _, batches := range []string{"auto", "off"} {
+		b.Run(batches, func(b *testing.B) {
+			for b.Loop() {
+				p, stop := newProducerWith(b, lab.Endpoint, nil, option.Map{"topic": "$TAG", "group_batch": batches})
+				before := lab.Counts()
+				jobs := make(chan string)
+				var flushers sync.WaitGroup
+				for range workers {
+					flushers.Go(func() {
+						for tag := range jobs {
+							require.Equal(b, producer.OK, p.Flush(b.Context(), tag, chunk.Bytes))
+						}
+					})
+				}
+				begin := rig.CPU()
+				tick := time.NewTicker(time.Second)
+				for range seconds {
+					<-tick.C
+					for n := range tags {
+						jobs <- "kube.pod-" + strconv.Itoa(n)
+					}
+				}
+				tick.Stop()
+				close(jobs)
+				flushers.Wait()
+				cpu := rig.CPU() - begin
+				lab.Delivered(before, seconds*tags*chunk.Records)
+				b.ReportMetric(float64(lab.Counts().Requests-before.Requests)/(seconds*tags), "requests/chunk")
+				b.ReportMetric(cpu.Seconds()*1e6/(seconds*tags), "cpu-us/chunk")
 				stop()
 			}
 		})
