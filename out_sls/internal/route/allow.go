@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"fluent-bit-sls/shared/template"
 )
 
 // pattern is one of allow_destinations, in lower case: "*" stands for any run of
@@ -24,12 +26,12 @@ func parsePattern(s string) (p pattern, err error) {
 		return p, errors.New("one / at most: project/logstore")
 	}
 	for _, side := range []struct {
-		rules *nameRules
+		rules *template.NameRules
 		text  string
 	}{{&projectRules, project}, {&logstoreRules, logstore}} {
 		for i := range len(side.text) {
-			if c := side.text[i]; !isLetter(c) && !isDigit(c) && c != '*' && c != '?' && !side.rules.inner(c) {
-				return p, fmt.Errorf("%s cannot hold %q", side.rules.what, firstRune(side.text[i:]))
+			if c := side.text[i]; c != '*' && c != '?' && !side.rules.CanHold(c) {
+				return p, fmt.Errorf("%s cannot hold %q", side.rules.What, template.FirstRune(side.text[i:]))
 			}
 		}
 	}
@@ -49,7 +51,7 @@ func checkPatterns(value string) error {
 
 // allows tells whether p has the destination. Names are compared without case:
 // what a template gives is in lower case, what is typed may not be.
-func (p *pattern) allows(project, logstore []byte, ofProject, ofLogstore *naming) bool {
+func (p *pattern) allows(project, logstore []byte, ofProject, ofLogstore *template.Naming) bool {
 	return (p.project == "" || glob(p.project, project, ofProject)) && glob(p.logstore, logstore, ofLogstore)
 }
 
@@ -57,11 +59,11 @@ func (p *pattern) allows(project, logstore []byte, ofProject, ofLogstore *naming
 // those before it need not be tried again. Neither "*" nor "?" takes a character that
 // stands between the variables of the name. No value has such a character, so no match
 // reaches from one value into another.
-func glob(pattern string, name []byte, of *naming) bool {
+func glob(pattern string, name []byte, of *template.Naming) bool {
 	if pattern == "*" {
 		return true
 	}
-	stops := func(c byte) bool { return of != nil && of.stops(c) }
+	stops := func(c byte) bool { return of != nil && of.Stops(c) }
 	at, star, from := 0, -1, 0
 	for i := 0; i < len(name); {
 		switch {
@@ -92,39 +94,39 @@ func lower(c byte) byte {
 // choose the project or logstore freely. Tags are no better than records: forwarders,
 // filters and the names of files make them.
 func (c *Config) requirePatterns() error {
-	project, projectErr := projectRules.parse(c.Project)
-	logstore, logstoreErr := logstoreRules.parse(c.Logstore)
+	project, projectErr := projectRules.Parse(c.Project)
+	logstore, logstoreErr := logstoreRules.Parse(c.Logstore)
 	if projectErr != nil || logstoreErr != nil {
 		return nil //nolint:nilerr // the options' own checks report what is no template
 	}
-	ofProject := project.needs != needNothing
-	option, value, example, from := "logstore", c.Logstore, logstore.example(), logstore.needs
+	ofProject := project.Needs != template.NeedNothing
+	option, value, pattern, from := "logstore", c.Logstore, example(&logstore), logstore.Needs
 	if ofProject {
-		option, value, example, from = "project", c.Project, project.example()+"/"+logstore.example(), project.needs
+		option, value, pattern, from = "project", c.Project, example(&project)+"/"+example(&logstore), project.Needs
 	}
-	if from == needNothing {
+	if from == template.NeedNothing {
 		return nil
 	}
 	if len(c.AllowDestinations) == 0 {
 		return fmt.Errorf("option allow_destinations: needed, because %s = %q takes names from %s;"+
-			" say which they may be: add for example the line `allow_destinations %s`", option, value, from, example)
+			" say which they may be: add for example the line `allow_destinations %s`", option, value, origin(from), pattern)
 	}
 	for _, p := range c.AllowDestinations {
 		if ofProject && !strings.Contains(p, "/") {
 			return fmt.Errorf("option allow_destinations: %q names no project, but project = %q takes it from %s:"+
-				" write project/logstore, for example %s", p, value, from, example)
+				" write project/logstore, for example %s", p, value, origin(from), pattern)
 		}
 	}
-	if logstore.needs != needNothing && !slices.ContainsFunc(c.AllowDestinations, logstore.mayCome) {
+	if logstore.Needs != template.NeedNothing && !slices.ContainsFunc(c.AllowDestinations, func(p string) bool { return mayCome(&logstore, p) }) {
 		return fmt.Errorf("option allow_destinations: no pattern fits what logstore = %q comes to:"+
-			" each * stands for a part of one variable's value, for example %s", c.Logstore, example)
+			" each * stands for a part of one variable's value, for example %s", c.Logstore, pattern)
 	}
 	return nil
 }
 
-// String says where a template's values come from.
-func (n need) String() string {
-	if n == needTag {
+// origin says where a template's values come from.
+func origin(n template.Need) string {
+	if n == template.NeedTag {
 		return "tags"
 	}
 	return "records"
@@ -132,7 +134,7 @@ func (n need) String() string {
 
 // mayCome tells whether t could come to a name of the pattern, by what stands between
 // its variables.
-func (t *template) mayCome(pattern string) bool {
+func mayCome(t *template.Template, pattern string) bool {
 	if _, logstore, both := strings.Cut(pattern, "/"); both {
 		pattern = logstore
 	}
@@ -141,16 +143,16 @@ func (t *template) mayCome(pattern string) bool {
 	}
 	count := func(s string) (n int) {
 		for i := range len(s) {
-			if t.name.stops(s[i]) {
+			if t.Name.Stops(s[i]) {
 				n++
 			}
 		}
 		return n
 	}
 	typed := 0
-	for i := range t.parts {
-		n := count(t.parts[i].text)
-		if n > 0 && t.parts[i].alternates != nil {
+	for i := range t.Parts {
+		n := count(t.Parts[i].Text)
+		if n > 0 && t.Parts[i].Alternates != nil {
 			return true // a default with more of them
 		}
 		typed += n
@@ -159,11 +161,11 @@ func (t *template) mayCome(pattern string) bool {
 }
 
 // example is a pattern for what t may come to.
-func (t *template) example() string {
+func example(t *template.Template) string {
 	var b strings.Builder
-	for i := range t.parts {
-		if t.parts[i].alternates == nil {
-			b.WriteString(t.parts[i].text)
+	for i := range t.Parts {
+		if t.Parts[i].Alternates == nil {
+			b.WriteString(t.Parts[i].Text)
 		} else if !strings.HasSuffix(b.String(), "*") {
 			b.WriteByte('*')
 		}

@@ -119,7 +119,9 @@ func TestStarsStopWhereVariablesDo(t *testing.T) {
 	} {
 		require.Equal(t, want, routeOne(r, in[0], event(t, "level", in[1])).Logstore, "%v", in)
 	}
-	of := &naming{separators: "-"}
+	name, err := logstoreRules.Parse("$a-$b")
+	require.NoError(t, err)
+	of := name.Name
 	for pattern, names := range map[string]map[string]bool{
 		"app-*-x*z": {"app-a-xz": true, "app-a-xyz": true, "app-a-b-xz": false, "app-a-x-z": false, "app--xz": true, "app-a-xz-": false},
 		"app-?-*":   {"app-a-": true, "app-a-b": true, "app---b": false, "app-a-b-c": false},

@@ -9,6 +9,21 @@ import (
 	"unicode/utf8"
 
 	"fluent-bit-sls/shared/option"
+	"fluent-bit-sls/shared/template"
+)
+
+// Limits of SLS: of names as in CreateProject and CreateLogStore, of topic and source as
+// in its data model. For tags none is documented. This one keeps small what a record can
+// add to its requests.
+const (
+	maxName  = 63
+	maxTopic = 128
+	maxTag   = 1024
+)
+
+var (
+	projectRules  = template.NameRules{What: "a project name", Least: 3, Most: maxName}
+	logstoreRules = template.NameRules{What: "a logstore name", Least: 2, Most: maxName, Underscore: true}
 )
 
 // Config is what the user sets about destinations.
@@ -35,8 +50,8 @@ func (c *Config) Options() []option.Option {
 	return option.Grouped("Destination", []option.Option{
 		{Name: "project", Dst: &c.Project, Example: "my-project", Required: true, Check: checkName(&projectRules), Allowed: name, Help: "SLS project to write to"},
 		{Name: "logstore", Dst: &c.Logstore, Example: "app", Required: true, Check: checkName(&logstoreRules), Allowed: name, Help: "logstore to write to"},
-		{Name: "default_project", Dst: &c.DefaultProject, Check: projectRules.check, Allowed: "a name", Help: "project of the records for which `project`, a template, gives none"},
-		{Name: "default_logstore", Dst: &c.DefaultLogstore, Check: logstoreRules.check, Allowed: "a name", Help: "logstore of the records for which `logstore`, a template, gives none"},
+		{Name: "default_project", Dst: &c.DefaultProject, Check: projectRules.Check, Allowed: "a name", Help: "project of the records for which `project`, a template, gives none"},
+		{Name: "default_logstore", Dst: &c.DefaultLogstore, Check: logstoreRules.Check, Allowed: "a name", Help: "logstore of the records for which `logstore`, a template, gives none"},
 		{Name: "allow_destinations", Dst: &c.AllowDestinations, Check: checkPatterns, Allowed: "patterns of logstore or project/logstore with `*` and `?`, comma-separated", Help: "what `project` and `logstore` may come to as templates; anything else goes to the defaults. Required when one of them is a template"},
 		{Name: "topic", Dst: &c.Topic, Example: "$app|none", Check: checkText(maxTopic), Allowed: text, Help: "topic of the log groups (`__topic__`)"},
 		{Name: "source", Dst: &c.Source, Check: checkText(maxTopic), Allowed: text, Help: "source of the log groups (`__source__`); the host name when not set"},
@@ -63,27 +78,27 @@ func (c *Config) Validate() error {
 
 // requireDefault refuses a name that a record could leave out.
 func requireDefault(name, value, fallbackName, fallback string) error {
-	t, err := parse(value) // in which a name's variables are
+	t, err := template.Parse(value) // in which a name's variables are
 	if err != nil || fallback != "" {
 		return nil //nolint:nilerr // the option's own check reports what is no template
 	}
-	if p := t.mandatory(); p != nil {
+	if p := t.Mandatory(); p != nil {
 		return fmt.Errorf("option %s = %q: %w", name, value,
-			syntaxError(value, p.at, "this variable may be missing: give it a default, as in $key|default, or set %s", fallbackName))
+			template.SyntaxError(value, p.At, "this variable may be missing: give it a default, as in $key|default, or set %s", fallbackName))
 	}
 	return nil
 }
 
-func checkName(rules *nameRules) func(string) error {
+func checkName(rules *template.NameRules) func(string) error {
 	return func(value string) error {
-		t, err := rules.parse(value)
+		t, err := rules.Parse(value)
 		if err != nil {
 			return err
 		}
-		if t.needs == needNothing {
-			return rules.check(t.static())
+		if t.Needs == template.NeedNothing {
+			return rules.Check(t.Static())
 		}
-		return rules.checkTemplate(&t)
+		return rules.CheckTemplate(&t)
 	}
 }
 
@@ -99,11 +114,11 @@ func (c *Config) Warnings() []string {
 	}
 	var found []string
 	for _, o := range list {
-		t, err := parse(o.value)
+		t, err := template.Parse(o.value)
 		if err != nil {
 			continue // the option's own check has said so
 		}
-		for _, d := range t.dotted {
+		for _, d := range t.Dotted {
 			found = append(found, fmt.Sprintf("option %s = %q: %s", o.option, o.value, d))
 		}
 	}
@@ -114,13 +129,13 @@ func (c *Config) Warnings() []string {
 // number.
 func checkText(limit int) func(string) error {
 	return func(value string) error {
-		t, err := parse(value)
+		t, err := template.Parse(value)
 		switch {
 		case err != nil:
 			return err
 		case !utf8.ValidString(value):
 			return errors.New("not valid UTF-8")
-		case limit > 0 && t.needs == needNothing && len(t.static()) > limit:
+		case limit > 0 && t.Needs == template.NeedNothing && len(t.Static()) > limit:
 			return fmt.Errorf("longer than %d bytes", limit)
 		}
 		return nil

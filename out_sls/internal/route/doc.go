@@ -6,41 +6,15 @@
 //
 // # Templates
 //
-//	template  = { text | variable }
-//	variable  = reference { "|" reference } [ "|" default ]
-//	reference = "$TAG" [ "[" n "]" ] | "$" name { subkey } | "$" quoted { subkey }
-//	name      = letter or "_", then letters, digits, "_", "-", "/", of which the last
-//	            is neither "-" nor "/"
-//	subkey    = quoted | "[" n "]"
-//	quoted    = "['" any text, with two quotes for one "']"
-//	default   = "'" any text, with two quotes for one "'" | text
-//	text      = any characters but "$"; "$$" is a "$" and "$|" is a "|"
+// The grammar is that of the package template, with $TAG, $TAG[n] and the keys of the
+// record. And:
 //
-// This is Fluent Bit's record accessor with alternatives and defaults:
-//
-//   - $TAG is the tag, $TAG[1] the second of its parts between dots. As there, $TAGS
-//     is the tag with an S behind it.
-//   - $level is the record's key level, $kubernetes['labels']['app'] and $list[0]
-//     reach deeper. A key at the top that is no name is quoted: $['log.level'].
-//   - A name ends where none of its characters follows: "$a:$b" is two variables, "$a.b"
-//     the variable a and a text. "$a-b" is the key a-b; "$a-$b", which Fluent Bit refuses,
-//     is two variables and a minus.
 //   - Of several pairs with the same key the last counts.
-//   - $a.b.c is no path as in jq: Config.Warnings tells what was meant.
-//
-// And beyond it:
-//
-//   - $a|$b|none is the first of them that is there. No spaces around the bars.
-//   - A default in quotes ends at its quote, any other at the next variable or at the
-//     end: $a|none-$b, $a|'none'-log. It is the last alternative, must not be empty
-//     unless quoted (”), and holds "$" and "|" as "$$" and "$|", or in quotes as they
-//     are.
 //   - A value that is absent, nil or an empty text is missing. Where Fluent Bit takes
 //     $a['b'] of a record whose a is a string to be that string, it is missing, too.
 //   - Numbers, arrays, maps and all else have the text that they have in a log: see
 //     package loggroup.
-//   - Environment variables are the engine's: ${NAME} is expanded before an option
-//     gets here. Captures of regular expressions ($0 to $9) do not exist here.
+//   - $a.b.c is no path as in jq: Config.Warnings tells what was meant.
 //
 // # What a missing value does
 //

@@ -3,6 +3,8 @@ package route
 import (
 	"encoding/binary"
 	"slices"
+
+	"fluent-bit-sls/shared/template"
 )
 
 // groups bounds the log groups that the records of a flush make in a logstore. Each
@@ -56,7 +58,7 @@ func (r *Router) groupOfRecord(f *field) bool {
 	case kindProject, kindLogstore, kindHashKey:
 		return false
 	default:
-		return f.template.needs == needRecord
+		return f.template.Needs == template.NeedRecord
 	}
 }
 

@@ -6,18 +6,24 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"fluent-bit-sls/shared/template"
 )
 
 // mended is in as the only variable of a name.
-func mended(tb testing.TB, rules *nameRules, in []byte) ([]byte, bool) {
+func mended(tb testing.TB, rules *template.NameRules, in []byte) ([]byte, bool) {
 	tb.Helper()
-	t, err := rules.parse("$v")
+	t, err := rules.Parse("$v")
 	require.NoError(tb, err)
-	before := []byte("before ")
-	got := t.name.mend(append(before, in...), len(before))
-	require.Equal(tb, "before ", string(got[:len(before)]))
-	return t.name.fit(got[len(before):])
+	got, _ := t.Append([]byte("before "), raw(in))
+	require.Equal(tb, "before ", string(got[:7]))
+	return t.Name.Fit(got[7:])
 }
+
+// raw is what every variable is worth.
+type raw []byte
+
+func (r raw) Append(dst []byte, _ *template.Reference) []byte { return append(dst, r...) }
 
 func TestMendedNames(t *testing.T) {
 	const unusable = "<unusable>"
@@ -44,7 +50,7 @@ func TestMendedNames(t *testing.T) {
 		long + "bc":            {long + "b", long + "b"},
 		long + "-bc":           {long, long},
 	} {
-		for i, rules := range []*nameRules{&projectRules, &logstoreRules} {
+		for i, rules := range []*template.NameRules{&projectRules, &logstoreRules} {
 			got, ok := mended(t, rules, []byte(in))
 			if want[i] == unusable {
 				require.False(t, ok, "%q", in)
@@ -70,7 +76,7 @@ func TestTypedNames(t *testing.T) {
 		"a b":                   {`position 2: a project name cannot hold " "`, `position 2: a logstore name cannot hold " "`},
 		"a日志":                   {`position 2: a project name cannot hold "日"`, `position 2: a logstore name cannot hold "日"`},
 	} {
-		for i, rules := range []*nameRules{&projectRules, &logstoreRules} {
+		for i, rules := range []*template.NameRules{&projectRules, &logstoreRules} {
 			err := checkName(rules)(in)
 			if want[i] == "" {
 				require.NoError(t, err, in)
@@ -138,13 +144,13 @@ func TestBoundedText(t *testing.T) {
 func FuzzNames(f *testing.F) {
 	f.Add([]byte("Kube_System..日志-"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		for _, rules := range []*nameRules{&projectRules, &logstoreRules} {
+		for _, rules := range []*template.NameRules{&projectRules, &logstoreRules} {
 			name, ok := mended(t, rules, raw)
 			if !ok {
 				continue
 			}
-			require.GreaterOrEqual(t, len(name), rules.least)
-			require.NoError(t, rules.check(string(name)))
+			require.GreaterOrEqual(t, len(name), rules.Least)
+			require.NoError(t, rules.Check(string(name)))
 			require.Equal(t, strings.ToLower(string(name)), string(name))
 			again, ok := mended(t, rules, name)
 			require.True(t, ok)
@@ -215,8 +221,8 @@ func FuzzSeparators(f *testing.F) {
 // partOf is what a value is in a name of r.
 func partOf(r *Router, t *testing.T, value, missing string) string {
 	t.Helper()
-	if got := r.fields[0].template.name.mend([]byte(value), 0); len(got) > 0 {
-		return string(got)
-	}
-	return missing
+	of := r.fields[0].template
+	of.Parts = []template.Part{{Alternates: of.Parts[1].Alternates, Text: missing, Optional: true}}
+	got, _ := of.Append(nil, raw(value))
+	return string(got)
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"fluent-bit-sls/shared/loggroup"
+	"fluent-bit-sls/shared/template"
 )
 
 // Router maps records to destinations, by way of one Session per flush. It is safe
@@ -27,9 +28,7 @@ type Router struct {
 	// home is where a record goes when it names what allow does not have.
 	home struct{ project, logstore []byte }
 	// ofProject and ofLogstore are the names' templates; nil = typed in full.
-	ofProject, ofLogstore *naming
-
-	fingerprint string
+	ofProject, ofLogstore *template.Naming
 
 	// sessions are those of ended flushes, with what they know. So no record needs
 	// anything shared, and there are never more sessions than flushes at once.
@@ -71,22 +70,13 @@ const (
 type field struct {
 	kind     kind
 	tag      int // kindTag: which
-	template template
+	template template.Template
 	fallback string // the static default; "" = none
 }
 
 // New returns the router for cfg, which Options have filled; the error is that of
 // Validate, or that the host has no name.
 func New(cfg Config) (*Router, error) {
-	host, err := os.Hostname()
-	if err != nil {
-		return nil, fmt.Errorf("find the host name for source: %w", err)
-	}
-	return newOn(host, cfg)
-}
-
-// newOn is New on a host of that name.
-func newOn(host string, cfg Config) (*Router, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -96,7 +86,7 @@ func newOn(host string, cfg Config) (*Router, error) {
 	b.r.home.logstore, b.r.ofLogstore = b.name(kindLogstore, &logstoreRules, &to.Logstore, cfg.Logstore, cfg.DefaultLogstore)
 	b.patterns(cfg.AllowDestinations)
 	b.option(kindTopic, &to.Topic, cfg.Topic, "")
-	b.source(&to.Source, &cfg, host)
+	b.source(&to.Source, cfg.Source)
 	if b.option(kindHashKey, &to.HashKey, cfg.HashKey, ""); to.HashKey != "" {
 		to.HashKey = string(appendHashKey(nil, []byte(to.HashKey), cfg.HashBuckets))
 	}
@@ -108,8 +98,8 @@ func newOn(host string, cfg Config) (*Router, error) {
 		return nil, b.err
 	}
 	to.Tags = encodeTags(b.r.tags)
-	slices.SortStableFunc(b.r.fields, func(f, g field) int { return int(f.template.needs - g.template.needs) })
-	for b.r.ofTag < len(b.r.fields) && b.r.fields[b.r.ofTag].template.needs == needTag {
+	slices.SortStableFunc(b.r.fields, func(f, g field) int { return int(f.template.Needs - g.template.Needs) })
+	for b.r.ofTag < len(b.r.fields) && b.r.fields[b.r.ofTag].template.Needs == template.NeedTag {
 		b.r.ofTag++
 	}
 	b.r.grouped = b.r.hasGroups()
@@ -129,16 +119,16 @@ type builder struct {
 
 // option stores value in dst, or makes a field of it when it is a template.
 func (b *builder) option(k kind, dst *string, value, fallback string) {
-	t, err := parse(value)
-	b.template(k, dst, &t, err, value, fallback)
+	t, err := template.Parse(value)
+	b.parsed(k, dst, &t, err, value, fallback)
 }
 
-func (b *builder) template(k kind, dst *string, t *template, err error, value, fallback string) {
+func (b *builder) parsed(k kind, dst *string, t *template.Template, err error, value, fallback string) {
 	switch {
 	case err != nil && b.err == nil:
 		b.err = fmt.Errorf("template %q: %w", value, err)
-	case t.needs == needNothing:
-		*dst = t.static()
+	case t.Needs == template.NeedNothing:
+		*dst = t.Static()
 	default:
 		b.roots(t)
 		b.r.fields = append(b.r.fields, field{kind: k, tag: len(b.r.tags) - 1, template: *t, fallback: fallback})
@@ -146,16 +136,16 @@ func (b *builder) template(k kind, dst *string, t *template, err error, value, f
 }
 
 // roots tells the references of t where in Router.roots their path begins.
-func (b *builder) roots(t *template) {
-	for i := range t.parts {
-		for k := range t.parts[i].alternates {
-			ref := &t.parts[i].alternates[k]
-			if ref.from != fromRecord {
+func (b *builder) roots(t *template.Template) {
+	for i := range t.Parts {
+		for k := range t.Parts[i].Alternates {
+			ref := &t.Parts[i].Alternates[k]
+			if ref.From != template.FromRecord {
 				continue
 			}
-			if ref.root = slices.Index(b.r.roots, ref.path[0].Key); ref.root < 0 {
-				ref.root = len(b.r.roots)
-				b.r.roots = append(b.r.roots, ref.path[0].Key)
+			if ref.Slot = slices.Index(b.r.roots, ref.Path[0].Key); ref.Slot < 0 {
+				ref.Slot = len(b.r.roots)
+				b.r.roots = append(b.r.roots, ref.Path[0].Key)
 			}
 		}
 	}
@@ -178,42 +168,25 @@ func (b *builder) patterns(list []string) {
 // name returns the name that no record has chosen, and what makes the others. Without a
 // static default that name is the template with everything missing: Validate has made
 // sure that there is one of the two.
-func (b *builder) name(k kind, rules *nameRules, dst *string, value, fallback string) ([]byte, *naming) {
-	t, err := rules.parse(value)
-	if err == nil && fallback == "" && t.needs != needNothing {
-		fallback = t.withoutRecord()
+func (b *builder) name(k kind, rules *template.NameRules, dst *string, value, fallback string) ([]byte, *template.Naming) {
+	t, err := rules.Parse(value)
+	if err == nil && fallback == "" && t.Needs != template.NeedNothing {
+		fallback = t.WithoutValues()
 	}
-	if b.template(k, dst, &t, err, value, fallback); *dst != "" {
+	if b.parsed(k, dst, &t, err, value, fallback); *dst != "" {
 		return []byte(*dst), nil
 	}
-	return []byte(fallback), t.name
+	return []byte(fallback), t.Name
 }
 
-// withoutRecord is the name that is left when all that t reads is missing.
-func (t *template) withoutRecord() string {
-	name, _ := t.appendTo(nil, &input{})
-	name, _ = t.name.fit(name)
-	return string(name)
-}
-
-func (b *builder) source(dst *string, cfg *Config, host string) {
-	b.option(kindSource, dst, cfg.Source, host)
-	b.r.fingerprint = fmt.Sprintf("%+v", *cfg)
-	if n := len(b.r.fields) - 1; cfg.Source == "" {
+func (b *builder) source(dst *string, value string) {
+	host, err := os.Hostname()
+	if err != nil && b.err == nil {
+		b.err = fmt.Errorf("find the host name for source: %w", err)
+	}
+	if b.option(kindSource, dst, value, host); value == "" {
 		*dst = host
-	} else if n < 0 || b.r.fields[n].kind != kindSource || b.r.fields[n].template.mandatory() == nil {
-		return // the name of the host decides nothing: it may change, as that of a pod does
 	}
-	b.r.fingerprint += fmt.Sprintf(" host %q", host)
-}
-
-// Fingerprint is the same for two routers that route the same records the same way: it
-// names every option and, where it may be a source, the host. A nil router has none.
-func (r *Router) Fingerprint() string {
-	if r == nil {
-		return ""
-	}
-	return r.fingerprint
 }
 
 // Stats is a snapshot of the counters. Those of a flush are added when it ends.
@@ -228,7 +201,7 @@ func (r *Router) appendValue(dst []byte, f *field, raw []byte, ok bool) (value [
 	}
 	switch f.kind {
 	case kindProject, kindLogstore:
-		if raw, ok = f.template.name.fit(raw); ok {
+		if raw, ok = f.template.Name.Fit(raw); ok {
 			dst = append(dst, raw...)
 		}
 	case kindHashKey:

@@ -10,7 +10,7 @@ import (
 // Session routes the records of one flush. It is not for concurrent use.
 type Session struct {
 	router *Router
-	in     input // of the last record
+	in     values // of the last record
 	known  *destinations
 	groups groups
 	// fixed is the destination of every record, nil when records decide.
@@ -64,7 +64,7 @@ func (s *Session) begin(tag string) {
 	}
 	for i := range r.fields[:r.ofTag] {
 		f := &r.fields[i]
-		value, ok := f.template.appendTo(s.spare[:0], &s.in)
+		value, ok := f.template.Append(s.spare[:0], &s.in)
 		s.spare = value
 		if s.appendField(f, value, ok) {
 			s.tagFallbacks++
@@ -164,7 +164,7 @@ func (s *Session) readValues() {
 		head := len(b)
 		b = append(b, 0, 0, 0, 0, 0)
 		var ok bool
-		if b, ok = fields[i].template.appendTo(b, &s.in); ok {
+		if b, ok = fields[i].template.Append(b, &s.in); ok {
 			b[head+4] = 1
 		}
 		binary.LittleEndian.PutUint32(b[head:], uint32(len(b)-head-valueHead))
@@ -258,7 +258,7 @@ func (s *Session) end() {
 	}
 	clear(s.in.roots) // they are windows into the chunk
 	*s = Session{
-		router: r, in: input{roots: s.in.roots[:0]}, roots: s.roots, known: s.known, groups: s.groups,
+		router: r, in: values{roots: s.in.roots[:0]}, roots: s.roots, known: s.known, groups: s.groups,
 		key: kept(s.key), values: kept(s.values), spare: kept(s.spare),
 		instead: kept(s.instead), firstRefused: kept(s.firstRefused), plain: kept(s.plain),
 	}

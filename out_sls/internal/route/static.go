@@ -1,5 +1,7 @@
 package route
 
+import "fluent-bit-sls/shared/template"
+
 // Named is a name and the option that it stands in.
 type Named struct {
 	Name   string // "" = none
@@ -14,17 +16,17 @@ func (c *Config) Static() (project, logstore Named) {
 		static(&logstoreRules, c.Logstore, "logstore", c.DefaultLogstore, "default_logstore")
 }
 
-func static(rules *nameRules, value, option, fallback, fallbackOption string) Named {
-	t, err := rules.parse(value)
+func static(rules *template.NameRules, value, option, fallback, fallbackOption string) Named {
+	t, err := rules.Parse(value)
 	switch {
 	case err != nil:
 		return Named{}
-	case t.needs == needNothing:
-		return Named{t.static(), option}
+	case t.Needs == template.NeedNothing:
+		return Named{t.Static(), option}
 	case fallback != "":
 		return Named{fallback, fallbackOption}
 	}
-	return Named{Name: t.withoutRecord()}
+	return Named{Name: t.WithoutValues()}
 }
 
 // Home is d with the static defaults of project and logstore. Records go there when a

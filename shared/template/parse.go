@@ -1,4 +1,4 @@
-package route
+package template
 
 import (
 	"fmt"
@@ -9,26 +9,26 @@ import (
 	"fluent-bit-sls/shared/loggroup"
 )
 
-// syntaxError says what is wrong and where: in characters, from 1.
-func syntaxError(s string, at int, format string, args ...any) error {
+// SyntaxError says what is wrong and where: in characters, from 1.
+func SyntaxError(s string, at int, format string, args ...any) error {
 	position := utf8.RuneCountInString(s[:at]) + 1
 	return fmt.Errorf("position %d: %s", position, fmt.Sprintf(format, args...))
 }
 
-// parse reads a template; the grammar is in the package comment.
-func parse(s string) (template, error) {
+// Parse reads a template; the grammar is in the package comment.
+func Parse(s string) (Template, error) {
 	p := parser{s: s}
 	for p.at < len(s) {
 		begin := p.at
 		if text := p.text("$"); text != "" {
-			p.t.parts = append(p.t.parts, part{at: begin, text: text})
+			p.t.Parts = append(p.t.Parts, Part{At: begin, Text: text})
 			continue
 		}
 		v, err := p.variable()
 		if err != nil {
-			return template{}, err
+			return Template{}, err
 		}
-		p.t.parts = append(p.t.parts, v)
+		p.t.Parts = append(p.t.Parts, v)
 		p.noteDotted(&v)
 	}
 	return p.t, nil
@@ -37,11 +37,11 @@ func parse(s string) (template, error) {
 type parser struct {
 	s  string
 	at int
-	t  template
+	t  Template
 }
 
 func (p *parser) fail(format string, args ...any) error {
-	return syntaxError(p.s, p.at, format, args...)
+	return SyntaxError(p.s, p.at, format, args...)
 }
 
 // peek is the character i bytes ahead, 0 behind the end.
@@ -80,24 +80,24 @@ func (p *parser) text(stop string) string {
 	return b.String()
 }
 
-func (p *parser) variable() (v part, err error) {
-	v.at = p.at
+func (p *parser) variable() (v Part, err error) {
+	v.At = p.at
 	for {
 		r, err := p.reference()
 		if err != nil {
 			return v, err
 		}
-		v.alternates = append(v.alternates, r)
+		v.Alternates = append(v.Alternates, r)
 		if !p.take('|') {
 			break
 		}
 		if next := p.peek(1); p.peek(0) == '$' && next != '$' && next != '|' {
 			continue
 		}
-		if v.text, err = p.defaultText(); err != nil {
+		if v.Text, err = p.defaultText(); err != nil {
 			return v, err
 		}
-		v.optional = true
+		v.Optional = true
 		break
 	}
 	if rest := strings.TrimLeft(p.s[p.at:], " "); rest != p.s[p.at:] && strings.HasPrefix(rest, "|") {
@@ -106,20 +106,20 @@ func (p *parser) variable() (v part, err error) {
 	return v, nil
 }
 
-// dotted is a text such as ".b" behind a variable. In jq and Fluentd it leads into the
+// Dotted is a text such as ".b" behind a variable. In jq and Fluentd it leads into the
 // value; here the text follows the whole value.
-type dotted struct{ typed, text, meant, literal string }
+type Dotted struct{ typed, text, meant, literal string }
 
-func (d dotted) String() string {
+func (d Dotted) String() string {
 	return fmt.Sprintf("in %s%s, %s is text behind the whole value; to reach into it write %s, or for that text %s%s",
 		d.typed, d.text, d.text, d.meant, d.literal, d.text)
 }
 
 // noteDotted looks at what follows a variable that is a plain key of the record.
-func (p *parser) noteDotted(v *part) {
+func (p *parser) noteDotted(v *Part) {
 	rest := p.s[p.at:]
-	typed := p.s[v.at:p.at]
-	if v.optional || len(v.alternates) != 1 || v.alternates[0].from != fromRecord || strings.HasPrefix(typed, "$[") {
+	typed := p.s[v.At:p.at]
+	if v.Optional || len(v.Alternates) != 1 || v.Alternates[0].From != FromRecord || strings.HasPrefix(typed, "$[") {
 		return
 	}
 	at := 0
@@ -137,7 +137,7 @@ func (p *parser) noteDotted(v *part) {
 	if subkeys != "" {
 		subkeys = "[" + subkeys
 	}
-	p.t.dotted = append(p.t.dotted, dotted{typed, rest[:at], meant.String(), "$['" + name + "']" + subkeys})
+	p.t.Dotted = append(p.t.Dotted, Dotted{typed, rest[:at], meant.String(), "$['" + name + "']" + subkeys})
 }
 
 func (p *parser) defaultText() (text string, err error) {
@@ -177,7 +177,7 @@ func (p *parser) quote() (string, error) {
 }
 
 // reference reads what begins with a $ that is no escape.
-func (p *parser) reference() (reference, error) {
+func (p *parser) reference() (Reference, error) {
 	begin := p.at
 	p.at++
 	c := p.peek(0)
@@ -193,24 +193,24 @@ func (p *parser) reference() (reference, error) {
 	p.at = begin
 	switch {
 	case isDigit(c):
-		return reference{}, p.fail("there is no regular expression that $%c could be a capture of", c)
+		return Reference{}, p.fail("there is no regular expression that $%c could be a capture of", c)
 	case c == '{':
-		return reference{}, p.fail("an environment variable that Fluent Bit has not expanded")
+		return Reference{}, p.fail("an environment variable that Fluent Bit has not expanded")
 	default:
-		return reference{}, p.fail("neither $TAG nor $key: write $$ for the character itself")
+		return Reference{}, p.fail("neither $TAG nor $key: write $$ for the character itself")
 	}
 }
 
-func (p *parser) tag() (reference, error) {
-	p.t.needs = max(p.t.needs, needTag)
+func (p *parser) tag() (Reference, error) {
+	p.t.Needs = max(p.t.Needs, NeedTag)
 	if p.peek(0) != '[' {
-		return reference{from: fromTag}, nil
+		return Reference{From: FromTag}, nil
 	}
 	n, ok := p.index()
 	if !ok {
-		return reference{}, p.fail("$TAG[n] takes the number of a part, from 0")
+		return Reference{}, p.fail("$TAG[n] takes the number of a part, from 0")
 	}
-	return reference{from: fromTagPart, n: n}, nil
+	return Reference{From: FromTagPart, N: n}, nil
 }
 
 // name reads a name. What is at its end and no letter, digit or underscore is
@@ -236,27 +236,27 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 // subkeys reads what follows the steps in brackets.
-func (p *parser) subkeys(path []loggroup.Step) (reference, error) {
-	p.t.needs = needRecord
+func (p *parser) subkeys(path []loggroup.Step) (Reference, error) {
+	p.t.Needs = NeedRecord
 	for p.peek(0) == '[' {
 		if n, ok := p.index(); ok {
 			path = append(path, loggroup.Step{Index: n, IsIndex: true})
 			continue
 		}
 		if p.peek(1) != '\'' {
-			return reference{}, p.fail("['key'] or [n] expected: write $key|''[ for the character itself")
+			return Reference{}, p.fail("['key'] or [n] expected: write $key|''[ for the character itself")
 		}
 		p.at++
 		key, err := p.quote()
 		if err != nil {
-			return reference{}, err
+			return Reference{}, err
 		}
 		if !p.take(']') {
-			return reference{}, p.fail("] expected")
+			return Reference{}, p.fail("] expected")
 		}
 		path = append(path, loggroup.Step{Key: key})
 	}
-	return reference{from: fromRecord, path: path}, nil
+	return Reference{From: FromRecord, Path: path}, nil
 }
 
 // index reads a number in brackets, or nothing.

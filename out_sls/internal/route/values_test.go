@@ -1,12 +1,12 @@
 package route
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"fluent-bit-sls/shared/loggroup"
+	"fluent-bit-sls/shared/template"
 )
 
 func TestTemplate(t *testing.T) {
@@ -79,9 +79,9 @@ func TestTemplate(t *testing.T) {
 		"$kubernetes['labels']['app.kubernetes.io/name']": "web",
 		"$kubernetes['labels']['app']|default":            "default",
 	} {
-		tmpl, err := parse(in)
+		tmpl, err := template.Parse(in)
 		require.NoError(t, err, in)
-		got, ok := tmpl.appendTo([]byte("before "), inputOf(&tmpl, "kube.app.web", record))
+		got, ok := tmpl.Append([]byte("before "), inputOf(&tmpl, "kube.app.web", record))
 		if want == missing {
 			require.False(t, ok, in)
 			require.Equal(t, "before ", string(got), in)
@@ -93,22 +93,11 @@ func TestTemplate(t *testing.T) {
 }
 
 // inputOf is what a session gives t of a record.
-func inputOf(t *template, tag string, record []byte) *input {
+func inputOf(t *template.Template, tag string, record []byte) *values {
 	b := builder{r: &Router{}}
 	b.roots(t)
 	roots, _ := loggroup.LookupKeys(nil, record, b.r.roots, nil)
-	return &input{tag: tag, roots: roots}
-}
-
-func TestTemplateNeeds(t *testing.T) {
-	for in, want := range map[string]need{
-		"": needNothing, "a$$b": needNothing, "$TAG": needTag, "x$TAG[1]": needTag,
-		"$a": needRecord, "$TAG-$a": needRecord, "$a|$TAG": needRecord, "$TAG[0]|$['a']": needRecord,
-	} {
-		tmpl, err := parse(in)
-		require.NoError(t, err)
-		require.Equal(t, want, tmpl.needs, in)
-	}
+	return &values{tag: tag, roots: roots}
 }
 
 func TestTagPart(t *testing.T) {
@@ -124,71 +113,4 @@ func TestTagPart(t *testing.T) {
 			require.Equal(t, want, tagPart(tag, n), "%q %d", tag, n)
 		}
 	}
-}
-
-func TestTemplateErrors(t *testing.T) {
-	for in, want := range map[string]string{
-		"$":                 "position 1: neither $TAG nor $key",
-		"ab$":               "position 3: neither",
-		"日志$ x":             "position 3: neither",
-		"$-a":               "position 1: neither",
-		"$1":                "position 1: there is no regular expression that $1",
-		"x${NS":             "position 2: an environment variable",
-		"$a[":               "position 3: ['key'] or [n] expected",
-		"$a[b]":             "position 3: ['key'] or [n] expected",
-		"$a[-1]":            "position 3: ['key'] or [n] expected",
-		"$a[1":              "position 3: ['key'] or [n] expected",
-		"$a[1234567890]":    "position 3: ['key'] or [n] expected",
-		"$a[]":              "position 3: ['key'] or [n] expected",
-		"$[0]":              "position 1: neither",
-		"$a['b":             "position 4: the quote is not closed",
-		"$a['b''":           "position 4: the quote is not closed",
-		"$a['b'":            "position 7: ] expected",
-		"$a['b'x]":          "position 7: ] expected",
-		"$TAG[x]":           "position 5: $TAG[n] takes the number",
-		"$TAG['x']":         "position 5: $TAG[n] takes the number",
-		"$a|":               "position 4: no default behind |",
-		"$a||b":             "position 4: no default behind |",
-		"$a|b|c":            "position 5: a default is the last alternative",
-		"$a|'b'|c":          "position 7: a default is the last alternative",
-		"$a|'b":             "position 4: the quote is not closed",
-		"$a |b":             "position 3: no space before |",
-		"$a| b":             "position 4: no space behind |",
-		"$a|$":              "position 4: neither",
-		"topic $x ok $y[z]": "position 15: ['key'] or [n] expected",
-	} {
-		_, err := parse(in)
-		require.ErrorContains(t, err, want, in)
-	}
-}
-
-// FuzzTemplate: what parses renders whatever the record, what does not says where,
-// and text that is escaped comes back as it was.
-func FuzzTemplate(f *testing.F) {
-	for _, s := range []string{
-		"$TAG[1]-$a['b''c'][0]|$d|'x'y$$$|z", "$a|$", "x${A}", "$['a']|''", "$a-", "$a |b", "$TAG[99999999999]",
-	} {
-		f.Add(s, "kube.app", []byte("\x81\xa1a\x81\xa3b'c\x91\xa1v"))
-	}
-	f.Fuzz(func(t *testing.T, in, tag string, record []byte) {
-		tmpl, err := parse(in)
-		if err != nil {
-			require.Regexp(t, `^position [1-9][0-9]*: `, err.Error())
-		} else {
-			got, ok := tmpl.appendTo([]byte("x"), inputOf(&tmpl, tag, record))
-			require.True(t, ok || string(got) == "x")
-			require.True(t, ok || tmpl.mandatory() != nil)
-			if tmpl.needs == needNothing {
-				require.Equal(t, "x"+tmpl.static(), string(got))
-			}
-		}
-		literal, err := parse(strings.ReplaceAll(in, "$", "$$"))
-		require.NoError(t, err)
-		require.Equal(t, in, literal.static())
-		quoted, err := parse("$nope|'" + strings.ReplaceAll(in, "'", "''") + "'")
-		require.NoError(t, err)
-		got, ok := quoted.appendTo(nil, inputOf(&quoted, tag, []byte{0x80}))
-		require.True(t, ok)
-		require.Equal(t, in, string(got))
-	})
 }
