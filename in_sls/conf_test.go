@@ -25,7 +25,7 @@ func TestConfigurationsOfTheProject(t *testing.T) {
 		c.read.DefaultConsumer = "host-1-sls.0"
 		opts := c.options()
 		require.Empty(t, s.Unknown(option.Input, opts))
-		require.NoError(t, errors.Join(option.Parse(s.Map(), opts), c.conn.Validate(), c.read.Validate()), s.File)
+		require.NoError(t, errors.Join(option.Parse(s.Map(), opts), c.conn.Validate(), c.read.ChooseHandover(true), c.read.Validate()), s.File)
 	}
 	require.Subset(t, files, map[string]bool{"consume-to-file.yaml": true, "consume-to-file.conf": true})
 }

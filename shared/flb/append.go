@@ -10,13 +10,13 @@ import (
 	"unsafe"
 )
 
-// ErrNotAppended says that the engine has taken nothing of an append. Its ring buffer was
-// full for a second, a processor failed, or there was no memory: it does not say which.
+// ErrNotAppended says that the engine has taken nothing of an append: its ring buffer was
+// full for a second, a processor failed, or there was no memory. It tells no more.
 var ErrNotAppended = errors.New("the engine did not take the records")
 
 // Appender hands events to the engine by flb_input_log_append, as the engine's own inputs
-// do. The engine's proxy does the same with the buffer that a callback returns. But it
-// takes one buffer a second, and ignores the result.
+// do. The engine's proxy does the same with the buffer that a callback returns, but takes
+// one a second, under one tag, and throws the result away.
 //
 // The function has had the same arguments from v2.0 to v5.1 (flb_input_log.c). It takes
 // the struct flb_input_instance that FLBPluginInit gets as i_ins. In a threaded instance,
@@ -25,9 +25,10 @@ var ErrNotAppended = errors.New("the engine did not take the records")
 type Appender struct {
 	instance *Instance
 	function C.sls_append_fn
+	tag      []byte // of the append under way, with a final NUL for whoever expects one
 }
 
-// Appender returns what appends to this input, nil where the engine does not export the
+// Appender is how to append to this input, nil where the engine does not export the
 // function.
 func (i *Instance) Appender() *Appender {
 	function := C.sls_find_append()
@@ -37,14 +38,19 @@ func (i *Instance) Appender() *Appender {
 	return &Appender{instance: i, function: function}
 }
 
-// Append hands whole msgpack events over under the instance's own tag. Call it on the
-// instance's own thread only, within its callback. When the engine's ring buffer is full it
-// waits a second. The engine does not keep the slice.
-func (a *Appender) Append(events []byte) error {
+// Append hands whole msgpack events over under a tag, "" for the instance's own. Call it
+// on the instance's own thread only, within its callback. When the engine's ring buffer is
+// full it waits a second. The engine keeps neither tag nor events.
+func (a *Appender) Append(tag string, events []byte) error {
 	if len(events) == 0 {
 		return nil
 	}
-	if C.sls_append(a.function, a.instance.ptr, unsafe.Pointer(&events[0]), C.size_t(len(events))) != 0 {
+	var name *C.char // NULL: the instance's own
+	if tag != "" {
+		a.tag = append(append(a.tag[:0], tag...), 0)
+		name = (*C.char)(unsafe.Pointer(&a.tag[0]))
+	}
+	if C.sls_append(a.function, a.instance.ptr, name, C.size_t(len(tag)), unsafe.Pointer(&events[0]), C.size_t(len(events))) != 0 {
 		return ErrNotAppended
 	}
 	return nil

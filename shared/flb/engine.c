@@ -75,9 +75,10 @@ sls_append_fn sls_find_append(void)
     return (sls_append_fn) dlsym(RTLD_DEFAULT, "flb_input_log_append");
 }
 
-int sls_append(sls_append_fn append, void *instance, const void *events, size_t size)
+int sls_append(sls_append_fn append, void *instance, const char *tag, size_t tag_len,
+               const void *events, size_t size)
 {
-    return append(instance, NULL, 0, events, size); /* under the instance's own tag */
+    return append(instance, tag, tag_len, events, size);
 }
 
 int sls_log_check(void *api, void *instance, int direction, int level)

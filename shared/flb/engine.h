@@ -31,11 +31,11 @@ struct sls_api {
 
 enum { FLB_ERROR = 0, SLS_LOG_ERROR = 1 };
 
-/* Says whether FLBPluginInit may start a section. 0, which is logged: this process is a
- * fork of the one that loaded the plugin, and no Go code may run in it. See daemon.c. */
+/* Tells FLBPluginInit whether to start a section. 0: the process is the fork of the one
+ * that loaded the plugin, where no Go code may run; that is logged. See daemon.c. */
 int sls_may_start(void *plugin, int direction);
 
-/* The calling thread, as no other thread has it. */
+/* Tells the thread that it is called on from others. */
 uintptr_t sls_thread(void);
 
 void *sls_instance(void *plugin);
@@ -57,7 +57,9 @@ const char *sls_property(void *api, void *instance, int direction, const char *k
 typedef int (*sls_append_fn)(void *instance, const char *tag, size_t tag_len, const void *events,
                              size_t size);
 sls_append_fn sls_find_append(void);
-int sls_append(sls_append_fn append, void *instance, const void *events, size_t size);
+/* With the tag NULL the events go under the instance's own. */
+int sls_append(sls_append_fn append, void *instance, const char *tag, size_t tag_len,
+               const void *events, size_t size);
 
 int sls_log_check(void *api, void *instance, int direction, int level);
 void sls_log_print(void *api, int level, const char *text);

@@ -19,8 +19,7 @@ type (
 	}
 )
 
-// engineInstance is an instance of an engine. Where its properties begin is not known
-// from outside.
+// engineInstance is an instance of an engine: where its properties begin is its own affair.
 type engineInstance struct {
 	_     [100]byte
 	other link // an empty list
@@ -94,7 +93,7 @@ func TestEveryValueOfAPropertyIsFound(t *testing.T) {
 	runtime.KeepAlive(i)
 }
 
-// A list that only resembles the engine's own is not taken for it.
+// What is not the list that the engine looks into is not taken for it.
 func TestNothingElsePassesForTheProperties(t *testing.T) {
 	m := reader(t)
 	for name, spoil := range map[string]func(i *engineInstance){

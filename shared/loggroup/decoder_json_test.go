@@ -54,8 +54,8 @@ func depth(v any) int {
 	return most + 1
 }
 
-// hasHugeNumber looks at what encoding/json keeps. A number under a key that a later one
-// of the same name hides is not seen.
+// hasHugeNumber also of keys that a later one of the same name hides: then it
+// cannot be told, so only what is seen counts.
 func hasHugeNumber(v any) bool {
 	switch v := v.(type) {
 	case []any:

@@ -84,7 +84,36 @@ func TestConfBackfillRange(t *testing.T) {
 	})
 }
 
-// Dropped, masked, renamed, routed; and the checkpoint waits for what was routed.
+// Each logstore of the pattern has a file of its own, also one that comes later.
+func TestConfConsumeManyLogstores(t *testing.T) {
+	eachRealHost(t, []string{"consume-many-logstores.yaml"}, func(t *testing.T, f *fluentBit, file string) {
+		c := newCloud(t, 1)
+		write := func(logstore string) {
+			c.CreateLogstore(project, logstore, 2)
+			raw := numberedGroup(t, "", 0, 3)
+			_, _, err := c.Append(project, logstore, c.Shards(project, logstore)[1].BeginKey, raw)
+			require.NoError(t, err)
+		}
+		write("app-one")
+		write("app-two")
+		write("other")
+		r := try(t, file, "logstore_pattern: app-.*", "logstore_pattern: app-.*\n      discovery_interval: 1s").environ(c)
+		e := r.start(t, f)
+		lines := func(logstore string) int {
+			text, _ := os.ReadFile(filepath.Join(r.dir, "log/from-sls", logstore)) // not there at first
+			return strings.Count(string(text), "\n")
+		}
+		poll(t, "two files", func() bool { return lines("app-one") == 3 && lines("app-two") == 3 })
+		write("app-three")
+		poll(t, "a third file", func() bool { return lines("app-three") == 3 })
+		stop(t, e.Stop)
+		files, err := filepath.Glob(filepath.Join(r.dir, "log/from-sls/*"))
+		require.NoError(t, err)
+		require.Len(t, files, 3)
+	})
+}
+
+// Dropped, masked, renamed, routed by what a record says.
 func TestConfCleanAndRoute(t *testing.T) {
 	eachRealHost(t, []string{"clean-and-route.yaml"}, func(t *testing.T, f *fluentBit, file string) {
 		c := newCloud(t, 1)

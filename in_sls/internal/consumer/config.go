@@ -12,6 +12,7 @@ import (
 
 	"fluent-bit-sls/in_sls/internal/handover"
 	"fluent-bit-sls/in_sls/internal/shard"
+	"fluent-bit-sls/in_sls/internal/tags"
 	"fluent-bit-sls/shared/loggroup"
 	"fluent-bit-sls/shared/option"
 	"fluent-bit-sls/shared/sls"
@@ -52,6 +53,7 @@ type Config struct {
 	IncludeMeta        bool
 	IncludePosition    bool
 	MetaIn             string
+	TagTemplate        string
 
 	// DefaultConsumer names this member where the option consumer is not set. It has to be
 	// unique in the group: two members of one name take the shards from each other.
@@ -67,6 +69,9 @@ func (c *Config) Validate() error {
 	if c.Direct() && c.HandoffDelay < handover.LeastDirectDelay {
 		problems = append(problems, fmt.Errorf("option handoff_delay: %v is less than %v, by when news of a pause has come with direct hand-over; raise it, or set handover callback",
 			c.HandoffDelay, handover.LeastDirectDelay))
+	}
+	if c.TagTemplate != "" && !c.Direct() {
+		problems = append(problems, errors.New("option tag_template: needs direct hand-over, as Fluent Bit takes what a callback returns under one tag; set handover auto or direct where Fluent Bit exports flb_input_log_append, or drop tag_template"))
 	}
 	if !c.Direct() && c.BufferSize > c.MemoryLimit {
 		problems = append(problems, fmt.Errorf("option buffer_size: %s is more than memory_limit %s can ever fill; lower one or raise the other",
@@ -191,6 +196,7 @@ type parsed struct {
 	shards          []int // nil for all
 	ranges          []shard.Range
 	pattern         *regexp.Regexp // nil without logstore_pattern
+	tags            *tags.Template // nil without tag_template
 }
 
 // parse checks the configuration, and turns durations ago into times.
@@ -223,6 +229,11 @@ func (c *Config) parse(now time.Time) (p parsed, err error) {
 	if c.LogstorePattern != "" {
 		if p.pattern, err = wholeName(c.LogstorePattern); err != nil {
 			return p, fmt.Errorf("option logstore_pattern: %q: %w", c.LogstorePattern, err)
+		}
+	}
+	if c.TagTemplate != "" {
+		if p.tags, err = tags.Parse(c.TagTemplate); err != nil {
+			return p, fmt.Errorf("option tag_template: %q: %w", c.TagTemplate, err)
 		}
 	}
 	return p, nil

@@ -44,6 +44,23 @@ func TestCheckReportsEveryProblem(t *testing.T) {
 	require.NoError(t, cfg.Validate())
 }
 
+// What a callback returns goes under one tag.
+func TestTagTemplateNeedsDirectHandover(t *testing.T) {
+	for _, c := range []struct {
+		way   string
+		can   bool
+		wrong bool
+	}{{"auto", true, false}, {"auto", false, true}, {"callback", true, true}, {"direct", true, false}} {
+		cfg := testConfig(t, "a", "handover", c.way, "tag_template", "sls.$logstore")
+		require.NoError(t, cfg.ChooseHandover(c.can))
+		if err := cfg.Validate(); c.wrong {
+			require.ErrorContains(t, err, "option tag_template: needs direct hand-over")
+		} else {
+			require.NoError(t, err)
+		}
+	}
+}
+
 func TestInvalidOptionsAreNamed(t *testing.T) {
 	for name, value := range map[string]string{
 		"heartbeat_timeout": "6500ms",
@@ -60,6 +77,7 @@ func TestInvalidOptionsAreNamed(t *testing.T) {
 		"stop_position":     "begin",
 		"replay":            "0:a",
 		"format":            "xml",
+		"tag_template":      "$level",
 	} {
 		var cfg Config
 		err := option.Parse(option.Map{"project": "p", "logstore": "l", name: value}, cfg.Options())

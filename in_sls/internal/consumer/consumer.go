@@ -14,6 +14,7 @@ import (
 	"fluent-bit-sls/in_sls/internal/retry"
 	"fluent-bit-sls/in_sls/internal/shard"
 	"fluent-bit-sls/in_sls/internal/standalone"
+	"fluent-bit-sls/in_sls/internal/tags"
 	"fluent-bit-sls/shared/buffer"
 	"fluent-bit-sls/shared/metric"
 	"fluent-bit-sls/shared/panics"
@@ -27,6 +28,7 @@ type Consumer struct {
 	barrier   *handover.Barrier // nil unless checkpoint is delivered
 	budget    *handover.Budget
 	slots     shard.Slots
+	tags      *tags.Tags // nil without tag_template
 	metrics   *metrics.Metrics
 	panics    *panics.Guard
 	log       *slog.Logger
@@ -62,6 +64,9 @@ func New(cfg Config, client *sls.Client, log *slog.Logger) (*Consumer, error) {
 	if cfg.Direct() {
 		c.queues.Direct(c.metrics.AppendsFailed)
 	}
+	if p.tags != nil {
+		c.tags = tags.New(p.tags, c.metrics.CappedGroups, log)
+	}
 	c.panics = panics.New(log, func() { c.metrics.Panics.Add(1) })
 	if delivered {
 		c.barrier = handover.NewBarrier(c.queues, cfg.Monitor, cfg.CheckpointInterval, cfg.HandoffDelay, c.metrics.Barrier, log)
@@ -81,10 +86,12 @@ func New(cfg Config, client *sls.Client, log *slog.Logger) (*Consumer, error) {
 func (c *Consumer) newSource(cfg *Config, p parsed, logs sls.Logstore) source {
 	log := c.log.With("logstore", logs.Name)
 	guard := c.panics.Into(log)
+	reading := cfg.shard(p)
+	reading.Tags = c.tags
 	leases := &lease.Maker{
 		Config: lease.Config{CheckpointInterval: cfg.CheckpointInterval, HandoffDelay: cfg.HandoffDelay},
 		Source: &shard.Source{
-			Logs: logs, Shards: shard.NewCached(logs.ListShards), Config: cfg.shard(p),
+			Logs: logs, Shards: shard.NewCached(logs.ListShards), Config: reading,
 			Budget: c.budget, Slots: c.slots, Panics: guard,
 		},
 		Queues: c.queues, Metrics: c.metrics, Barrier: c.barrier, Panics: guard, Log: log,

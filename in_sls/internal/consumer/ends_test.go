@@ -13,11 +13,10 @@ import (
 	"fluent-bit-sls/tests/slsfake"
 )
 
-// These tests are about readings that ended too early: all that SLS received before
-// stop_position has to be read.
+// Where the reading ends too early: all that SLS received before stop_position is read.
 
-// SLS hands out the children of a shard once it knows where that one ends. So the end is
-// written with checkpoint off, too, and when stop_position lies behind it.
+// SLS hands out the children of a shard once it is told where that one ends, also with
+// checkpoint off, and also where stop_position is behind that end.
 func TestBoundedReadingOfSplitsWithoutCheckpoints(t *testing.T) {
 	for name, fails := range map[string]int32{"server is well": 0, "heartbeats fail after the parent": 3} {
 		t.Run(name, func(t *testing.T) {
@@ -59,8 +58,8 @@ func TestBoundedReadingOfALateSplitWithoutCheckpoints(t *testing.T) {
 	})
 }
 
-// A shard that has logs from after stop_position is not read to its end. With checkpoint
-// off the group learns nothing of it.
+// A shard that has logs from after stop_position is not read to its end: with
+// checkpoint off the group is told nothing of it.
 func TestBoundedReadingWithoutCheckpointsTellsOnlyTheEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)

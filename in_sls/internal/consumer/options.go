@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"fluent-bit-sls/in_sls/internal/shard"
+	"fluent-bit-sls/in_sls/internal/tags"
 	"fluent-bit-sls/shared/option"
 )
 
@@ -116,6 +117,10 @@ func (c *Config) recordOptions() []option.Option {
 		{
 			Name: "meta_in", Dst: &c.MetaIn, Default: metaInRecord, Enum: []string{metaInRecord, metaInMetadata},
 			Help: "where include_meta and include_position add: fields of the record, or the metadata of the event",
+		},
+		{
+			Name: "tag_template", Dst: &c.TagTemplate, Example: "sls.$logstore.$topic|none", Check: tags.Check, Allowed: "a template",
+			Help: "tag for each log group instead of the section's own: text with $project, $logstore, $shard, $topic, $source and $tag['key']; needs direct hand-over",
 		},
 	}
 }

@@ -212,7 +212,7 @@ func TestBarrierSurvivesAPanic(t *testing.T) {
 	})
 }
 
-// A shard whose release panics goes to its next owner.
+// The next owner gets a shard whose release panics.
 func TestReleaseSurvivesAPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 2)

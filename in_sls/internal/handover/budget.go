@@ -23,6 +23,7 @@ type Budget struct {
 	sem     *semaphore.Weighted
 	limit   int64
 	buffers *buffer.Pool
+	runs    sync.Pool // of *runs
 
 	mu   sync.Mutex // guards debt; taken alone
 	debt int64      // in use beyond the limit
@@ -30,7 +31,9 @@ type Budget struct {
 
 // NewBudget returns a budget of limit bytes. Buffers come from a pool and go back to it.
 func NewBudget(limit int64, buffers *buffer.Pool) *Budget {
-	return &Budget{sem: semaphore.NewWeighted(limit), limit: limit, buffers: buffers}
+	b := &Budget{sem: semaphore.NewWeighted(limit), limit: limit, buffers: buffers}
+	b.runs.New = func() any { return new(runs) }
+	return b
 }
 
 // Limit is memory_limit in bytes.
@@ -58,9 +61,9 @@ func (b *Budget) take(ctx context.Context, n int64) (int64, error) {
 	return n, nil
 }
 
-// resize turns a claim of had bytes into one of want. It does not wait: a reader with bytes
-// cannot wait for readers that wait for those bytes. What goes over the limit is a debt,
-// which the next bytes that are given back pay first.
+// resize turns a claim of had bytes into one of want, without waiting: who has bytes
+// cannot wait for others that wait for them. What goes over the limit is a debt, which
+// the next bytes that are given back pay first.
 func (b *Budget) resize(had, want int64) {
 	switch grow := want - had; {
 	case grow > 0:
@@ -93,6 +96,7 @@ type Claim struct {
 	// Raw is the decompressed answer, Events what it decodes to. Decoding appends to
 	// Events in place.
 	Raw, Events []byte
+	tagged      *runs // of Events, where Tag was called
 }
 
 // Claim returns a claim of nothing, for one reader.
@@ -138,7 +142,7 @@ func (c *Claim) LendEvents(n int) {
 	c.Events = c.of.buffers.Get(n)
 }
 
-// GrowEvents doubles the room in Events, if the budget has that much at the moment.
+// GrowEvents doubles the room in Events, if the budget has that much now.
 func (c *Claim) GrowEvents() bool {
 	n := cap(c.Events)
 	if !c.Raise(c.bytes + int64(n)) {
@@ -152,27 +156,28 @@ func (c *Claim) GrowEvents() bool {
 
 // passPart takes Events out of a claim that goes on: their bytes stay claimed, for the
 // next part of the same answer.
-func (c *Claim) passPart() []byte {
+func (c *Claim) passPart() ([]byte, *runs) {
 	if used := int64(cap(c.Raw) + cap(c.Events)); used > c.bytes {
 		c.of.resize(c.bytes, used)
 		c.bytes = used
 	}
-	events := c.Events
-	c.Events = nil
-	return events
+	events, tagged := c.Events, c.tagged
+	c.Events, c.tagged = nil, nil
+	return events, tagged
 }
 
-// pass takes Events out of the claim, with the bytes that they take. The rest of the claim
-// is given back. Whoever frees the events gives back theirs.
-func (c *Claim) pass() (events []byte, cost int64) {
+// pass takes Events out of the claim, with the bytes that they take: the rest of the
+// claim is given back, and these are given back by whoever frees the events.
+func (c *Claim) pass() (events []byte, tagged *runs, cost int64) {
 	if events = c.of.buffers.Fit(c.Events); len(events) == 0 {
 		c.of.buffers.Put(events)
 		events = nil
 	}
 	cost = int64(cap(events))
 	c.of.resize(c.bytes, cost)
-	c.Events, c.bytes = nil, 0
-	return events, cost
+	tagged = c.tagged
+	c.Events, c.tagged, c.bytes = nil, nil, 0
+	return events, tagged, cost
 }
 
 // Release gives back what has not been passed on.
@@ -180,6 +185,8 @@ func (c *Claim) Release() {
 	c.FreeRaw()
 	c.of.buffers.Put(c.Events)
 	c.Events = nil
+	c.of.freeRuns(c.tagged)
+	c.tagged = nil
 	c.of.give(c.bytes)
 	c.bytes = 0
 }

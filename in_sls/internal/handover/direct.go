@@ -28,12 +28,18 @@ const (
 // Engine takes events while it calls the input. Its methods are called on the thread of
 // that call only.
 type Engine interface {
-	// Append hands whole events over. With an error the engine has nothing of them. It does
-	// not keep the slice.
-	Append(events []byte) error
+	// Append hands whole events over under a tag, "" for the section's own. With an error
+	// the engine has nothing of them. It keeps neither tag nor events.
+	Append(tag string, events []byte) error
 	// News reports whether the engine waits to say something: a pause, a resume, the exit.
 	// It is false where that cannot be known.
 	News() bool
+}
+
+// piece is what one append hands over.
+type piece struct {
+	tag    string
+	events []byte
 }
 
 // quota bounds what is appended in a quarter of a second. That is what may lie in the ring
@@ -116,8 +122,9 @@ func (h *Queues) fill(limit int, now time.Time) (ready, open bool) {
 		if !open || h.copying || h.suspended {
 			return
 		}
-		h.piece = h.collectLocked(h.piece[:0], limit, now, &got)
-		h.copying = len(h.piece) > 0
+		h.piece.events = h.collectLocked(h.piece.events[:0], limit, now, &got)
+		h.piece.tag = got.tag
+		h.copying = len(h.piece.events) > 0
 		h.records += int64(got.records)
 	}()
 	h.free(got.done)
@@ -128,7 +135,7 @@ func (h *Queues) fill(limit int, now time.Time) (ready, open bool) {
 // have emptied the ring of it.
 func (h *Queues) append(engine Engine) bool {
 	begun := time.Now()
-	err := engine.Append(h.piece)
+	err := engine.Append(h.piece.tag, h.piece.events)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.changed = time.Now()
@@ -139,9 +146,9 @@ func (h *Queues) append(engine Engine) bool {
 	}
 	h.copying = false
 	h.emptying.without(h.changed.Sub(begun), h.changed)
-	h.quota.used += len(h.piece)
-	if cap(h.piece) > 4*pieceSize { // of one large event
-		h.piece = nil
+	h.quota.used += len(h.piece.events)
+	if cap(h.piece.events) > 4*pieceSize { // of one large event
+		h.piece.events = nil
 	}
 	return true
 }

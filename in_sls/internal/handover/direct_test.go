@@ -38,13 +38,14 @@ type engine struct {
 }
 
 type appended struct {
+	tag    string
 	events []byte
 	at     time.Time
 }
 
 var errFull = errors.New("full")
 
-func (e *engine) Append(events []byte) error {
+func (e *engine) Append(tag string, events []byte) error {
 	advance(e.takes)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -52,7 +53,7 @@ func (e *engine) Append(events []byte) error {
 		e.fail--
 		return errFull
 	}
-	e.ring = append(e.ring, appended{slices.Clone(events), time.Now()})
+	e.ring = append(e.ring, appended{tag, slices.Clone(events), time.Now()})
 	return nil
 }
 
@@ -228,7 +229,7 @@ func TestFailedAppendIsKept(t *testing.T) {
 		}
 		require.Empty(t, e.got())
 		require.Equal(t, 3, e.failed())
-		require.Equal(t, 1, len(b.piece)/len(testEvent(t, 1, 0)))
+		require.Equal(t, 1, len(b.piece.events)/len(testEvent(t, 1, 0)))
 		begun := time.Now()
 		b.HandOver(e)
 		require.Equal(t, []int{1, 2, 2, 2}, e.got())

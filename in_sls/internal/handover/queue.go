@@ -27,17 +27,26 @@ type Queue struct {
 	closed   bool // the lease is over: nothing goes in or out
 }
 
-// batch is what one pull brought: whole msgpack events. The first off bytes of them have
-// been handed over.
+// batch is what one pull brought: whole msgpack events. Those of one tag are handed over in
+// their order.
 type batch struct {
 	events  []byte
-	off     int
-	records int    // in the events not handed over yet
+	tagged  *runs  // of the events by their tags; nil: whole is the only one
+	whole   [1]run // under the section's own tag
+	rest    int    // bytes not handed over yet
+	records int    // in them
 	cursor  string // where the next pull goes on
 	cost    int64  // bytes of the budget, given back with the buffer; 0 for a part
 
 	since time.Time // SLS received nothing of it before that; zero: not known
 	from  int64     // where it begins: a cursor as a number, -1 where not known
+}
+
+func newBatch(events []byte, tagged *runs, records int, cursor string) batch {
+	return batch{
+		events: events, tagged: tagged, whole: [1]run{{end: len(events), records: records}},
+		rest: len(events), records: records, cursor: cursor,
+	}
 }
 
 // Expired reports whether the lease of the queue has run out.
@@ -54,20 +63,22 @@ func (q *Queue) Begin(cursor string) {
 // next pull goes on. It never blocks: the budget bounds the queues. A pull without events
 // only moves the cursor. When the lease is over nothing is kept.
 func (q *Queue) Push(c *Claim, records int, cursor string, a Answer) {
-	events, cost := c.pass()
-	b := batch{events: events, records: records, cursor: cursor, cost: cost}
+	events, tagged, cost := c.pass()
+	b := newBatch(events, tagged, records, cursor)
+	b.cost = cost
 	if !q.push(b, a) {
 		q.of.free([]batch{b})
 	}
 }
 
-// PushPart takes over the events decoded so far of an answer that is too large to be
-// decoded as a whole, and waits until they have been handed over. They carry the cursor
-// that the pull began at: an answer is safe as a whole only. The claim keeps their bytes of
-// the budget for the next part. With an answer in memory, waiting for the budget could last
+// PushPart takes over the events so far of an answer that is too large to be decoded as
+// a whole, and waits until they have been handed over. They carry the cursor that the
+// pull began at: an answer is safe as a whole only. The claim keeps their bytes of the
+// budget for the next part. To wait for the budget with an answer in memory could last
 // for ever, so the reader waits for its own queue and nothing else.
 func (q *Queue) PushPart(ctx context.Context, c *Claim, records int, cursor string, at int64) {
-	b := batch{events: c.passPart(), records: records, cursor: cursor}
+	events, tagged := c.passPart()
+	b := newBatch(events, tagged, records, cursor)
 	if !q.push(b, Answer{From: at, Next: at}) {
 		q.of.free([]batch{b})
 		<-ctx.Done() // the lease is over
@@ -133,7 +144,7 @@ func (q *Queue) Close() {
 	q.Drop()
 }
 
-// viewLocked is the state of q. What waits to be handed over is part of the lag. A reader
+// viewLocked is the state of q. What waits to be handed over is part of the lag: a reader
 // that has caught up says little while nobody takes what it has read.
 //
 // The age is that of the last known moment before the oldest data. Between two probes
@@ -184,8 +195,8 @@ func (q *Queue) Ended() {
 	q.progress.ended = true
 }
 
-// ready reports whether there is anything to hand over. It checks the lease, too: when a
-// process that was stopped goes on, Collect may run before the goroutine that ends the
+// ready reports whether there is anything to hand over. It asks for the lease, too: when
+// a process that was stopped goes on, Collect may run before the goroutine that ends the
 // lease.
 func (q *Queue) ready(now time.Time) bool {
 	return len(q.batches) > 0 && !q.closed && !q.expired(now)
@@ -193,30 +204,21 @@ func (q *Queue) ready(now time.Time) bool {
 
 // taken is what one Collect took, or one piece.
 type taken struct {
+	begun   bool
+	tag     string // of all of it
 	records int
 	done    []batch // handed over to the end: their buffers are free
 }
 
-// take appends whole events to dst, share bytes of them at most, and notes the pulls of
-// which nothing is left. If not even the first event fits the share, it goes alone,
-// provided that it fits the room or nothing else was collected before it.
+// take appends whole events of one tag to dst, share bytes of them at most, and notes the
+// pulls of which nothing is left. A pull of which something is left is not overtaken. Where
+// not even the first event fits the share, it goes alone if it fits the room, or if nothing
+// else was collected before it.
 func (q *Queue) take(dst []byte, share, room int, empty bool, at time.Duration, got *taken) []byte {
 	start, finished, before := len(dst), 0, got.records
 	for i := range q.batches {
 		b := &q.batches[i]
-		rest := b.events[b.off:]
-		n, records := len(rest), b.records
-		if left := share - (len(dst) - start); n > left {
-			n, records = cut(rest, left)
-			if n == 0 && len(dst) == start {
-				n, records = first(rest, room, empty)
-			}
-		}
-		dst = append(dst, rest[:n]...)
-		b.off += n
-		b.records -= records
-		got.records += records
-		if b.off < len(b.events) {
+		if dst = b.take(dst, start, share, room, empty, got); b.rest > 0 {
 			break
 		}
 		q.safe.handedOver(b.cursor, at)
@@ -226,6 +228,36 @@ func (q *Queue) take(dst []byte, share, room int, empty bool, at time.Duration, 
 	q.Counters.Bytes.Add(uint64(len(dst) - start))
 	got.done = append(got.done, q.batches[:finished]...)
 	q.batches = slices.Delete(q.batches, 0, finished)
+	return dst
+}
+
+// take appends what b has of one tag: that of the piece, or that of its first event.
+func (b *batch) take(dst []byte, start, share, room int, empty bool, got *taken) []byte {
+	list := b.runs()
+	for i := range list {
+		r := &list[i]
+		if r.begin == r.end || got.begun && r.tag != got.tag {
+			continue
+		}
+		got.begun, got.tag = true, r.tag
+		rest := b.events[r.begin:r.end]
+		n, records := len(rest), r.records
+		if left := share - (len(dst) - start); n > left {
+			n, records = cut(rest, left)
+			if n == 0 && len(dst) == start {
+				n, records = first(rest, room, empty)
+			}
+		}
+		dst = append(dst, rest[:n]...)
+		r.begin += n
+		r.records -= records
+		b.rest -= n
+		b.records -= records
+		got.records += records
+		if r.begin < r.end {
+			break
+		}
+	}
 	return dst
 }
 

@@ -10,8 +10,8 @@ import (
 )
 
 // Queues are the queues of all shards of an input. Readers push what they have decoded,
-// Collect or HandOver takes it, and leases ask how far they may commit. The methods may be
-// called from any goroutine.
+// Collect or HandOver takes it, and leases ask how far they may commit. Its methods may be called
+// from any goroutine.
 type Queues struct {
 	limit  int           // buffer_size
 	delay  time.Duration // handoff_delay, or untilDelivered
@@ -20,7 +20,7 @@ type Queues struct {
 	// With direct hand-over.
 	failed metric.Counter // appends
 	pushed chan struct{}  // there is something to look at
-	piece  []byte         // what one append hands over; of the thread that calls HandOver
+	piece  piece          // of the thread that calls HandOver
 	quota  quota          // of the same
 
 	// mu guards the fields below and everything in the queues. It is held for copies in
@@ -94,10 +94,10 @@ func (h *Queues) collect(dst []byte, got *taken) []byte {
 	return dst
 }
 
-// collectLocked takes events, limit bytes of them at most or one larger event. It shares
-// the room equally among the queues that have something. What one leaves goes to the
-// others, until the room or the queues are used up. Another queue is first each time, and
-// the first one may take an event that is larger than its share: so none waits for ever.
+// collectLocked takes events of one tag, limit bytes of them at most or one larger event. It
+// shares the room equally among the queues that have something. What one leaves goes to the
+// others, until the room or the queues are used up. Another queue is first each time, says
+// the tag, and may take an event that is larger than its share: so none waits for ever.
 func (h *Queues) collectLocked(dst []byte, limit int, now time.Time, got *taken) []byte {
 	start, at := len(dst), h.emptying.at(now)
 	h.turn++
@@ -167,9 +167,9 @@ func (h *Queues) runClockLocked(now time.Time) {
 	h.emptying.run(!h.paused && !h.copying, now)
 }
 
-// Close is a pause without a resume. Once the engine stops, it empties nothing any more, so
-// nothing becomes safe. Close returns how many records are queued, and on how many shards
-// something was handed over that is not safe. The next owner reads both again.
+// Close is a pause without a resume: once the engine stops it empties nothing any more,
+// so nothing becomes safe. It returns how many records are queued, and on how many
+// shards something was handed over that is not safe. The next owner reads both again.
 func (h *Queues) Close() (queued, unsafe int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -242,6 +242,7 @@ func (h *Queues) recordsHandedOver() int64 {
 func (h *Queues) free(done []batch) {
 	for _, b := range done {
 		h.budget.buffers.Put(b.events)
+		h.budget.freeRuns(b.tagged)
 		h.budget.give(b.cost)
 	}
 }

@@ -47,7 +47,13 @@ func (b *bench) add(t *testing.T, q *Queue, cursor string, size int, ids ...int)
 	}
 	cost, err := b.budget.take(t.Context(), int64(len(events)))
 	require.NoError(t, err)
-	require.True(t, q.push(batch{events: events, records: len(ids), cursor: cursor, cost: cost}, Answer{}))
+	require.True(t, q.push(batchOf(events, len(ids), cursor, cost), Answer{}))
+}
+
+func batchOf(events []byte, records int, cursor string, cost int64) batch {
+	b := newBatch(events, nil, records, cursor)
+	b.cost = cost
+	return b
 }
 
 // testEvent makes an event of size bytes, or as small as can be.
@@ -262,7 +268,7 @@ func ids(t *testing.T, events []byte) (out []int) {
 	}
 }
 
-// advance lets time pass, and everything happen that is due.
+// advance lets time pass and everything settle.
 func advance(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()

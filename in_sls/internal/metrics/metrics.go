@@ -15,9 +15,9 @@ import (
 	"fluent-bit-sls/shared/sls"
 )
 
-// maxSeries bounds how many shards an instance shows apart. The engine cannot take a series
-// back, so every shard that was ever read counts: an instance that outlives many splits
-// would grow for ever.
+// maxSeries bounds how many shards an instance shows apart. The engine cannot take a
+// series back, so every shard counts that was ever read: an instance that outlives many
+// splits would grow for ever.
 const maxSeries = 500
 
 // seriesPerShard is more series than any family has for one shard.
@@ -30,14 +30,14 @@ const (
 	resultEmpty = "empty"
 )
 
-// Metrics are the families of an instance. They count pulls, calls of Collect, commits and
-// heartbeats, never single records.
+// Metrics are the families of an instance. A pull counts, a Collect, a commit and a
+// heartbeat; a record never does.
 type Metrics struct {
 	Set *metric.Set // for whoever publishes them
 
-	Heartbeats, Rebalances, LeasesLost metric.Counters // by logstore
-	Barrier                            metric.Histogram
-	Panics, AppendsFailed              metric.Counter
+	Heartbeats, Rebalances, LeasesLost  metric.Counters // by logstore
+	Barrier                             metric.Histogram
+	Panics, AppendsFailed, CappedGroups metric.Counter
 
 	records, bytes, pulls, rawBytes, wireBytes, fetchErrors, throttled, fallbacks, decodeErrors,
 	committed, commitErrors, refused, foreign metric.Counters // by logstore and shard
@@ -91,6 +91,7 @@ func New(views func() []View) *Metrics {
 		Barrier: s.Histogram("barrier_duration_seconds", "Time without a hand-over until checkpoint delivered found everything delivered.",
 			[]float64{1, 2.5, 5, 7.5, 10, 15, 30, 60, 120, 300, 600}).With(),
 		AppendsFailed: s.Counter("appends_failed_total", "Pieces that Fluent Bit did not take, as its ring buffer was full. They were handed over later.").With(),
+		CappedGroups:  s.Counter("capped_log_groups_total", "Log groups handed over under the section's own tag, because tag_template had given 1,000 others.").With(),
 		Panics:        s.Counter("panics_total", "Panics in the plugin's own goroutines, which it survived. Please report them.").With(),
 	}
 }

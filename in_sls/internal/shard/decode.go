@@ -8,6 +8,7 @@ import (
 
 	"fluent-bit-sls/in_sls/internal/handover"
 	"fluent-bit-sls/in_sls/internal/retry"
+	"fluent-bit-sls/in_sls/internal/tags"
 	"fluent-bit-sls/shared/loggroup"
 	"fluent-bit-sls/shared/sls"
 )
@@ -19,6 +20,8 @@ type answerDecoder struct {
 	queue    *handover.Queue
 	log      *slog.Logger
 	corrupt  retry.Failure
+
+	namer *tags.Namer // nil: all events go under the section's own tag
 
 	list    loggroup.ListReader
 	decoder loggroup.Decoder
@@ -38,8 +41,8 @@ func newDecoder(c *Config, logs sls.Logstore, shard int) loggroup.Decoder {
 // counted and logged, and everything else is delivered. It returns the number of records
 // in claim.Events and the size of all events. Once ctx has ended it may stop anywhere.
 func (d *answerDecoder) decode(ctx context.Context, res sls.PullResult, cursor string, claim *handover.Claim, part int) (records, size int) {
-	// With a query this is the cursor of the last group before filtering, which is of no
-	// use.
+	// With a query, the server says the cursor that the last group had before it was
+	// filtered: of no use.
 	if res.LastCursor >= 0 && !d.filtered {
 		d.decoder.SetCursor(res.LastCursor - int64(res.Groups) + 1)
 	} else {
@@ -57,6 +60,10 @@ func (d *answerDecoder) decode(ctx context.Context, res sls.PullResult, cursor s
 			d.unreadable(ctx, cursor, i, err, "the rest of the answer is skipped")
 			break
 		}
+		tag := ""
+		if d.namer != nil {
+			tag = d.namer.Tag(group)
+		}
 		for err = loggroup.ErrMore; errors.Is(err, loggroup.ErrMore) && ctx.Err() == nil; {
 			if len(claim.Events) >= fillLimit(claim.Events) && (cap(claim.Events) >= part || !claim.GrowEvents()) {
 				pushed += len(claim.Events)
@@ -69,6 +76,9 @@ func (d *answerDecoder) decode(ctx context.Context, res sls.PullResult, cursor s
 			d.decoder.Most = fillLimit(claim.Events) - len(claim.Events)
 			claim.Events, n, err = d.decoder.AppendEvents(claim.Events, group)
 			records += n
+			if d.namer != nil {
+				claim.Tag(tag, n)
+			}
 		}
 		if err != nil && ctx.Err() == nil {
 			d.unreadable(ctx, cursor, i, err, "the rest of this log group is skipped")

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"encoding/binary"
+	"log/slog"
 	"strconv"
 	"testing"
 
@@ -10,10 +11,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fluent-bit-sls/in_sls/internal/handover"
+	"fluent-bit-sls/in_sls/internal/tags"
 	"fluent-bit-sls/shared/buffer"
 	"fluent-bit-sls/shared/loggroup"
+	"fluent-bit-sls/shared/metric"
 	"fluent-bit-sls/shared/sls"
 )
+
+func sectionTags(t *testing.T, s string) *tags.Tags {
+	t.Helper()
+	parsed, err := tags.Parse(s)
+	require.NoError(t, err)
+	return tags.New(parsed, metric.NewSet().Counter("capped", "").With(), slog.New(slog.DiscardHandler))
+}
 
 // The whole way of a pull's bytes to events allocates nothing per log.
 func TestDecodingAllocatesNothing(t *testing.T) {
@@ -35,9 +45,10 @@ func TestDecodingAllocatesNothing(t *testing.T) {
 		"flat":      {},
 		"with meta": {Positions: true, Record: loggroup.Decoder{IncludeMeta: true}},
 		"raw":       {Positions: true, Record: loggroup.Decoder{Format: loggroup.FormatRaw, InMetadata: true}},
+		"tagged":    {Tags: sectionTags(t, "sls.$logstore.$topic|'none'.$tag['zone']")},
 		"json":      {Record: loggroup.Decoder{Format: loggroup.FormatJSON, JSONKeys: map[string]bool{"id": true, "pad": true}}},
 	} {
-		d := answerDecoder{decoder: newDecoder(&c, sls.Logstore{Project: "p", Name: "l"}, 0)}
+		d := answerDecoder{decoder: newDecoder(&c, sls.Logstore{Project: "p", Name: "l"}, 0), namer: c.Tags.Of("p", "l", 0)}
 		claim := handover.NewBudget(1<<30, &buffer.Pool{}).Claim()
 		claim.LendEvents(2 << 20)
 		ctx, n := t.Context(), 0

@@ -27,7 +27,6 @@ type Judge struct {
 	server    *slsfake.Server
 	history   *History
 	failures  *report.Failures
-	memory    Memory
 	templates *record.Templates
 	hashSeed  maphash.Seed
 
@@ -61,9 +60,9 @@ func (f *feedRecords) chunkOf(seq uint32) int {
 }
 
 // NewJudge returns one for feeds that go to these logstores.
-func NewJudge(server *slsfake.Server, l *History, t *record.Templates, f *report.Failures, m Memory, logstores []string) *Judge {
+func NewJudge(server *slsfake.Server, l *History, t *record.Templates, f *report.Failures, logstores []string) *Judge {
 	k := &Judge{
-		server: server, history: l, failures: f, memory: m, templates: t, hashSeed: maphash.MakeSeed(),
+		server: server, history: l, failures: f, templates: t, hashSeed: maphash.MakeSeed(),
 		contentHash: make([]uint64, record.TemplateCount), again: map[record.ID][]uint32{}, Fallbacks: map[string]int{},
 		Order: newOrderWatch(),
 	}
@@ -232,7 +231,7 @@ func (k *Judge) Conclude() (Summary, map[string]int) {
 	for _, name := range slices.Sorted(maps.Keys(stores)) {
 		k.readLocked(name)
 	}
-	s := Summary{memory: k.memory, Stored: k.stored, ambiguous: k.history.ambiguous()}
+	s := Summary{Stored: k.stored, ambiguous: k.history.ambiguous()}
 	for number := range k.feeds {
 		s.Sent += len(k.feeds[number].first)
 		s.Lost += k.lostLocked(number)
@@ -297,7 +296,7 @@ func (k *Judge) explainLocked(id record.ID, more []uint32, causes map[string]int
 	if acked == 0 {
 		acked = math.MaxInt64
 	}
-	found, n := k.history.explain(numbers, acked, k.memory)
+	found, n := k.history.explain(numbers, acked)
 	for _, cause := range found {
 		causes[cause]++
 	}
@@ -308,7 +307,6 @@ func (k *Judge) explainLocked(id record.ID, more []uint32, causes map[string]int
 
 // Summary is what a campaign amounts to, in records unless said otherwise.
 type Summary struct {
-	memory     Memory
 	Sent       int // different records handed to the plugin
 	Stored     int // as often as they are stored
 	Lost       int // not stored at all
@@ -319,9 +317,6 @@ type Summary struct {
 
 // Line is the last line of a campaign.
 func (s Summary) Line(seed uint64) string {
-	line := fmt.Sprintf("campaign%s: sent %d, stored %d, lost %d, duplicated %d", s.memory, s.Sent, s.Stored, s.Lost, s.Duplicated)
-	if s.memory == ExactlyOnce { // no request is an excuse
-		return fmt.Sprintf("%s, seed %d", line, seed)
-	}
-	return fmt.Sprintf("%s, ambiguous %d, seed %d", line, s.ambiguous, seed)
+	return fmt.Sprintf("campaign: sent %d, stored %d, lost %d, duplicated %d, ambiguous %d, seed %d",
+		s.Sent, s.Stored, s.Lost, s.Duplicated, s.ambiguous, seed)
 }
