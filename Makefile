@@ -2,7 +2,7 @@
 # make demo    ship a file through out_sls and read it back through in_sls
 # make test    everything, with the race detector
 # make setup   what some tests need from Debian's and npm's packages, to build; part of make test (SETUP=off: not)
-# make campaign TIME=3m SEED=n   faults, kills and restarts: nothing may be lost (RACE=1: with the race detector)
+# make campaign TIME=3m SEED=n   faults, kills and restarts: nothing may be lost (RACE=1: with the race detector; SIDE=out: one side, see its comment)
 # make dist    tarballs, .deb and .rpm for linux/amd64 and linux/arm64 with checksums, checked and tried, in build/dist
 # make bench   speed and memory beside their rivals and bars (ROUNDS=5), and large groups in virtual time
 # make lint    static checks
@@ -57,7 +57,7 @@ test: $(if $(filter off,$(SETUP)),,setup) build $(RACED) $(GOTESTSUM)
 
 # TIME is how long faults rain; SEED 0 takes a random one, which is printed.
 campaign: build $(if $(RACE),$(RACED))
-	@$(GO) run ./tests/campaign --time $(or $(TIME),3m) --seed $(or $(SEED),0) --so build/$(if $(RACE),race/)out_sls.so --in-so build/$(if $(RACE),race/)in_sls.so
+	@$(GO) run ./tests/campaign --time $(or $(TIME),3m) --seed $(or $(SEED),0) --side $(or $(SIDE),all) --so build/$(if $(RACE),race/)out_sls.so --in-so build/$(if $(RACE),race/)in_sls.so
 
 # `make setup` installs a missing cross compiler or emulator; the glibc of Debian 11 is brought here.
 dist:

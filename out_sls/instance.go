@@ -52,6 +52,7 @@ type instance struct {
 	producer *producer.Producer
 	publish  func() // ends the publishing of the metrics
 	endCheck func() // ends startup_check
+	state    string // its file in state_path; "" = none
 	thread   int    // the engine's own, which starts the sections
 	warned   sync.Once
 }
@@ -92,7 +93,12 @@ func start(host *flb.Instance, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	i := &instance{host: host, log: log, client: client, thread: syscall.Gettid()}
+	c.send.Instance = host.Name()
+	i := &instance{host: host, log: log, client: client, state: c.send.StateFile(), thread: syscall.Gettid()}
+	if err := stateFiles.take(i.state, c.send.Instance); err != nil {
+		client.Close()
+		return err
+	}
 	check := c.newCheck(client, log)
 	if i.producer, err = producer.New(c.send, router, client, log); err == nil {
 		i.producer.OnAnswer(startup.NewAnswers(check).Note)
@@ -102,7 +108,7 @@ func start(host *flb.Instance, log *slog.Logger) error {
 		err = host.Bind(i)
 	}
 	if err != nil {
-		client.Close()
+		i.discard()
 		return err
 	}
 	instances.Add(1)
@@ -115,12 +121,22 @@ func start(host *flb.Instance, log *slog.Logger) error {
 	return nil
 }
 
+// discard ends a section that does not start.
+func (i *instance) discard() {
+	if i.producer != nil {
+		i.producer.Stop(context.Background()) // nothing was sent
+	}
+	stateFiles.give(i.state)
+	i.client.Close()
+}
+
 // stop ends the section: bounded in time, nothing stays behind.
 func (i *instance) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	i.endCheck()
 	i.producer.Stop(ctx)
+	stateFiles.give(i.state)
 	i.publish()
 	i.client.Close()
 	i.host.Close()

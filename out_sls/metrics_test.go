@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 
@@ -14,8 +15,9 @@ import (
 // published is what an instance publishes.
 func published(t *testing.T) *metric.Set {
 	t.Helper()
-	p, err := producer.New(producer.Config{}, nil, nil, slog.New(slog.DiscardHandler))
+	p, err := producer.New(producer.Config{StatePath: t.TempDir()}, nil, nil, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
+	t.Cleanup(func() { p.Stop(context.Background()) })
 	return p.Metrics()
 }
 

@@ -50,7 +50,8 @@ func requireSmall(t *testing.T, run func()) {
 	require.Less(t, (after.TotalAlloc-before.TotalAlloc)>>20, uint64(4), "MiB")
 }
 
-// An answer that does not end is read for 64 KiB, not for as long as a request may take.
+// Of an answer that does not end, 64 KiB are read, not what comes in the time of a
+// request.
 func TestEndlessAnswer(t *testing.T) {
 	for name, c := range everySource(t, func(w http.ResponseWriter, _ *http.Request) {
 		chunk := bytes.Repeat([]byte(" "), 64<<10)
@@ -90,7 +91,7 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// What is asked with is meant for one host: it does not follow where that sends it.
+// The secrets of a question are meant for one host: a redirect is not followed.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	var followed atomic.Int32
 	var referer atomic.Value
@@ -124,8 +125,8 @@ func TestEndlessHeader(t *testing.T) {
 	}
 }
 
-// Without a session token the metadata service is asked only where the option says so:
-// it is what keeps those out who can make this host ask a URL.
+// The metadata service is asked without a session token only where the option says so:
+// the token keeps out those who can make this host ask a URL.
 func TestMetadataOnlyWithASessionToken(t *testing.T) {
 	var asked atomic.Int32
 	i := &issuer{life: time.Hour}

@@ -7,20 +7,20 @@ import (
 
 const (
 	// margin is how long before their end a source replaces credentials. So what it
-	// returns is valid for at least this long. When the source fails, what it returned
-	// before ends within this time.
+	// returns is valid for at least this long. When a source fails, what it returned last
+	// is still valid for less than this.
 	margin = 3 * time.Minute
-	// checkEvery is how often a source is asked while its credentials are in use,
-	// well within margin. Until they are about to expire that costs nothing.
+	// checkEvery is how often a source is asked while its credentials are in use, well
+	// within margin. Asking costs nothing until they are about to expire.
 	checkEvery = time.Minute
 	// renewEvery is how often valid credentials are fetched anew. Roles are assumed for
-	// an hour: so half an hour without STS does no harm. Keys that were changed in a
-	// profile are found by it, too.
+	// an hour, so half an hour without STS does no harm. A fetch also finds keys that
+	// were changed in a profile.
 	renewEvery = 30 * time.Minute
 	// Pauses between fetches that fail.
 	retryFirst, retryMost = time.Second, time.Minute
-	// Pauses between fetches that refusals cause, while what is fetched is refused, too:
-	// ten thousand nodes with a wrong key must not flood STS.
+	// Pauses between fetches after refusals, while the new keys are refused, too: ten
+	// thousand nodes with a wrong key must not flood STS.
 	refusedPause, refusedMost = 10 * time.Second, 10 * time.Minute
 )
 
@@ -45,8 +45,8 @@ func (h *cached) next(cred credential, now time.Time, renewed bool) *cached {
 	return next
 }
 
-// failed is what is cached after a fetch that failed: the same credentials, until they may
-// have ended.
+// failed is what is cached after a fetch that failed: the same credentials, up to the
+// time when they may have ended.
 func (h *cached) failed(now, retryAt time.Time) *cached {
 	next := *h
 	if !h.failing && now.Before(h.until) {
@@ -55,7 +55,7 @@ func (h *cached) failed(now, retryAt time.Time) *cached {
 	next.failing = true
 	next.checkAt = retryAt
 	if next.until.Before(retryAt) {
-		next.checkAt = next.until // from there on callers are told the failure
+		next.checkAt = next.until // from then on callers get the error
 	}
 	return &next
 }

@@ -13,7 +13,7 @@ type cleanError struct{ text string }
 func (e *cleanError) Error() string { return e.text }
 
 // clean makes an error fit to be shown. This package's own errors quote nothing from
-// outside, but those of the libraries below do.
+// outside, but those of libraries do.
 func (c Config) clean(err error) error {
 	var done *cleanError
 	if errors.As(err, &done) {
@@ -47,7 +47,8 @@ func bareURL(raw string) string {
 	return u.Scheme + "://" + u.Host + u.EscapedPath()
 }
 
-// isWord: letters, digits, dots and dashes, as error codes and request ids are.
+// isWord tells whether s looks like an error code or a request id: letters, digits, dots
+// and dashes.
 func isWord(s string) bool {
 	return s != "" && len(s) <= 80 && strings.Trim(s, ".-_") != "" && word.MatchString(s)
 }

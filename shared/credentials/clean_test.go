@@ -20,7 +20,7 @@ func failure(t *testing.T, c Config) string {
 	return err.Error()
 }
 
-// Servers and files that are half right: the half that is must not be logged.
+// Servers and files whose answer is half right: that half must not be logged.
 func TestErrorsShowNoSecrets(t *testing.T) {
 	answers := func(status int, body string) func(http.ResponseWriter) bool {
 		return func(w http.ResponseWriter) bool {

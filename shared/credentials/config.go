@@ -2,7 +2,7 @@ package credentials
 
 import "fluent-bit-sls/shared/option"
 
-// Kind is where credentials come from, as the option spells it.
+// Kind is where credentials come from, in the words of the option.
 type Kind = string
 
 // The kinds.
@@ -40,12 +40,12 @@ type Config struct {
 	ProfileName     string
 	URI             string `json:"-"`
 
-	// typed holds the names of options with a Check that were typed: a value that
-	// is refused is not stored, yet it is not "not set", and must not turn a
-	// configuration with keys into one without.
+	// typed holds the names of those options with a Check that were typed. A refused
+	// value is not stored. But the option then does not count as "not set", which could
+	// turn a configuration with keys into one without.
 	typed map[string]bool
-	// metadataProxy leads tests to a metadata service of their own: the address of
-	// the real one is fixed.
+	// metadataProxy leads tests to a metadata service of their own, as the address of the
+	// real one is fixed.
 	metadataProxy string
 }
 
@@ -118,8 +118,7 @@ func (c *Config) otherOptions() []option.Option {
 	}
 }
 
-// Resolved is the kind with auto decided where the configuration alone decides
-// it.
+// Resolved is the kind, with auto resolved to static when keys are configured.
 func (c *Config) Resolved() Kind {
 	if c.Kind != "" && c.Kind != Auto {
 		return c.Kind

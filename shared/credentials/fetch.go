@@ -30,9 +30,9 @@ const (
 // question's secrets are meant for one host.
 type fetcher struct{ client *http.Client }
 
-// newFetcher returns a fetcher that uses the proxy at a URL, or for "" the environment's.
-// The metadata service is asked without a proxy: a proxy would get the role of its own
-// host.
+// newFetcher returns a fetcher that uses the proxy at that URL, for "" the environment's.
+// The metadata service is always asked without a proxy: a proxy would get the role of its
+// own host.
 func (c Config) newFetcher(proxy string) fetcher {
 	choose := http.ProxyFromEnvironment
 	if u, err := url.Parse(proxy); err == nil && proxy != "" {
@@ -104,8 +104,8 @@ func (f fetcher) ask(q question) ([]byte, error) {
 	return body, nil
 }
 
-// connectionError is what may be shown of an error of net/http: what is wrong with the
-// connection. An error about the answer would quote the answer.
+// connectionError returns what may be shown of an error of net/http: what is wrong with
+// the connection. An error about the answer would quote the answer.
 func connectionError(err error) error {
 	var request *url.Error
 	if errors.As(err, &request) {
@@ -122,8 +122,8 @@ func connectionError(err error) error {
 	return errors.New("no answer that can be read (it is not shown)")
 }
 
-// reason is what may be shown of a refusal: what looks like an error code and a request
-// id. The rest may repeat what was signed, or half of a right answer.
+// reason returns what may be shown of a refusal: an error code and a request id, if they
+// look like that. The rest may repeat what was signed, or half of a right answer.
 func reason(body []byte) string {
 	var answer struct{ Code, RequestID string }
 	if json.Unmarshal(body, &answer) == nil && isWord(answer.Code) && isWord(answer.RequestID) {
@@ -155,7 +155,8 @@ func (i *issued) keys(at string) (keys, error) {
 	}, nil
 }
 
-// askJSON reads the answer into out. Errors of JSON quote: they are not shown.
+// askJSON reads the answer into out. Errors of encoding/json quote the answer, so they
+// are not shown.
 func (f fetcher) askJSON(q question, out any) error {
 	body, err := f.ask(q)
 	if err != nil {
@@ -167,7 +168,7 @@ func (f fetcher) askJSON(q question, out any) error {
 	return nil
 }
 
-// uri gets keys from a server of the user's.
+// uri gets keys from the user's own server.
 func (f fetcher) uri(address string) (keys, error) {
 	var got issued
 	if err := f.askJSON(question{method: http.MethodGet, url: address}, &got); err != nil {

@@ -12,12 +12,12 @@ import (
 const (
 	metadataRoles = "http://" + metadataHost + "/latest/meta-data/ram/security-credentials/"
 	metadataToken = "http://" + metadataHost + "/latest/api/token"
-	// metadataTimeout: it is on this machine's own link, or there is none.
+	// metadataTimeout is short: the service is on this machine's own link, or nowhere.
 	metadataTimeout = 2 * time.Second
 )
 
-// ecs gets the keys of the instance's role from the metadata service; name "" = asked
-// for.
+// ecs gets the keys of the instance's role from the metadata service. For the name "" it
+// asks for the role's name first.
 func (s *sources) ecs(name string) (keys, error) {
 	if envIs("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true") {
 		return keys{}, fmt.Errorf("ALIBABA_CLOUD_ECS_METADATA_DISABLED is true")

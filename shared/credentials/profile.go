@@ -32,8 +32,7 @@ func readSmall(name string) ([]byte, error) {
 	return b, err
 }
 
-// home is the path of a file below the home directory, or what the variable says if it is
-// set.
+// home returns what the variable says, or the path of a file below the home directory.
 func home(variable string, path ...string) string {
 	return cmp.Or(os.Getenv(variable), filepath.Join(append([]string{os.Getenv("HOME")}, path...)...))
 }
@@ -143,7 +142,7 @@ func (p *cliProfile) role() role {
 	}
 }
 
-// cloudSSO gets the keys of an access configuration with the token that `aliyun
+// cloudSSO gets the keys of an access configuration, with the token that `aliyun
 // configure` has left.
 func (s *sources) cloudSSO(p *cliProfile) (keys, error) {
 	signIn, err := url.Parse(p.SignInURL)

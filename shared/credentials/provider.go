@@ -20,8 +20,8 @@ var errClosed = errors.New("the plugin is stopping")
 
 // Provider caches credentials and refreshes them. There is one fetch at a time, whatever
 // the number of callers, on a goroutine that ends with it. While the cached credentials
-// are valid, callers get them at once and without a lock. One of the callers starts the
-// fetch when it is time. It is safe for concurrent use.
+// are valid, callers get them at once and without a lock; when it is time, one of the
+// callers starts the fetch. It is safe for concurrent use.
 type Provider struct {
 	kind   Kind
 	mend   string
@@ -38,7 +38,7 @@ type Provider struct {
 	failures int       // in a row
 	lastErr  error     // of the last of them
 	retryAt  time.Time // no fetch before
-	refusals int       // fetches that a refusal caused, since what one gave was accepted
+	refusals int       // fetches that refusals have caused since the last Accepted
 	refuseAt time.Time // no such fetch before
 }
 
@@ -78,8 +78,8 @@ func (p *Provider) GetCredentials() (sdk.Credentials, error) {
 	return p.Credentials(context.Background())
 }
 
-// Credentials returns credentials to sign a request with. It waits for a fetch,
-// until ctx ends, only when there are none that are still valid.
+// Credentials returns credentials to sign a request with. It waits for a fetch only when
+// there are none that are still valid, and then until ctx ends at most.
 func (p *Provider) Credentials(ctx context.Context) (sdk.Credentials, error) {
 	have := p.cached.Load()
 	now := time.Now()
@@ -96,10 +96,10 @@ func (p *Provider) Credentials(ctx context.Context) (sdk.Credentials, error) {
 	return f.wait(ctx)
 }
 
-// Refused is to be called when the server has refused a request that was signed with used.
-// It returns credentials for one more try, or false when there are no others. The first
-// refusal fetches at once. While what is fetched is not Accepted, the pauses between such
-// fetches grow. A missing permission is no refusal of the keys.
+// Call Refused when the server has refused a request that was signed with used. It
+// returns credentials for one more try, or false when there are no others. The first
+// refusal fetches at once. Until Accepted is called, the pauses between such fetches
+// grow. A missing permission is no refusal of the keys.
 func (p *Provider) Refused(ctx context.Context, used sdk.Credentials) (sdk.Credentials, bool) {
 	for ctx.Err() == nil {
 		have := p.cached.Load()
@@ -119,12 +119,12 @@ func (p *Provider) Refused(ctx context.Context, used sdk.Credentials) (sdk.Crede
 		case f.fresh:
 			return credential{}, false
 		}
-		// A check was under way and answered from what it had. Once more.
+		// A fetch for another reason was under way and gave what it had: ask once more.
 	}
 	return credential{}, false
 }
 
-// Accepted is to be called when the server took what Refused gave: the next refusal
+// Call Accepted when the server has taken what Refused gave. The next refusal then
 // fetches at once again.
 func (p *Provider) Accepted() {
 	p.mu.Lock()
@@ -135,8 +135,8 @@ func (p *Provider) Accepted() {
 // Mend names the options to look at when the service refuses the credentials.
 func (p *Provider) Mend() string { return p.mend }
 
-// Close lets no more fetches begin. It waits a second for the one under way. A fetch that
-// hangs ends later, by its own time-outs.
+// Close lets no more fetches begin. It waits up to a second for the one under way. A
+// fetch that hangs ends later, by its own time-outs.
 func (p *Provider) Close() error {
 	p.mu.Lock()
 	p.closed = true
@@ -163,7 +163,7 @@ func (p *Provider) GoString() string { return p.String() }
 // LogValue is String.
 func (p *Provider) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
-// join returns the fetch under way, or starts one. have is what the caller saw. If
+// join returns the fetch under way, or starts one. have is what the caller saw: if
 // something else is cached by now, that is the result. The error says why there is no
 // fetch: it is too early after a failure, or the provider is closed.
 func (p *Provider) join(have *cached, refused bool) (*pendingFetch, error) {
@@ -215,7 +215,8 @@ func (p *Provider) leave(f *pendingFetch) {
 	}
 }
 
-// keep takes what a fetch brought. The error is what those who wait for it get.
+// keep caches what a fetch brought. It returns the error for those who wait for the
+// fetch.
 func (p *Provider) keep(have *cached, got fetched, renewed bool, err error, now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -234,9 +235,9 @@ func (p *Provider) keep(have *cached, got fetched, renewed bool, err error, now 
 	return err
 }
 
-// obtain asks the source for fresh credentials or for those that it has. When that fails,
-// it asks for the other kind, if that may help. renewed says that they are fresh. An error
-// that comes with credentials says why they are not fresh.
+// obtain asks the source for fresh credentials if they are due, else for those that it
+// has. When that fails, it asks for the other kind if that may help. renewed says that
+// the result is fresh. An error that comes with credentials says why they are not.
 func (p *Provider) obtain(fresh bool, have *cached, now time.Time) (got fetched, renewed bool, err error) {
 	if fresh {
 		got, err = p.ask(true)
@@ -261,7 +262,7 @@ func (p *Provider) ask(fresh bool) (got fetched, err error) {
 	return p.source.get(fresh)
 }
 
-// report logs what nobody would see otherwise. A caller logs the errors that reach it.
+// report logs what no caller logs: a caller logs the errors that it gets.
 func (p *Provider) report(have *cached, got fetched, now time.Time, err error) {
 	switch {
 	case p.log == nil:

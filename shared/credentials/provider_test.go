@@ -17,8 +17,8 @@ import (
 
 var errDown = errors.New("source is down")
 
-// fakeSource behaves as a provider of credentials-go behind library: what it
-// fetched lasts for life, and is fetched anew when margin or less is left.
+// fakeSource behaves as a caching source does: what it has fetched lasts for life, and is
+// fetched anew when margin or less is left.
 type fakeSource struct {
 	mu      sync.Mutex
 	life    time.Duration // of what is fetched
@@ -224,7 +224,7 @@ func TestRefusedFetchesAtOnce(t *testing.T) {
 }
 
 // Keys that are refused whatever is fetched cause few fetches: ten thousand nodes must
-// not become a storm on STS. Of an hour with a request a second.
+// not become a storm on STS. The test makes a request a second for an hour.
 func TestRefusedAgain(t *testing.T) {
 	for _, same := range []bool{true, false} { // whether the fetches give the same keys
 		s := hour()
@@ -358,8 +358,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	})
 }
 
-// A failure that callers are spared, and its end, are logged; others are theirs to
-// log.
+// A failure that no caller sees is logged, and so is its end. Callers log the others.
 func TestLogsWhatNobodySees(t *testing.T) {
 	s := hour()
 	synctest.Test(t, func(t *testing.T) {

@@ -67,8 +67,8 @@ type sources struct {
 	fetcher
 }
 
-// origins are the origins of a kind, in the order in which they are asked. None is asked
-// here.
+// origins returns the origins of a kind, in the order in which they are asked. It asks
+// none.
 func (s *sources) origins(kind Kind) []origin {
 	switch kind {
 	case Static:
@@ -89,7 +89,7 @@ func (s *sources) origins(kind Kind) []origin {
 	return s.auto()
 }
 
-// auto is in the order of the default chain of Alibaba Cloud's SDKs.
+// auto returns the default chain of Alibaba Cloud's SDKs, in its order.
 func (s *sources) auto() []origin {
 	list := []origin{{Env, env}}
 	if os.Getenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE") != "" {
@@ -142,7 +142,7 @@ func (s *sources) role() role {
 
 func (s *sources) rrsa() (keys, error) { return s.assumeOIDC(s.role()) }
 
-// assumeRole assumes the role with the configured keys, else with what auto finds: the
+// assumeRole assumes the role with the configured keys, or with what auto finds: the
 // instance's own role, or the service account's.
 func (s *sources) assumeRole() (keys, error) {
 	base := caching{origins: s.auto(), clean: s.clean}

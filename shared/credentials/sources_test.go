@@ -202,7 +202,7 @@ func TestFetchedAnewWithinMargin(t *testing.T) {
 	}
 }
 
-// No idle connection stays behind a fetch, and with it no goroutine.
+// A fetch leaves no idle connection behind, and so no goroutine.
 func TestConnectionsAreClosed(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		i := &issuer{life: time.Hour}

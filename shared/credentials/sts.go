@@ -49,8 +49,8 @@ func (s *sources) assume(base credential, r role) (keys, error) {
 	return s.askSTS(r, query, form)
 }
 
-// assumeOIDC asks STS for the role with the token of a service account, which the
-// kubelet replaces: the file is read each time.
+// assumeOIDC asks STS for the role with the token of a service account. The kubelet
+// replaces that token, so the file is read each time.
 func (s *sources) assumeOIDC(r role) (keys, error) {
 	form, err := r.form()
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *sources) assumeOIDC(r role) (keys, error) {
 	return s.askSTS(r, stsQuery("AssumeRoleWithOIDC"), form)
 }
 
-// form has what both actions take.
+// form holds the parameters of both actions.
 func (r role) form() (url.Values, error) {
 	arn, seconds := cmp.Or(r.arn, os.Getenv("ALIBABA_CLOUD_ROLE_ARN")), cmp.Or(r.seconds, 3600)
 	switch {
@@ -137,7 +137,7 @@ func (r role) host() string {
 	return prefix + "." + region + ".aliyuncs.com"
 }
 
-// sessionName tells in the audit log who it was.
+// sessionName is what the audit log calls this session.
 func sessionName(name string) string {
 	return cmp.Or(name, os.Getenv("ALIBABA_CLOUD_ROLE_SESSION_NAME"), "fluent-bit-sls")
 }

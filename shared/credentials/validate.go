@@ -12,10 +12,9 @@ import (
 	"fluent-bit-sls/shared/option"
 )
 
-// Validate checks what spans two options: what the kind needs and is not set,
-// and what is set and the kind does not use, which is a mistake rather than a
-// wish. All problems come joined, each naming its option; join them with those
-// of option.Parse. It does no network.
+// Validate checks what spans two options: what the kind needs and is not set, and what is
+// set and the kind does not use, which is a mistake. All problems come joined, each
+// naming its option; join them with those of option.Parse. It does no network.
 func (c *Config) Validate() error {
 	kind := c.Resolved()
 	var problems []error

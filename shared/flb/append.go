@@ -10,13 +10,13 @@ import (
 	"unsafe"
 )
 
-// ErrNotAppended says that the engine has taken nothing of an append: its ring buffer was
-// full for a second, a processor failed, or there was no memory. It tells no more.
+// ErrNotAppended says that the engine has taken nothing of an append. Its ring buffer was
+// full for a second, a processor failed, or there was no memory: it does not say which.
 var ErrNotAppended = errors.New("the engine did not take the records")
 
 // Appender hands events to the engine by flb_input_log_append, as the engine's own inputs
-// do. The engine's proxy does the same with the buffer that a callback returns, but takes
-// one a second, under one tag, and throws the result away.
+// do. The engine's proxy does the same with the buffer that a callback returns. But it
+// takes one buffer a second, under one tag, and ignores the result.
 //
 // The function has had the same arguments from v2.0 to v5.1 (flb_input_log.c). It takes
 // the struct flb_input_instance that FLBPluginInit gets as i_ins. In a threaded instance,
@@ -28,7 +28,7 @@ type Appender struct {
 	tag      []byte // of the append under way, with a final NUL for whoever expects one
 }
 
-// Appender is how to append to this input, nil where the engine does not export the
+// Appender returns what appends to this input, nil where the engine does not export the
 // function.
 func (i *Instance) Appender() *Appender {
 	function := C.sls_find_append()

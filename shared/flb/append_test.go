@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A host that does not export the engine's function, as this test, has no way to append.
-// That of one that does is tried by the built plugin.
+// This test is a host that does not export the engine's function, so it cannot append.
+// The tests of the built plugin have a host that does.
 func TestNoAppender(t *testing.T) {
 	require.Nil(t, (&Instance{dir: Input}).Appender())
 }

@@ -1,10 +1,10 @@
 /*
  * daemon.c: Fluent Bit's daemon mode (`daemon on`, -d) forks after it has loaded
- * the plugins and before it starts them. Of a process with several threads a fork
- * copies one, and Go's runtime cannot go on without its others: a plugin would
- * start, and ship nothing. So it refuses, before any Go code runs in the child.
- * Nobody reads what the child logs, as its standard error is closed; the parent,
- * which has nothing left to do but to end with status 0, says it and fails.
+ * the plugins and before it starts them. A fork copies one thread of a process, and
+ * Go's runtime cannot go on without its others: a plugin would start, and ship
+ * nothing. So it refuses, before any Go code runs in the child. Nobody reads what the
+ * child logs, as its standard error is closed. The parent would only end with status
+ * 0; instead it says why, and fails.
  */
 #define _GNU_SOURCE
 #include <pthread.h>

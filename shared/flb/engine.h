@@ -31,11 +31,11 @@ struct sls_api {
 
 enum { FLB_ERROR = 0, SLS_LOG_ERROR = 1 };
 
-/* Tells FLBPluginInit whether to start a section. 0: the process is the fork of the one
- * that loaded the plugin, where no Go code may run; that is logged. See daemon.c. */
+/* Says whether FLBPluginInit may start a section. 0, which is logged: this process is a
+ * fork of the one that loaded the plugin, and no Go code may run in it. See daemon.c. */
 int sls_may_start(void *plugin, int direction);
 
-/* Tells the thread that it is called on from others. */
+/* The calling thread, as no other thread has it. */
 uintptr_t sls_thread(void);
 
 void *sls_instance(void *plugin);

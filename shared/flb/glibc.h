@@ -1,7 +1,7 @@
 /*
  * For release builds, which put it before every C file (-include, see the Makefile):
- * asks for the oldest version of what moved into libc.so.6 with glibc 2.34, so that
- * what is built on a new system loads on an old one. The functions are the same.
+ * asks for the oldest version of the functions that moved into libc.so.6 with glibc
+ * 2.34. So a plugin built on a new system loads on an old one. The functions are the same.
  * It must not include anything: the files after it choose what libc declares.
  */
 #ifndef __ASSEMBLER__

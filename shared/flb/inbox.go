@@ -12,14 +12,14 @@ import (
 	"unsafe"
 )
 
-// The engine tells the thread of an input about a pause, a resume and its exit by a
-// message in a pipe, which the thread reads once it is back in the engine's loop. A
-// callback that stays for long can look whether there is one. The kernel tells which
-// pipes these are: the thread sleeps on an epoll instance that watches them beside its
-// timers. No struct of the engine is read.
+// The engine announces a pause, a resume and the exit to an input's thread by a message
+// in a pipe. The thread reads it once it is back in the engine's loop. A callback that
+// stays for long can look whether there is one. The kernel knows which pipes these are:
+// the thread sleeps on an epoll instance that watches them beside its timers. No struct
+// of the engine is read.
 
-// findInbox bounds how long a thread is watched until it sleeps. It does so right after
-// its init, until its first callback a second later.
+// findInbox bounds the wait until the thread sleeps. It does so right after its init,
+// until its first callback a second later.
 const findInbox = 10 * time.Second
 
 // Inbox tells whether a message of the engine waits for a thread.
@@ -37,13 +37,13 @@ type poll struct {
 
 const pollIn = 1
 
-// NewInbox is the inbox of the calling thread.
+// NewInbox returns the inbox of the calling thread.
 func NewInbox() *Inbox {
 	return &Inbox{thread: fmt.Sprintf("/proc/self/task/%d", syscall.Gettid())}
 }
 
-// Find looks for the thread's messages, from another thread, until it has found them: false
-// where /proc does not tell, or when ctx ends.
+// Find looks for the pipes of the thread until it has found them; another thread calls
+// it. It returns false where /proc does not show them, and when ctx ends.
 func (b *Inbox) Find(ctx context.Context) (found bool) {
 	ctx, cancel := context.WithTimeout(ctx, findInbox)
 	defer cancel()
@@ -64,8 +64,8 @@ func (b *Inbox) Find(ctx context.Context) (found bool) {
 	}
 }
 
-// News reports whether a message waits, false while that is not known. Call it on the
-// thread itself.
+// News reports whether a message waits; false while the pipes are not found. Call it on
+// the thread itself.
 func (b *Inbox) News() bool {
 	found := b.files.Load()
 	if found == nil {

@@ -70,15 +70,15 @@ type Instance struct {
 	// entries are the properties, once they are found; of FLBPluginInit only.
 	entries []entry
 
-	// mu guards open. Log lines hold it shared, so that none is inside the
-	// engine's code while Close returns and the engine frees the instance.
+	// mu guards open. Log lines hold it shared. So none is inside the engine's code when
+	// Close returns and the engine frees the instance.
 	mu     sync.RWMutex
 	open   bool
 	handle cgo.Handle
 }
 
-// NewInstance takes the argument of FLBPluginInit. fallback is the instance's
-// name in log lines where the host does not tell its own, as "sls.0".
+// NewInstance takes the argument of FLBPluginInit. fallback is the instance's name in log
+// lines, such as "sls.0", where the host does not say its own.
 func NewInstance(plugin unsafe.Pointer, dir Direction, fallback string) *Instance {
 	i := &Instance{
 		dir: dir, plugin: plugin, name: fallback, open: true,
@@ -118,8 +118,7 @@ func (i *Instance) Bind(value any) error {
 	return nil
 }
 
-// Bound is the value bound to the context of a callback, nil if there is none
-// any more.
+// Bound is the value bound to the context of a callback, nil if there is none any more.
 func Bound(ctx unsafe.Pointer) (value any) {
 	defer func() {
 		if recover() != nil { // the handle was deleted: a callback after exit

@@ -89,10 +89,10 @@ func appendAttr(b *strings.Builder, prefix string, a slog.Attr) {
 	fmt.Fprintf(b, " %s%s=%s", prefix, a.Key, v)
 }
 
-// printable is s as one line without anything that a terminal obeys: tags, names and
+// printable returns s as one line without anything that a terminal obeys. Tags, names and
 // messages from outside must not look like other lines, or hide any. What cannot be
-// printed is quoted as in Go, an ESC as \x1b; the line ends between joined errors
-// are "; ".
+// printed is quoted as in Go, an ESC as \x1b. The line ends between joined errors become
+// "; ".
 func printable(s string) string {
 	if !strings.ContainsFunc(s, hidden) && utf8.ValidString(s) {
 		return s
@@ -129,9 +129,9 @@ func engineLevel(l slog.Level) C.int {
 	}
 }
 
-// Recover keeps a panic from ending the agent: deferred by every export, it logs
-// the panic with its stack and makes the export return code. Without a log, where there
-// is no instance, that goes to stderr.
+// Recover keeps a panic from ending the agent. Every export defers it. It logs the panic
+// with its stack, on stderr where there is no instance and so no log, and makes the
+// export return code.
 func Recover(log *slog.Logger, export string, ret *int, code int) {
 	p := recover()
 	if p == nil {

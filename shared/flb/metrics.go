@@ -24,30 +24,31 @@ type sink interface {
 }
 
 // Publish shows set in the engine's own metrics, as fluentbit_output_sls_NAME or
-// fluentbit_input_sls_NAME with the instance's name as the first label; where the
-// host has none, as one log line a minute of what has changed. Call it once per
-// instance, from FLBPluginInit, when every family is declared and whatever a
-// computed family reads is ready. Families declared later are not shown.
+// fluentbit_input_sls_NAME with the instance's name as the first label. A host without
+// metrics gets a log line a minute of what has changed. Call it once per instance, from
+// FLBPluginInit, when every family is declared and whatever a computed family reads is
+// ready. Families declared later are not shown.
 //
-// stop ends it with a last snapshot, waits for its goroutine a second at most,
-// and makes sure that the engine's metrics are not touched after its return; it
-// may be called again. Call it before Close and when the engine has stopped
-// counting, so that the last values are seen.
+// stop publishes a last snapshot and waits for the goroutine a second at most. After its
+// return the engine's metrics are not touched. It may be called again. Call it when the
+// engine has stopped counting, so that the last values are seen, and before Close.
 //
-// On threads: one goroutine sets absolute values once a second; whatever counts
-// never calls C. The engine's main thread reads the values once a second, with
-// the atomic operations that set them. Its walk over the lists of families and
-// series takes no lock. So families, which are not complete when they enter their
-// list, are only created here: the engine collects for the first time after every
-// instance's init has returned. A series, by contrast, enters its list complete
-// and at the end, by a single store (cmt_map.c, cfl_list.h), and none is ever
-// removed; a reader sees it or does not. Those known at init are created here as
-// well. What remains: that store is no barrier, so for a series created later a
-// CPU that reorders stores (arm64, not amd64) could in theory show the new entry
-// a few nanoseconds before its link to the next; the reader would have to reach
-// that link within them, once a second. The engine's own worker threads create
-// series in the same way. Declare what is known at the start; what comes later, as
-// the shards of an input, should come seldom and be bounded in number.
+// On threads: one goroutine sets absolute values once a second. Whatever counts never
+// calls C. The engine's main thread reads the values once a second, with the atomic
+// operations that set them. Its walk over the lists of families and series takes no lock.
+//
+// A family enters its list before it is complete. So families are only created here: the
+// engine collects for the first time after every instance's init has returned. A series
+// enters its list complete and at the end, by a single store (cmt_map.c, cfl_list.h), and
+// is never removed. A reader sees it or does not. Series known at init are created here
+// as well.
+//
+// One risk is left: that store is no barrier. A CPU that reorders stores (arm64, not
+// amd64) could in theory show a later series a few nanoseconds before its link to the
+// next one. The reader would have to reach that link within them, once a second. The
+// engine's own worker threads create series in the same way. Declare what is known at the
+// start. What comes later, such as the shards of an input, should come seldom and be
+// bounded in number.
 func (i *Instance) Publish(set *metric.Set) (stop func()) {
 	log := i.Logger()
 	if to := newEngineMetrics(i, set); to != nil {
@@ -68,9 +69,9 @@ type publisher struct {
 	panics  *panics.Guard
 	running sync.WaitGroup
 
-	// mu is held while the sink is written to, which never blocks, so that
-	// nothing is written any more when stop returns, even if it has not waited
-	// for a snapshot that was stuck in a computed family. It guards stopped.
+	// mu guards stopped. It is held while the sink is written to, which never blocks. So
+	// nothing is written after stop has returned, even if stop did not wait for a
+	// snapshot that was stuck in a computed family.
 	mu      sync.Mutex
 	stopped bool
 }
@@ -100,7 +101,8 @@ func (p *publisher) run() {
 	}
 }
 
-// snapshot publishes the values of now. What panics today may not tomorrow.
+// snapshot publishes the values of now. A computation that panics may succeed the next
+// time.
 func (p *publisher) snapshot() {
 	_ = p.panics.Catch("metrics", func() { // reported, and the next one is due in a second
 		p.set.Each(p.write)

@@ -29,8 +29,8 @@ type engineFamily struct {
 	series [][]*C.char // label values of each series, the instance's name first
 }
 
-// newEngineMetrics declares the families of set to the engine; nil where the host
-// has no metrics. The instance is open: this is called from its init.
+// newEngineMetrics declares the families of set to the engine. It returns nil where the
+// host has no metrics. The instance's init calls it, so the instance is open.
 func newEngineMetrics(i *Instance, set *metric.Set) *engineMetrics {
 	c := (*C.struct_sls_metrics)(C.calloc(1, C.sizeof_struct_sls_metrics))
 	if C.sls_metrics_find(c, i.api, i.ptr, C.int(i.dir)) != 0 {
@@ -85,9 +85,9 @@ func engineKind(k metric.Kind) C.int {
 
 func (m *engineMetrics) interval() time.Duration { return metricsInterval }
 
-// write sets one series, and nothing once the instance is closed: its metrics
-// context is gone with it. All are set every time, changed or not, so that what
-// the engine forwards to others carries a current timestamp.
+// write sets one series, or nothing once the instance is closed: its metrics context is
+// gone then. Every series is set every time, changed or not, so that what the engine
+// forwards carries a current timestamp.
 func (m *engineMetrics) write(f *metric.Family, s *metric.Sample) {
 	family := m.families[f]
 	if family == nil {

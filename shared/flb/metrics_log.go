@@ -74,8 +74,8 @@ func (m *metricLines) read(f *metric.Family, s *metric.Sample, suffix string, v 
 	m.pending = append(m.pending, pending{r, plainKey(key), strconv.FormatFloat(v, 'f', -1, 64), v})
 }
 
-// flush writes the line. When not everything fits, it has what was in no line for
-// longest and counts the rest.
+// flush writes the line. When not everything fits, it takes what has been in no line for
+// longest, and counts the rest.
 func (m *metricLines) flush() {
 	if len(m.pending) == 0 {
 		return

@@ -15,18 +15,18 @@ import (
 	"unsafe"
 )
 
-// The engine gives a plugin the first value of a property and no other, but keeps one
+// The engine gives a plugin the first value of a property and no other. But it keeps an
 // entry for each item of a YAML list and for each time that a name is typed:
 //
 //	struct flb_kv  { char *key; char *val; struct mk_list _head; };
 //	struct mk_list { struct mk_list *prev, *next; };
 //
 // Both have been so since the first engine with Go plugins. Where the list begins in the
-// instance differs between versions. So it is searched for: it is a ring of entries,
-// linked in both directions and anchored in the instance, and it holds the very string
-// that the engine's own look-up returns. An entry is in one ring only, so no other ring
-// can pass for it. All memory is read through the kernel, which refuses a wrong address
-// where a read of our own would end the agent.
+// instance differs by version, so it is searched for. It is a ring of entries, linked in
+// both directions and anchored in the instance, and it holds the very string that the
+// engine's own look-up returns. An entry is in one ring only, so no other ring can pass
+// for it. All memory is read through the kernel: it refuses a wrong address, where a read
+// of our own would end the agent.
 
 // Bounds of what is looked at.
 const (
@@ -42,9 +42,9 @@ type entry struct {
 	val uintptr // 0: an empty value
 }
 
-// Values is every value of a configuration key in the order typed, "" for an empty one:
-// the items of a YAML list are several. ok is false where it cannot be seen whether there
-// are more values than Property returns. Call it from FLBPluginInit only.
+// Values returns every value of a configuration key in the order typed, "" for an empty
+// one. The items of a YAML list are several values. ok is false where it cannot be seen
+// whether there are more values than Property returns. Call it from FLBPluginInit only.
 func (i *Instance) Values(key string) (values []string, ok bool) {
 	first := i.address(key)
 	m, err := openMemory()
@@ -172,7 +172,8 @@ func (m *memory) ring(head, next, known uintptr) []entry {
 	return entries
 }
 
-// values are those of a key, of which the engine's look-up gives the one at first.
+// values returns the values of a key. first is where the engine's look-up finds the first
+// of them.
 func (m *memory) values(entries []entry, key string, first uintptr) (values []string, ok bool) {
 	for _, e := range entries {
 		if !strings.EqualFold(e.key, key) {

@@ -19,7 +19,8 @@ type (
 	}
 )
 
-// engineInstance is an instance of an engine: where its properties begin is its own affair.
+// engineInstance is an instance of an engine. Where its properties begin is not known
+// from outside.
 type engineInstance struct {
 	_     [100]byte
 	other link // an empty list
@@ -93,7 +94,7 @@ func TestEveryValueOfAPropertyIsFound(t *testing.T) {
 	runtime.KeepAlive(i)
 }
 
-// What is not the list that the engine looks into is not taken for it.
+// A list that only resembles the engine's own is not taken for it.
 func TestNothingElsePassesForTheProperties(t *testing.T) {
 	m := reader(t)
 	for name, spoil := range map[string]func(i *engineInstance){

@@ -14,8 +14,8 @@ import (
 
 // Fluent Bit starts the threads for the `workers` of a Go output twice and forgets those
 // that it started first (flb_proxy_output_cb_init and flb_output_init_all; from v2.2.0 to
-// v5.1.1 at least). They wait for ever for work, and every 1.5 s a timer of theirs reads
-// the output's instance, also after a hot reload has freed it: the process crashes.
+// v5.1.1 at least). They wait for work for ever. Every 1.5 s a timer of theirs reads the
+// output's instance, also after a hot reload has freed it: the process crashes.
 
 // quietTimeout bounds the time spent on one such thread. Stopping it takes microseconds,
 // but on a busy machine the thread has to wait for a processor.
@@ -37,8 +37,8 @@ func QuietWorkers(plugin string) {
 	}
 }
 
-// quiet stops the timers of one thread and waits until it sleeps with all of them stopped:
-// none of their callbacks runs then, and none will.
+// quiet stops the timers of one thread and waits until it sleeps with all of them
+// stopped. None of their callbacks runs then, and none will.
 func quiet(thread string) {
 	ctx, cancel := context.WithTimeout(context.Background(), quietTimeout)
 	defer cancel()
@@ -59,7 +59,7 @@ func quiet(thread string) {
 			}
 			continue // it may have been about to wake up
 		case "anon_inode:[timerfd]":
-			if stopped[fd] { // it was awake, and waits for the tick that was taken from it
+			if stopped[fd] { // it was awake, and waits for the tick that is stopped now
 				setTimer(fd, time.Nanosecond)
 			}
 		}
@@ -71,8 +71,8 @@ func quiet(thread string) {
 	}
 }
 
-// sleepsOn is the file whose system call a thread sleeps in, and what kind of file it is.
-// A thread that runs sleeps in none: kind is "".
+// sleepsOn returns the file in whose system call a thread sleeps, and what kind of file
+// it is. kind is "" for a thread that runs.
 func sleepsOn(thread string) (fd int, kind string) {
 	call, err := os.ReadFile(filepath.Join(thread, "syscall")) //nolint:gosec // of our own process: number, arguments, ...
 	fields := strings.Fields(string(call))

@@ -81,7 +81,7 @@ func (w *worker) run(name string, begun chan<- string) {
 	}
 }
 
-// next is what the kernel tells of a timer: when it goes off next.
+// next is when a timer goes off next, as the kernel shows it.
 func (w *worker) next(t *testing.T) string {
 	t.Helper()
 	info, err := os.ReadFile("/proc/self/fdinfo/" + strconv.Itoa(w.timer))
@@ -89,8 +89,8 @@ func (w *worker) next(t *testing.T) string {
 	return string(info)
 }
 
-// After it no callback of a worker runs, however fast its timer is and wherever the
-// thread is; the thread still does what it is told. Others keep their timers.
+// After QuietWorkers no callback of a worker runs, however fast its timer is and wherever
+// the thread is. The thread still does its work. Others keep their timers.
 func TestWorkersAreQuietAfterAnExit(t *testing.T) {
 	for range 10 {
 		w := newWorker(t, "flb-out-sls.0-w0", 500*time.Microsecond)

@@ -28,8 +28,8 @@ func readAll(r *Reader, dst, chunk []byte, opts EncodeOptions) ([]byte, error) {
 	}
 }
 
-// BenchmarkReader's bytes are those of the Logs it makes, so that its MB/s stand
-// beside those of BenchmarkLZ4.
+// BenchmarkReader counts the bytes of the Logs it makes, so its MB/s compare with those
+// of BenchmarkLZ4.
 func BenchmarkReader(b *testing.B) {
 	for _, set := range dataSets(b, chunkSize) {
 		b.Run(set.name, func(b *testing.B) {
@@ -66,8 +66,8 @@ func BenchmarkLZ4(b *testing.B) {
 	}
 }
 
-// BenchmarkRequest is all the work on a request's body: encode, compress, hash.
-// Beside BenchmarkLZ4 it says what the rest costs.
+// BenchmarkRequest is all the work on a request's body: encode, compress, hash. Compared
+// with BenchmarkLZ4 it shows what the rest costs.
 func BenchmarkRequest(b *testing.B) {
 	for _, set := range dataSets(b, chunkSize) {
 		b.Run(set.name, func(b *testing.B) {
@@ -88,7 +88,7 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// BenchmarkDecoder's bytes are those of the LogGroupList.
+// BenchmarkDecoder counts the bytes of the LogGroupList.
 func BenchmarkDecoder(b *testing.B) {
 	for _, meta := range []bool{false, true} {
 		for _, set := range dataSets(b, chunkSize) {

@@ -5,12 +5,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxFlat bounds what flattening adds to one record, in bytes: a map of many pairs
-// below a long key would otherwise make many times its size of contents.
+// maxFlat bounds the bytes that flattening adds to the keys of one record. Many pairs
+// below a long key would otherwise become contents of many times their size.
 const maxFlat = 64 << 10
 
-// begin starts a walk over pairs, with prefix before their keys. Pairs without a prefix
-// are the record's.
+// begin starts a walk over pairs whose keys get prefix. Pairs without a prefix are the
+// record's.
 func (r *Reader) begin(prefix string) {
 	r.path, r.flat = append(r.path[:0], prefix...), maxFlat
 	r.renames = prefix == "" && r.opts.RenameReserved && !r.inMetadata
@@ -71,8 +71,9 @@ func (r *Reader) appendPathStrings(dst []byte, off int) ([]byte, int) {
 	return d[:p], end
 }
 
-// shortString returns the str at off and the offset behind it, 0 for anything else;
-// also for one too near the chunk's end, and when off is 0.
+// shortString returns the str at off and the offset behind it. next is 0 for any other
+// value, for some strs near the chunk's end, and for an off of 0, so that calls can be
+// chained.
 func shortString(b []byte, off int) (s []byte, next int) {
 	if off == 0 || off >= len(b) {
 		return nil, 0
@@ -101,7 +102,8 @@ func (r *Reader) appendPair(dst []byte, off int, s *scope) ([]byte, int, error) 
 	}
 	if isMap && r.flattens() && s.depth < maxDepth {
 		out, end, err := r.appendFlat(dst, off, s.depth, p)
-		// What is not flattened, or has nothing left, is JSON.
+		// A map that is not flattened is JSON, and so is a kept one of which nothing is
+		// left: {}.
 		if err != nil || end > 0 && (len(out) > len(dst) || !p.kept) {
 			return out, end, err
 		}
@@ -114,8 +116,9 @@ func (r *Reader) appendPair(dst []byte, off int, s *scope) ([]byte, int, error) 
 	return r.appendPathContent(dst, off, s.depth, p)
 }
 
-// appendFlat appends the pairs of the map that the pair at off has as its value, and
-// returns the offset behind it; 0 when it is empty or too much.
+// appendFlat appends the pairs of the map that is the value of the pair at off. It
+// returns the offset behind that map, 0 for a map that is not flattened: it is empty, or
+// too much.
 func (r *Reader) appendFlat(dst []byte, off, depth int, p pairRule) (_ []byte, end int, err error) {
 	t, first, err := readToken(r.chunk, p.value)
 	if err != nil || t.n == 0 {
@@ -138,8 +141,8 @@ func (r *Reader) appendFlat(dst []byte, off, depth int, p pairRule) (_ []byte, e
 	return dst, end, err
 }
 
-// appendPathContent appends the pair at off as one content. It appends nothing for a map
-// that is kept only for what is below it, when p leaves none of that.
+// appendPathContent appends the pair at off as one content. A map that is kept only for
+// what is below it is left out when p leaves none of that.
 func (r *Reader) appendPathContent(dst []byte, off, depth int, p pairRule) ([]byte, int, error) {
 	before := dst
 	dst = append(dst, tagContents)
@@ -178,8 +181,8 @@ func (r *Reader) appendPathContent(dst []byte, off, depth int, p pairRule) ([]by
 
 const emptyJSON = "{}"
 
-// appendChosenJSON is appendJSON for a map of which not every pair is sent. It is
-// within the depth of JSON because paths are.
+// appendChosenJSON is appendJSON for a map of which only some pairs are sent. It calls
+// itself only along paths, which are shorter than maxDepth.
 func (r *Reader) appendChosenJSON(dst []byte, off, depth int, p pairRule) ([]byte, int, error) {
 	t, off, err := readToken(r.chunk, off)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Prefixes of the contents made of what stands beside a record. Two underscores
-// before and behind mark SLS's own names; a record has no such keys.
+// Prefixes of contents that do not come from the record. Two underscores before and
+// behind mark SLS's own names.
 const (
 	prefixMetadata = "__metadata__."
 	prefixGroup    = "__group__."
@@ -32,7 +32,7 @@ type ContentOptions struct {
 	Separator string
 	// Metadata adds the event's metadata.
 	Metadata bool
-	// RestoreMeta takes what IncludeMeta of a Decoder adds out of the event again: see
+	// RestoreMeta takes out of the event what IncludeMeta of a Decoder has added: see
 	// Reader.Restored.
 	RestoreMeta Restore
 }
@@ -45,8 +45,8 @@ const (
 	RestoreNothing Restore = iota
 	// RestoreMetadata looks in the event's metadata, where a record cannot put anything.
 	RestoreMetadata
-	// RestoreRecord looks in the record, too, of events whose metadata has nothing:
-	// whoever makes the record says where it is from.
+	// RestoreRecord also looks in the record when the metadata has nothing. Whoever makes
+	// the record then says where it is from.
 	RestoreRecord
 )
 
@@ -72,7 +72,8 @@ type Content struct {
 // is written as tooDeep.
 const maxPath = 32
 
-// NewContent compiles o; nil when o asks for nothing. The error says what cannot be.
+// NewContent compiles o. It returns nil when o asks for nothing. The error says which
+// path or key cannot be used.
 func NewContent(o ContentOptions) (*Content, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -142,8 +143,8 @@ type selection struct {
 	end   int // offset behind the record
 }
 
-// findPath follows path from the record at r.head. Like Lookup it finds only what
-// is in a record that can be read to its end.
+// findPath follows path from the record at r.head. Like Lookup it finds nothing in a
+// record that cannot be read to its end.
 func (r *Reader) findPath(path []string) selection {
 	var s selection
 	off, n := r.head.first, r.head.pairs
@@ -167,9 +168,9 @@ func (r *Reader) findPath(path []string) selection {
 	return s
 }
 
-// findPair returns the last of n pairs, of which the first is at off, that has the
-// given key, 0 when there is none or one cannot be read; and the offset behind all
-// of them.
+// findPair walks n pairs from off on. It returns the offsets of the last key that equals
+// name and of its value, and the offset behind all pairs. key and value are 0 when no
+// pair has that key, all three when a pair cannot be read.
 func findPair(b []byte, off, n int, name string) (key, value, end int) {
 	for range n {
 		isKey, at := matchKey(b, off, name)
@@ -213,8 +214,7 @@ func (r *Reader) appendChosen(dst []byte, c *Content) (_ []byte, end int, err er
 	return r.appendAdded(dst, from, c), end, nil
 }
 
-// appendLeft appends n pairs, of which the first is at off, but those that were
-// taken out.
+// appendLeft appends n pairs from off on, without those in out.
 func (r *Reader) appendLeft(dst []byte, off, n int, out []taken, s scope) ([]byte, int, error) {
 	done := 0
 	for _, t := range out {
@@ -227,7 +227,8 @@ func (r *Reader) appendLeft(dst []byte, off, n int, out []taken, s scope) ([]byt
 	return r.appendPairs(dst, off, n-done, s)
 }
 
-// appendOnly appends the value of the log key: the pairs of a map, else itself.
+// appendOnly appends the value of the log key: the pairs of a map, or any other value as
+// one pair.
 func (r *Reader) appendOnly(dst []byte, top scope) ([]byte, error) {
 	t, first, err := readToken(r.chunk, r.only.value)
 	if err != nil {
@@ -241,9 +242,8 @@ func (r *Reader) appendOnly(dst []byte, top scope) ([]byte, error) {
 	return dst, err
 }
 
-// appendAdded appends what every Log of the same time and tag gets. The Log's contents
-// begin at from. A key that one of them has is not added: SLS does not say which of two
-// would count.
+// appendAdded appends tag and time. The Log's contents begin at from. A key that one of
+// them has is not added: SLS does not say which of two would count.
 func (r *Reader) appendAdded(dst []byte, from int, c *Content) []byte {
 	end := len(dst)
 	if len(r.tagField) > 0 && !hasContent(dst[from:end], c.tagKey) {

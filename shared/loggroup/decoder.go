@@ -174,8 +174,8 @@ type logTime struct {
 	hasNs     bool // and a TimeNs
 }
 
-// setUsual takes a Time of five bytes (any since 1978) or a TimeNs at off, where b
-// ends with the Log, and returns the offset behind it; 0 for anything else.
+// setUsual takes a Time of five bytes (any since 1978) or a TimeNs at off and returns the
+// offset behind it; 0 for anything else. b ends with the Log.
 //
 //	08 varint | 25 fixed32
 func (t *logTime) setUsual(b []byte, off int) int {
@@ -208,8 +208,8 @@ func (t *logTime) set(f field, off int) error {
 	return nil
 }
 
-// noEvent is room for an event's head and its map's; its constant bytes are there
-// already. It is never written to.
+// noEvent is room for an event up to its record's first pair, with the constant bytes
+// filled in. It is never written to.
 var noEvent = [eventHeadSize + 5]byte{0: 0x92, 1: 0x92, 2: 0xd7, 12: 0x80}
 
 // putEventHead fills in the time. See maxSec and maxNsec for what is clamped: an

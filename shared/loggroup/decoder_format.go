@@ -12,9 +12,9 @@ type Format int
 const (
 	// FormatFlat makes each content a field, its value a string.
 	FormatFlat Format = iota
-	// FormatJSON is FormatFlat, except that values that are JSON become what the
-	// JSON says: those of JSONKeys, or without JSONKeys all that are an object or
-	// an array. A value that is no JSON, or nested deeper than 64, stays a string.
+	// FormatJSON parses JSON in the values of JSONKeys; without JSONKeys, in every value
+	// that is an object or an array. A value that is no JSON, or nested deeper than 64,
+	// stays a string. All else is as with FormatFlat.
 	FormatJSON
 	// FormatRaw makes one field of all contents: the text of a JSON object.
 	FormatRaw
@@ -48,7 +48,7 @@ type place struct {
 	index  int    // of the next log: in its group, or in its pull with text
 }
 
-// nextGroup moves on behind a group: cursors are one apart.
+// nextGroup moves on to the next group, whose cursor is one higher.
 func (p *place) nextGroup() {
 	if p.text == "" {
 		p.number++
@@ -56,15 +56,15 @@ func (p *place) nextGroup() {
 	}
 }
 
-// SetCursor says that the next group has the cursor of this number, and those
-// after it the numbers after that: each cursor is the base64 of its number in
-// decimal. __id__ is then SHARD|CURSOR|INDEX, INDEX counting the group's logs from
-// 0: the same for the same log however it is pulled.
+// SetCursor sets the cursor of the next group by its number; each group behind it has the
+// next number. A cursor is the base64 of its number in decimal. __id__ is then
+// SHARD|CURSOR|INDEX, where INDEX counts the group's logs from 0. So a log has the same
+// __id__ however it is pulled.
 func (d *Decoder) SetCursor(number int64) { d.place = place{number: number} }
 
-// SetPullCursor says that the cursors of the next groups are not known, only the
-// one they were pulled from: __cursor__ is that one, and INDEX counts the logs of
-// all the groups up to the next call.
+// SetPullCursor is for groups whose own cursors are not known. __cursor__ is the cursor
+// that they were pulled from, and INDEX counts the logs of all groups up to the next
+// call.
 func (d *Decoder) SetPullCursor(cursor string) { d.place = place{text: cursor} }
 
 // addPosition adds the pairs that are the same for all Logs of a group, and
@@ -87,8 +87,8 @@ func (d *Decoder) addPosition() {
 	d.id = append(d.id, '|')
 }
 
-// appendAdded appends what is added to an event beside its contents: metaSize
-// pairs, and the id with a Position.
+// appendAdded appends what an event has beside its contents: metaSize pairs, and the id
+// with a Position.
 func (d *Decoder) appendAdded(dst []byte) []byte {
 	dst = append(dst, d.meta...)
 	if d.Position == nil {
@@ -109,7 +109,8 @@ func (d *Decoder) added() int {
 	return d.metaSize + 1
 }
 
-// appendRich is appendEvent with everything that is not the usual.
+// appendRich is appendEvent for all that the steady path leaves out: other formats,
+// metadata of the event, a Position.
 func (d *Decoder) appendRich(dst, group []byte, off, end int) ([]byte, error) {
 	head, metaSize := len(dst), 0
 	dst = append(dst, noEvent[:eventHeadSize]...)
@@ -134,7 +135,7 @@ func (d *Decoder) appendRich(dst, group []byte, off, end int) ([]byte, error) {
 	}
 	dst, d.mapSize = putMapHead(dst, mapAt, d.mapSize, pairs)
 	if d.InMetadata && d.IncludeMeta && t.hasNs && t.nsec == 0 {
-		// The contents come first in a Log, so that this is known last.
+		// TimeNs comes behind the contents, so it is known last.
 		dst = slices.Insert(dst, mapAt, zeroTimeNs[:]...)
 		dst, _ = putMapHead(dst, head+eventHeadSize-1, metaSize, d.added()+1)
 	}
@@ -182,7 +183,7 @@ func (d *Decoder) appendContents(dst, group []byte, off, end int, t *logTime) (o
 	return dst, pairs, nil
 }
 
-// appendContent appends one content, the before-th of its Log.
+// appendContent appends one content; before is how many of its Log came before it.
 func (d *Decoder) appendContent(dst, b []byte, off, body, before int) ([]byte, error) {
 	key, value, err := readPair(b, off, body)
 	if err != nil {
@@ -242,8 +243,8 @@ func (r *rawText) end(dst []byte) []byte {
 	return closeStr(dst, r.at)
 }
 
-// closeStr writes the head of the str whose text lies behind the maxStrHead bytes
-// at at, and closes the gap its shortest form leaves.
+// closeStr writes the head of the str whose text begins maxStrHead bytes behind at, and
+// closes the gap that a shorter head leaves.
 func closeStr(dst []byte, at int) []byte {
 	n := len(dst) - at - maxStrHead
 	p := putLongHead(dst, at, n)

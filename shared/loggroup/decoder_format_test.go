@@ -173,8 +173,8 @@ func TestDecoderFormatsAllocateNothing(t *testing.T) {
 	}
 }
 
-// FuzzDecoderFormats: what the flat decoder takes every format takes, and makes as
-// many events of, each a whole value.
+// FuzzDecoderFormats: every format takes what the flat decoder takes, and makes as many
+// events of it, each a whole value.
 func FuzzDecoderFormats(f *testing.F) {
 	for _, group := range decodable() {
 		if len(group) < 10_000 {

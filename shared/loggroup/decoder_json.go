@@ -70,7 +70,7 @@ func (r *jsonReader) space() byte {
 	return 0
 }
 
-// word takes a literal, of which code is the msgpack.
+// word takes the literal word; code is its msgpack.
 func (r *jsonReader) word(word string, code byte) {
 	if len(r.text)-r.off < len(word) || string(r.text[r.off:r.off+len(word)]) != word {
 		r.bad = true
@@ -101,8 +101,9 @@ func (r *jsonReader) value(depth int) {
 	}
 }
 
-// container takes an array or an object, which begins with open. Its head says how many
-// elements or pairs there are, which is known behind them: it has a byte of room.
+// container takes an array or an object, whose first byte is open. The number of its
+// elements or pairs goes before them and is known behind them. Until then one byte is
+// left for the head.
 func (r *jsonReader) container(open byte, depth int) {
 	at, n := len(r.out), 0
 	r.out = append(r.out, 0)

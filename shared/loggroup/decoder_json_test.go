@@ -54,8 +54,8 @@ func depth(v any) int {
 	return most + 1
 }
 
-// hasHugeNumber also of keys that a later one of the same name hides: then it
-// cannot be told, so only what is seen counts.
+// hasHugeNumber looks at what encoding/json keeps. A number under a key that a later one
+// of the same name hides is not seen.
 func hasHugeNumber(v any) bool {
 	switch v := v.(type) {
 	case []any:

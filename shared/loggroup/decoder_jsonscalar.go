@@ -172,8 +172,8 @@ func (r *jsonReader) digits() int {
 	return r.off - start
 }
 
-// putNumber appends a number. One too large for a float is no value: the text it came
-// in stays a string.
+// putNumber appends a number. One that is too large for a float spoils the whole text,
+// which then stays a string.
 func (r *jsonReader) putNumber(text string, whole bool) {
 	if whole && text[0] == '-' {
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil && n < 0 {

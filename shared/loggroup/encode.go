@@ -54,8 +54,8 @@ func (r *Reader) appendLog(dst []byte) ([]byte, int, error) {
 	return dst, end, nil
 }
 
-// appendContents appends n pairs of a map, of which the first is at off, and
-// returns the offset behind the last.
+// appendContents appends n pairs of a map from off on, and returns the offset behind the
+// last.
 //
 //	message LogContent { required string Key = 1; required string Value = 2; }
 func (r *Reader) appendContents(dst []byte, off, n int) ([]byte, int, error) {
@@ -72,11 +72,11 @@ func (r *Reader) appendContents(dst []byte, off, n int) ([]byte, int, error) {
 	}
 }
 
-// appendStrings appends pairs of two strings of valid UTF-8, up to n, the first at off:
-// the steady path, written out in one piece because calls would take a fifth of its
-// time. It returns the offset behind the last and how many there were. It ends before
-// any other pair, before one too near the chunk's end, and with renames before one whose
-// key is reserved.
+// appendStrings appends up to n pairs from off on, as long as both key and value are
+// strings of valid UTF-8. This is the steady path; it is in one piece because calls would
+// take a fifth of its time. It returns the offset behind the last pair and how many it
+// appended. It stops before any other pair, before one too near the chunk's end, and with
+// renames before one whose key is reserved.
 func appendStrings(dst, b []byte, off, n int, renames bool) (out []byte, next, done int) {
 	p, d := len(dst), dst[:cap(dst)]
 	for ; done < n && uint(off) < uint(len(b)); done++ {
@@ -125,8 +125,8 @@ func appendStrings(dst, b []byte, off, n int, renames bool) (out []byte, next, d
 	return d[:p], off, done
 }
 
-// appendTwoStrings is appendStrings for one pair; 0 for any that it ends before.
-func (r *Reader) appendTwoStrings(dst []byte, off int) ([]byte, int) {
+// appendTwoStrings is appendStrings for one pair; next is 0 when it appended none.
+func (r *Reader) appendTwoStrings(dst []byte, off int) (_ []byte, next int) {
 	out, next, done := appendStrings(dst, r.chunk, off, 1, r.renames)
 	if done == 0 {
 		return dst, 0
@@ -154,9 +154,9 @@ const (
 	maxFixStr = 0x1f
 )
 
-// longString returns where the bytes of the str at off begin and how many they
-// are, for the forms longer than fixstr; 0, 0 for anything else. That they are all
-// there is for the caller to check.
+// longString returns where the bytes of the str at off begin and how many it declares,
+// for the forms longer than fixstr; 0, 0 for anything else. The caller checks that so
+// many bytes are there.
 //
 //	str 8 d9 | str 16 da | str 32 db
 func longString(b []byte, off int) (start, n int) {

@@ -6,7 +6,7 @@ import (
 )
 
 // ErrMore says that a call of AppendEvents ended at Decoder.Most, before the end of its
-// group: the next call, with the same group, goes on there.
+// group. The next call, with the same group, goes on there.
 var ErrMore = errors.New("more events in the log group")
 
 // CorruptError says that bytes cannot be read any further. Everything before

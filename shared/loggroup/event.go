@@ -37,14 +37,13 @@ const (
 	groupEnd
 )
 
-// groupSchema is in the metadata of every group's start that Fluent Bit makes (its
-// OpenTelemetry input, processor opentelemetry_envelope), and in that of no event: a
-// record cannot put it there.
+// groupSchema is a key in the metadata of every group start that Fluent Bit makes (its
+// OpenTelemetry input, processor opentelemetry_envelope). No event has it in its
+// metadata, and a record cannot put it there.
 const groupSchema = "schema"
 
-// maxSec is the latest time there is: the two seconds behind it are markers,
-// and an event that carried one would open or close a group when it is read
-// back.
+// maxSec is the latest time of a Log. The two seconds behind it are markers: an event
+// with one of them would open or close a group when it is read back.
 const maxSec = math.MaxUint32 - 2
 
 // maxNsec stands in for nanoseconds of a second and more: the second is what
@@ -71,8 +70,8 @@ const (
 	notRecord    = "record is not a map"
 )
 
-// readHead reads an event up to its record's first pair. A value that is not
-// an event gives the reason; whether it is msgpack at all is then still open.
+// readHead reads an event up to its record's first pair. For a value that is no event it
+// returns the reason; the value may still turn out not to be msgpack.
 //
 //	event    = [header, record]
 //	header   = [timestamp, metadata] | timestamp
@@ -120,7 +119,8 @@ func (h *eventHead) readHead(b []byte, off int) (notEvent string, err error) {
 	return "", nil
 }
 
-// markerAt is what the timestamp at off, which was read, may make of an event.
+// markerAt returns the marker that the timestamp at off allows. The timestamp has been
+// read before.
 func markerAt(b []byte, off int) marker {
 	t, next, _ := readToken(b, off)
 	if t.kind != kindExt {
@@ -135,9 +135,9 @@ func markerAt(b []byte, off int) marker {
 	return noMarker
 }
 
-// isMarker tells the markers that Fluent Bit makes from events of those two seconds: a
-// start has a schema. The metadata of an end has no map, as that of each event from
-// OpenTelemetry has; it may have what a processor has put into all events.
+// isMarker tells Fluent Bit's markers from events of those two seconds. A start has a
+// schema in its metadata. An end has no map there, but each event from OpenTelemetry has
+// one. An end may have other values, because a processor may add them to everything.
 func (h *eventHead) isMarker(b []byte) bool {
 	if h.meta == 0 {
 		return false
@@ -225,7 +225,8 @@ func clampTime(sec int64, nsec uint32) (int64, uint32) {
 	}
 }
 
-// floatTime splits seconds as a float; what is later than maxSec comes to one more.
+// floatTime splits a float of seconds. Times after maxSec become maxSec+1, which the
+// callers clamp or refuse.
 func floatTime(f float64) (int64, uint32) {
 	whole, frac := math.Modf(f)
 	switch {

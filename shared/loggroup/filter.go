@@ -1,7 +1,7 @@
 package loggroup
 
-// keySet is one level of the paths that include and exclude: what they say about
-// the keys of a map.
+// keySet is one level of the included and excluded paths: what they say about the keys of
+// one map.
 type keySet struct {
 	keys  []*keyNode
 	byKey map[string]*keyNode // nil for few keys: comparing is faster than hashing
@@ -82,7 +82,7 @@ type scope struct {
 type pairRule struct {
 	value   int     // offset of its value
 	dropped bool    // whatever is below
-	kept    bool    // all but what below excludes; else only what below includes
+	kept    bool    // all of it but what below excludes; if false, only what below includes
 	below   *keySet // nil = nothing
 }
 

@@ -82,7 +82,7 @@ func (r *Reader) appendMap(dst []byte, off int, n uint64, s jsonState) ([]byte, 
 	return append(dst, '}'), off, nil
 }
 
-// appendMember is appendJSON for the value at off of a pair, whose key is at key.
+// appendMember is appendJSON for the value at off. The key of its pair is at key.
 func (r *Reader) appendMember(dst []byte, key, off int, s jsonState) ([]byte, int, error) {
 	if id, end := idAt(r.chunk, key, off); end > 0 {
 		dst = hex.AppendEncode(append(dst, '"'), id)
@@ -186,7 +186,7 @@ func appendEscaped(dst, text []byte) []byte {
 	return append(dst, text[start:]...)
 }
 
-// appendEscapedRepaired cuts text where it stops being UTF-8.
+// appendEscapedRepaired is appendEscaped, with each run of invalid UTF-8 replaced.
 func appendEscapedRepaired(dst, text []byte) []byte {
 	start, bad := 0, false
 	for i := 0; i < len(text); {

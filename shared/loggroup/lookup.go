@@ -10,9 +10,9 @@ type Step struct {
 	IsIndex bool
 }
 
-// Lookup follows path from the msgpack value that record begins with and returns
-// the value it leads to, in msgpack: a window into record. It is false when a step
-// leads nowhere and when anything of that first value cannot be read.
+// Lookup follows path from the msgpack value that record begins with. It returns the
+// value that the path leads to, in msgpack: a window into record. ok is false when a step
+// leads nowhere, and when anything of that first value cannot be read.
 //
 // Only keys that are str match, byte by byte, and of several pairs with the same
 // key the last counts: as in Fluent Bit's record accessor (ra_key_val_id). Unlike
@@ -35,10 +35,9 @@ func Lookup(record []byte, path []Step) (value []byte, ok bool) {
 // IsNil tells whether value, as Lookup returns it, is nil.
 func IsNil(value []byte) bool { return len(value) == 1 && value[0] == 0xc0 }
 
-// AppendText appends the text of the msgpack value that value begins with, by the
-// rules for the values of a record: see the package comment. key is that of the pair it
-// is from, "" for an element of an array. With an error, which is a *CorruptError, dst
-// is returned as it was.
+// AppendText appends the text of the msgpack value that value begins with, by the rules
+// of the package comment for a record's values. key is the key of its pair, "" for an
+// element of an array. The error is a *CorruptError; dst is then returned as it was.
 func AppendText(dst []byte, key string, value []byte) ([]byte, error) {
 	r := Reader{chunk: value}
 	if t, next, err := readToken(value, 0); err == nil && t.kind == kindBin && key != "" && key == idName(t.n) {
@@ -51,8 +50,8 @@ func AppendText(dst []byte, key string, value []byte) ([]byte, error) {
 	return out, nil
 }
 
-// follow returns where the value that s leads to from the one at off begins and
-// ends; 0, 0 when there is none. b ends with the value at off.
+// follow takes the step s from the value at off, with which b ends. It returns where the
+// value it leads to begins and ends; 0, 0 when there is none.
 func (s *Step) follow(b []byte, off int) (start, end int) {
 	t, off, err := readToken(b, off)
 	switch {
@@ -66,7 +65,7 @@ func (s *Step) follow(b []byte, off int) (start, end int) {
 	return 0, 0
 }
 
-// findElement returns the i-th of n elements, of which the first is at off.
+// findElement returns the i-th of n elements from off on.
 func findElement(b []byte, off int, n uint64, i int) (start, end int) {
 	for at := range n {
 		next := skipShort(b, off)
@@ -81,8 +80,8 @@ func findElement(b []byte, off int, n uint64, i int) (start, end int) {
 	return start, end
 }
 
-// findKey returns the value of the last of n pairs, of which the first is at off,
-// that has the given key.
+// findKey returns the value of the last pair that has the given key, of n pairs from off
+// on.
 func findKey(b []byte, off int, n uint64, key string) (start, end int) {
 	for range n {
 		isKey, value := matchKey(b, off, key)
@@ -120,8 +119,8 @@ func matchKey(b []byte, off int, key string) (equal bool, next int) {
 	return string(b[at:next]) == key, next
 }
 
-// skipShort is skip with what records are mostly made of done in place. It returns
-// 0 for what cannot be read.
+// skipShort is skip, with the usual values of records handled in place. It returns 0 for
+// what cannot be read.
 func skipShort(b []byte, off int) int {
 	for pending := 1; pending > 0; pending-- {
 		// Up to the last byte but one, so that the length of a str 8 is there.

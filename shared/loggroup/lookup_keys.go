@@ -2,10 +2,10 @@ package loggroup
 
 import "bytes"
 
-// LookupKeys finds several keys, no two alike, of the map that record begins with, in
-// one walk. It appends to dst, for each key in turn, the value that Lookup finds, nil
-// for none: a window into record, or the guess where that is right. It is false, and dst
-// as it was, when record is no map or cannot be read.
+// LookupKeys finds several keys, no two alike, in the map that record begins with, in one
+// walk. For each key in turn it appends to dst the value that Lookup would find, nil for
+// none. A value is a window into record, or the guess where that is right. The result is
+// false, and dst as it was, when record is no map or cannot be read.
 //
 // guesses are values that the keys probably have, such as those of the record before.
 // They may be empty, or nil for none. A guess that is right saves the walk over the
@@ -32,8 +32,8 @@ func LookupKeys(dst [][]byte, record []byte, keys []string, guesses [][]byte) ([
 				break
 			}
 		}
-		// A value says itself where it ends: what begins with the bytes of one is that
-		// one.
+		// A msgpack value says itself where it ends. So bytes that begin with a whole
+		// value are that value.
 		if key >= 0 && key < len(guesses) && len(guesses[key]) > 0 && bytes.HasPrefix(record[value:], guesses[key]) {
 			found[key], off = guesses[key], value+len(guesses[key])
 			continue

@@ -35,8 +35,8 @@ func oracleLookup(record []byte, path []Step) (value node, ok bool) {
 	return n, true
 }
 
-// requireLookup compares Lookup with the oracle on copies of record: one with no
-// byte to spare, one with bytes behind it that are none of its business.
+// requireLookup compares Lookup with the oracle on copies of record: one with no byte to
+// spare, one with other bytes behind it.
 func requireLookup(t *testing.T, record []byte, path ...Step) {
 	t.Helper()
 	want, wantOK := oracleLookup(record, path)

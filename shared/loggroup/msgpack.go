@@ -198,10 +198,9 @@ func skip(b []byte, off int) (int, error) {
 	return off, nil
 }
 
-// NextEvent returns the size in bytes of the first event in b, which begins
-// with one: a buffer made by AppendEvents can be cut there. It looks at the
-// structure only, not at whether the value is an event. The error is a
-// *CorruptError.
+// NextEvent returns the size in bytes of the event that b begins with, so that a buffer
+// made by AppendEvents can be cut there. It looks at the structure only, not at whether
+// the value is an event. The error is a *CorruptError.
 func NextEvent(b []byte) (int, error) {
 	return skip(b, 0)
 }

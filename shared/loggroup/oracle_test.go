@@ -83,8 +83,8 @@ func oracleExt(d *msgpack.Decoder) (node, error) {
 	return node{kind: kindExt, ext: id, data: data}, err
 }
 
-// oracleBytes allocates for bytes that are there only, which the library's own
-// DecodeBytes does not.
+// oracleBytes allocates only for bytes that are there. The library's own DecodeBytes
+// believes the length.
 func oracleBytes(d *msgpack.Decoder, size int) ([]byte, error) {
 	var data bytes.Buffer
 	_, err := io.CopyN(&data, d.Buffered(), int64(size))

@@ -15,9 +15,8 @@ const (
 	metaTagPrefix = "__tag__:"
 )
 
-// readMeta collects the group's metadata: it may stand behind the Logs that are
-// to carry it. What cannot be read ends it; AppendEvents reports that when it
-// gets there.
+// readMeta collects the group's metadata, which may stand behind the Logs that are to
+// carry it. It stops at what cannot be read: AppendEvents gets there and reports it.
 func (d *Decoder) readMeta(group []byte) {
 	var topic, source []byte
 	for off := 0; off < len(group); {
@@ -46,8 +45,7 @@ func (d *Decoder) addMeta(key string, value []byte) {
 	d.metaSize++
 }
 
-// checkGroupField checks a field of a LogGroup other than a Log, which ends with
-// b.
+// checkGroupField checks a field of a LogGroup that is no Log. b ends with the field.
 func checkGroupField(b []byte, off int, f field) error {
 	if f.number > 6 {
 		return nil
@@ -62,10 +60,10 @@ func checkGroupField(b []byte, off int, f field) error {
 	return nil
 }
 
-// appendUsual appends the LogContent at off as a key and a value when it is the
-// usual one: key and then value, of valid UTF-8, the key below 128 bytes, the value
-// below 16 KiB. It returns 0 for any other field of the Log, which ends at end, and
-// for one too near the group's end. Like appendStrings it is in one piece.
+// appendUsual appends the LogContent at off as a key and a value if it is a usual one:
+// key and then value, both valid UTF-8, the key below 128 bytes, the value below 16 KiB.
+// It returns 0 for any other field, and for one too near the group's end. The Log ends at
+// end. Like appendStrings it is in one piece.
 //
 //	12 length { 0a length key 12 length value }
 func appendUsual(dst, group []byte, off, end int) ([]byte, int) {
@@ -139,8 +137,8 @@ func putStrHead(b []byte, p, n int) int {
 	return p + 3
 }
 
-// appendPair appends the LogContent or LogTag whose fields begin at body and end
-// with b as a key and a value; off is where its own tag is.
+// appendPair appends a LogContent or LogTag as a key and a value. Its own tag is at off;
+// its fields begin at body and end with b.
 func appendPair(dst, b []byte, off, body int, prefix string) ([]byte, error) {
 	key, value, err := readPair(b, off, body)
 	if err != nil {

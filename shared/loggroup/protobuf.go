@@ -87,8 +87,8 @@ func readVarint(b []byte, off int) (n uint64, next int, reason string) {
 	return 0, off, reasonVarint
 }
 
-// readField reads the field at off and returns the offset behind it. An error is
-// at off, too, whatever part of the field it is about.
+// readField reads the field at off and returns the offset behind it. The offset in an
+// error is off, whichever part of the field is wrong.
 //
 //	field = tag (varint: number << 3 | wire type) payload
 func readField(b []byte, off int) (field, int, error) {
@@ -140,9 +140,9 @@ func (f *field) readPayload(b []byte, off int) (next int, reason string) {
 	return off + int(size), reason
 }
 
-// skipGroup returns the offset behind the group (proto2's, long deprecated; no
-// SLS message has one) whose first field is at off. Like the generated code it
-// looks at wire types only.
+// skipGroup returns the offset behind the group whose first field is at off. Groups are
+// proto2's and long deprecated; no SLS message has one. Like the generated code it looks
+// at wire types only.
 //
 //	group = fields, tag of wire type 4
 func skipGroup(b []byte, off int) (next int, reason string) {
@@ -164,9 +164,9 @@ func skipGroup(b []byte, off int) (next int, reason string) {
 	return off, reason
 }
 
-// NextLog returns the size in bytes of the first field in b, which begins with
-// one: what Reader.Next has appended can be cut there, a Log at a time. The
-// error is a *CorruptError.
+// NextLog returns the size in bytes of the field that b begins with, so that what
+// Reader.Next has appended can be cut there, a Log at a time. The error is a
+// *CorruptError.
 func NextLog(b []byte) (int, error) {
 	_, n, err := readField(b, 0)
 	return n, err

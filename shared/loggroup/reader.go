@@ -39,16 +39,16 @@ type Reader struct {
 	inGroup bool   // a group is open
 	group   []byte // its attributes as contents
 	scratch []byte // a JSON text on its way to becoming a key
-	renames bool   // of the pairs that are being read, reserved keys get another name
+	renames bool   // reserved keys of the pairs that are being read get another name
 
 	// With opts.Content only:
 	tagField  []byte    // the content with the tag
 	only      selection // the log key's value in the last event
-	restored  Restored  // out of the last event
-	taken     []taken   // the pairs of its record that were
-	takenMeta []taken   // those of its metadata
-	// inMetadata: its metadata says where it is from; noTimeNs: and that it had no
-	// nanoseconds.
+	restored  Restored  // taken out of the last event
+	taken     []taken   // of its record
+	takenMeta []taken   // of its metadata
+	// inMetadata: the event's metadata has restored a group. noTimeNs: it says, too, that
+	// the Log had no TimeNs.
 	inMetadata, noTimeNs bool
 
 	path []byte // what precedes a key: a prefix, the keys of the maps around it
@@ -122,8 +122,8 @@ func (r *Reader) fail(err error) error {
 	return err
 }
 
-// Event returns the event that Next or Scan last moved to; the zero Event before
-// the first and after an error of theirs.
+// Event returns the event that Next or Scan last moved to. It is the zero Event before
+// the first and after an error.
 func (r *Reader) Event() Event {
 	if r.end == 0 {
 		return Event{}
@@ -154,8 +154,8 @@ func (r *Reader) Skipped() (int, SkippedValue) {
 	return r.skipped, r.firstSkipped
 }
 
-// Restored returns what RestoreMeta took out of the event that Next or Scan last
-// moved to; nothing before the first and after an error of theirs.
+// Restored returns what RestoreMeta took out of the event that Next or Scan last moved
+// to. It is empty before the first and after an error.
 func (r *Reader) Restored() *Restored {
 	return &r.restored
 }

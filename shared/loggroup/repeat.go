@@ -2,9 +2,9 @@ package loggroup
 
 import "bytes"
 
-// What a filter adds to the records of a chunk is often the same for all of them: the
-// map `kubernetes` of a container's lines, for one. Such a pair is compared with that
-// of the record before, which takes a fraction of the time that its JSON takes.
+// What a filter adds to the records of a chunk is often the same for all of them: the map
+// `kubernetes` of a container's lines, for one. Comparing such a pair with the one of the
+// record before takes a fraction of the time that writing its JSON takes.
 
 // Bounds of the pairs that are remembered, in bytes of msgpack: below, there is little
 // to save, and above, much to copy.

@@ -40,8 +40,8 @@ func oddGroup(rnd *rand.Rand) *sls.LogGroup {
 	return g
 }
 
-// copied is g as the copy has it by the rules: what is no UTF-8 is repaired, as SLS
-// refuses it, and an empty topic or source is none.
+// copied is g as the copy has it by the rules. What is no UTF-8 is repaired, because SLS
+// refuses it. An empty topic or source is none.
 func copied(g *sls.LogGroup) *sls.LogGroup {
 	out := proto.Clone(g).(*sls.LogGroup)
 	for _, log := range out.Logs {
@@ -91,8 +91,8 @@ func TestReplicaIsTheSameGroup(t *testing.T) {
 	}
 }
 
-// With the metadata in the record a copy has topic, source and tags too, if no content
-// is called as these are.
+// With the metadata in the record a copy has topic, source and tags, too, unless a
+// content has one of their names.
 func TestReplicaByTheRecord(t *testing.T) {
 	opts := restoring(t, RestoreRecord)
 	opts.RenameReserved = true

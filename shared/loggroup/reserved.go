@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// prefixRecord stands before the key of a record that would be one of the reserved
-// names. It is reserved itself: no two keys become the same.
+// prefixRecord goes before a record's key that is a reserved name. It is reserved itself:
+// no two keys become the same.
 const prefixRecord = "__record__."
 
 // Names beside those of group and position that mean something in SLS.
@@ -15,10 +15,10 @@ const (
 	metaOrigTime = "__orig_time__" // of out_sls: a log that was too old
 )
 
-// isReserved tells whether a content of that key is taken for something that SLS,
-// in_sls or out_sls says of a log. SLS's own list is "Reserved fields" of its
-// documents; its names for the line that a log was made of, __raw__ and __raw_log__,
-// mean nothing else and stay.
+// isReserved tells whether SLS, in_sls or out_sls uses that key for what it says about a
+// log. SLS's own list is "Reserved fields" of its documents. Two of that list are not
+// reserved here, __raw__ and __raw_log__: they name the line that a log was made of, and
+// mean the same in a record.
 func isReserved(key []byte) bool {
 	if len(key) < len(posID) || key[0] != '_' || key[1] != '_' {
 		return false
@@ -36,7 +36,8 @@ func isReserved(key []byte) bool {
 	return false
 }
 
-// renameKey puts prefixRecord before the key that dst[at:] is, if the walk renames such.
+// renameKey puts prefixRecord before the key at dst[at:], if that is reserved and the
+// walk renames.
 func (r *Reader) renameKey(dst []byte, at int) []byte {
 	if !r.renames || !isReserved(dst[at:]) {
 		return dst

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What a record calls as SLS, in_sls or out_sls call something of a log is renamed: it
-// is taken for that nowhere.
+// A key of the record that SLS, in_sls or out_sls uses for what it says about a log is
+// renamed: nothing takes it for that.
 func TestReservedNames(t *testing.T) {
 	opts := EncodeOptions{RenameReserved: true}
 	for _, key := range []string{
@@ -37,7 +37,7 @@ func TestReservedNames(t *testing.T) {
 	}
 }
 
-// However a content gets its key, that is what counts.
+// The key that the content ends up with counts, however it came about.
 func TestReservedNamesAreThoseOfContents(t *testing.T) {
 	opts := EncodeOptions{RenameReserved: true}
 	flat := func(separator string) ContentOptions { return ContentOptions{Flatten: true, Separator: separator} }
@@ -63,14 +63,15 @@ func TestReservedNamesAreThoseOfContents(t *testing.T) {
 		require.Contains(t, strings.Split(chosen(t, chunk, opts, c.o)[0], " "), c.want)
 		requireChosen(t, chunk, opts, c.o)
 	}
-	// What the plugin itself adds keeps its names, and is not taken for what is there.
+	// What the plugin itself adds keeps its names, and a record's key of that name does
+	// not keep it away.
 	chunk := eventOf(t, packed(t, "m", 1), packed(t, "__metadata__.m", "forged", "__tag__:fluent", "forged"))
 	require.Equal(t, []string{"__record__.__metadata__.m=forged __record__.__tag__:fluent=forged __metadata__.m=1 __tag__:fluent=kube"},
 		chosen(t, chunk, EncodeOptions{RenameReserved: true, Tag: "kube"}, ContentOptions{Metadata: true, TagKey: "__tag__:fluent"}))
 }
 
-// Pairs that are remembered from the record before are not mixed up: in one record they
-// are renamed, in the next they are in_sls's.
+// Pairs that are remembered from the record before are not mixed up: one record's are
+// renamed, the next one's are in_sls's.
 func TestReservedNamesOfMixedRecords(t *testing.T) {
 	large := packed(t, "__topic__", map[string]any{"a": strings.Repeat("x", 100)})
 	var chunk []byte

@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// Restored is what an event says about where it came from: the group's fields that
-// IncludeMeta of a Decoder adds to it. Its slices must not be changed; they are valid
-// until the Reader moves on, and as long as the chunk.
+// Restored is what an event says about the group it came from, as IncludeMeta of a
+// Decoder has added it. Its slices must not be changed; they are valid until the Reader
+// moves on, and as long as the chunk.
 type Restored struct {
 	// Topic and Source are nil when the event has none.
 	Topic, Source []byte
@@ -25,16 +25,16 @@ func (m *Restored) Any() bool {
 // metaTime is SLS's name for a log's own time in a record.
 const metaTime = "__time__"
 
-// What is longer than SLS takes for a group cannot have come from a group. It stays in
-// the record, or SLS would refuse the group. The limits are those of package route. For
-// all tags together it is about the size of a record.
+// SLS's limits for the fields of a group; package route has them, too. A longer text
+// cannot have come from a group. It stays in the record, because SLS would refuse the
+// group. The bound of all tags together is ours, about the size of a record.
 const (
 	maxRestoredText = 128  // topic, source, a tag's key
 	maxRestoredTag  = 1024 // a tag's value
 	maxRestoredTags = 16 << 10
 )
 
-// taken is a pair of a map that is no content any more.
+// taken is a pair that was taken out of its map and becomes no content.
 type taken struct {
 	index int // of the map's pairs, from 0
 	end   int // offset behind it
@@ -56,8 +56,8 @@ func (r *Reader) restore(from Restore) {
 	}
 }
 
-// take appends to list which of n pairs, of which the first is at off, it took.
-// What cannot be read is for the walk over the contents to find.
+// take goes through n pairs from off on and appends to list which of them it took. It
+// stops at what cannot be read; the walk over the contents reports that.
 func (r *Reader) take(list []taken, off, n int, trusted bool) []taken {
 	for i := range n {
 		key, value, err := readKey(r.chunk, off)
@@ -78,8 +78,9 @@ func (r *Reader) take(list []taken, off, n int, trusted bool) []taken {
 	return list
 }
 
-// restorePair tells whether the pair of that key is metadata; its value, at off, can
-// be read. What is trusted has come from a group, whatever its size.
+// restorePair takes note of a pair that is metadata of a group and is false for any
+// other. Its value, at off, can be read. A trusted pair has come from a group, whatever
+// its size.
 func (r *Reader) restorePair(key []byte, off int, trusted bool) bool {
 	if string(key) == metaTime {
 		return r.restoreTime(off)
@@ -153,7 +154,7 @@ func (r *Reader) restoreTime(off int) bool {
 	return true
 }
 
-// parseFloatTime is floatTime without what that clamps to 0.
+// parseFloatTime is floatTime, but refuses negative times and NaN.
 func parseFloatTime(f float64) (sec int64, nsec uint32, ok bool) {
 	if !(f >= 0) { // NaN, too
 		return 0, 0, false
@@ -186,8 +187,8 @@ func parseTime(text []byte) (sec int64, nsec uint32, ok bool) {
 	return whole, uint32(frac), true
 }
 
-// parseDigits reads the digits at the beginning of text. Of more than 18 the number
-// is of no use.
+// parseDigits reads the digits that text begins with. The number is right for up to 18 of
+// them.
 func parseDigits(text []byte) (n int64, rest []byte) {
 	for len(text) > 0 && text[0] >= '0' && text[0] <= '9' {
 		n = 10*n + int64(text[0]-'0')

@@ -44,7 +44,7 @@ func TestRestore(t *testing.T) {
 	require.Equal(t, "hello", g.Logs[0].Contents[0].GetValue())
 }
 
-// What the metadata says counts alone: nobody who can write a record can write there.
+// Only the metadata counts: whoever can write a record cannot write there.
 func TestRestoreFromMetadata(t *testing.T) {
 	forged := packed(t, "__topic__", "forged", "__source__", "forged", "__tag__:a", "forged", "__time__", 5, "msg", "m")
 	chunk := eventOf(t, packed(t, "__topic__", "meta", "__source__", "meta", "x", 1, "__tag__:a", "1", "__time__", 7), forged)

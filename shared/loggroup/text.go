@@ -148,11 +148,11 @@ func appendExt(dst []byte, typ int8, data []byte) []byte {
 	return hex.AppendEncode(dst, data)
 }
 
-// lastYear is the first second RFC 3339 cannot write, 10000-01-01.
-const lastYear = 253402300800
-
-// firstYear is the first second it can write, 0000-01-01.
-const firstYear = -62167219200
+// RFC 3339 can write the seconds from beginYears up to endYears: 0000-01-01 to 9999-12-31.
+const (
+	beginYears = -62167219200
+	endYears   = 253402300800
+)
 
 func extTime(typ int8, data []byte) (time.Time, bool) {
 	var sec, nsec int64
@@ -171,7 +171,7 @@ func extTime(typ int8, data []byte) (time.Time, bool) {
 	default:
 		return time.Time{}, false
 	}
-	if nsec >= 1e9 || sec < firstYear || sec >= lastYear {
+	if nsec >= 1e9 || sec < beginYears || sec >= endYears {
 		return time.Time{}, false
 	}
 	return time.Unix(sec, nsec).UTC(), true

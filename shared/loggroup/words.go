@@ -21,8 +21,8 @@ const slack = 16
 // copyText copies the n bytes at src[i:] to dst[p:] and returns all of them or-ed
 // together, in any position of a word. Both slices must reach slack bytes further.
 //
-// Slices with a third index spare the compiler the arithmetic for one that is empty;
-// all of it is checked.
+// A third index tells the compiler that a slice is not empty, which saves the arithmetic
+// for that case. Every access is still checked.
 func copyText(dst []byte, p int, src []byte, i, n int) uint64 {
 	if n <= 16 {
 		s, d := src[i:i+16:i+16], dst[p:p+16:p+16]
@@ -75,8 +75,8 @@ const (
 	backslashes = '\\' * everyByte
 )
 
-// special sets a word's high bits where JSON needs more than the byte itself; where
-// it sets one, the bytes above may have theirs set wrongly, by the borrow.
+// special sets the high bit of each byte that JSON does not take as it is. A borrow may
+// then wrongly set high bits above it, so a result is exact only when no bit is set.
 func special(w uint64) uint64 {
 	return w | (w - spaces) | ((w ^ quotes) - everyByte) | ((w ^ backslashes) - everyByte)
 }

@@ -7,7 +7,7 @@
 // takes one atomic operation and no memory; looking one up by its labels takes a
 // map access.
 //
-// It never grows without bound: a family has a limit of label combinations, and
-// whatever comes after is counted under "other". It starts no goroutine, knows
-// neither the engine's metrics nor the C side, and writes nothing anywhere.
+// It never grows without bound: a family has a limit of label combinations, and all that
+// come after are counted under "other". It starts no goroutine, knows neither the
+// engine's metrics nor the C side, and writes nothing anywhere.
 package metric

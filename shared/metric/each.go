@@ -8,7 +8,7 @@ type Sample struct {
 	Labels []string // values, in the order of Family.Labels; not to be modified
 	Value  float64  // of a counter or gauge
 
-	// Of a histogram: Buckets[i] counts the observations up to and with
+	// Of a histogram: Buckets[i] counts the observations up to and including
 	// Bounds[i], the last one all of them. Valid during the call only.
 	Buckets []uint64
 	Sum     float64
@@ -22,9 +22,9 @@ func (s *Sample) Count() uint64 {
 	return s.Buckets[len(s.Buckets)-1]
 }
 
-// Each computes the computed families, then calls fn for every series of every
-// family, in the order of declaration and appearance. Values that are counted
-// meanwhile are in it or in the next one; a histogram's Sum may lag its Buckets.
+// Each computes the computed families, then calls fn for every series of every family, in
+// the order of declaration and appearance. A value that is counted meanwhile is in this
+// snapshot or in the next. A histogram's Sum may lag its Buckets.
 func (s *Set) Each(fn func(f *Family, sample *Sample)) {
 	var sample Sample
 	for _, f := range s.Families() {

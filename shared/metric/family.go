@@ -47,7 +47,7 @@ type series struct {
 	values  []string
 	count   atomic.Uint64   // counter
 	bits    atomic.Uint64   // float64: a gauge's value, a histogram's sum
-	buckets []atomic.Uint64 // histogram: observations of each bucket alone, the last without a bound
+	buckets []atomic.Uint64 // histogram: observations of each bucket, not cumulative; the last has no bound
 	bounds  []float64       // the family's
 }
 
@@ -60,9 +60,8 @@ func (f *Family) Limit(n int) {
 	f.limit = n
 }
 
-// with is the series of values, which may be fewer or more than the labels: the
-// missing are "", the surplus is ignored. The zero Counters and Histograms have no
-// family: their values count nothing.
+// with returns the series of values. Missing values are "", surplus ones are ignored. The
+// zero Counters and Histograms have no family: their values count nothing.
 func (f *Family) with(values []string) *series {
 	if f == nil {
 		return nil
@@ -118,8 +117,8 @@ func (f *Family) all() []*series {
 	return slices.Clip(f.series)
 }
 
-// clean makes a label value one that every consumer of metrics takes: valid
-// UTF-8 without control characters, and of a bounded size.
+// clean makes a label value that every consumer of metrics takes: valid UTF-8 without
+// control characters, and of a bounded size.
 func clean(v string) string {
 	if len(v) > maxLabelSize {
 		end := maxLabelSize

@@ -29,26 +29,25 @@ func NewSet() *Set { return &Set{} }
 // of the declaration.
 type Emit func(value float64, labels ...string)
 
-// Counter declares a family of counters. labels are label names, at most four;
-// the one whose values are taken from the data comes first (see Family.Limit).
-// A name declared before gives the family of then.
+// Counter declares a family of counters. labels are label names, at most four. A label
+// whose values come from the data stands first (see Family.Limit). A name that is
+// declared already gives the family of then.
 func (s *Set) Counter(name, help string, labels ...string) Counters {
 	return Counters{s.declare(&Family{Name: name, Help: help, Kind: KindCounter, Labels: labels})}
 }
 
-// Histogram declares a family of histograms, as Counter does. bounds are the
-// upper bounds of its buckets, at least one, ascending; the bucket without a bound
-// is implied.
+// Histogram declares a family of histograms, as Counter does. bounds are the upper bounds
+// of its buckets, at least one, ascending. The bucket without a bound is added.
 func (s *Set) Histogram(name, help string, bounds []float64, labels ...string) Histograms {
 	return Histograms{s.declare(&Family{
 		Name: name, Help: help, Kind: KindHistogram, Labels: labels, Bounds: slices.Clone(bounds),
 	})}
 }
 
-// CounterFunc declares counters that collect computes when a snapshot is taken,
-// for what is counted elsewhere already. Each value is a total since the start;
-// one that is lower than before is ignored. collect must not block, may be called
-// from any goroutine, and must not call the Set.
+// CounterFunc declares counters that collect computes when a snapshot is taken, for what
+// is counted elsewhere already. Each value is a total since the start; one that is lower
+// than before is ignored. collect must not block and must not call the Set. It may be
+// called from any goroutine.
 func (s *Set) CounterFunc(name, help string, collect func(Emit), labels ...string) *Family {
 	return s.declare(&Family{Name: name, Help: help, Kind: KindCounter, Labels: labels, collect: collect})
 }

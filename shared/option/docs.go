@@ -51,7 +51,7 @@ func Tables(opts []Option) string {
 	return strings.Join(sections, "\n")
 }
 
-// example is the YAML of the options that have an example, in front of it an empty line.
+// example returns the YAML of the options that have an example, after an empty line.
 func example(opts []Option) string {
 	var b strings.Builder
 	for i := range opts {

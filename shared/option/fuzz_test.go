@@ -11,8 +11,8 @@ import (
 	"fluent-bit-sls/shared/option"
 )
 
-// roundTrip wants an accepted value, typed again as the start-up line would
-// show it, to give the same value, and a refused one to be named in one line.
+// roundTrip requires that an accepted value, typed again as the start-up line shows it,
+// gives the same value, and that a refused one is named in one line.
 func roundTrip[T any](t *testing.T, raw string, typed func(T) string) {
 	t.Helper()
 	first, err := parseOne[T](raw, option.Option{})

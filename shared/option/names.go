@@ -56,8 +56,8 @@ func Cut(get Getter, opts []Option) string {
 	return "this Fluent Bit does not show more than the first item of a YAML list: separate those of " + strings.Join(names, ", ") + " by commas"
 }
 
-// Gone returns an error that holds every typed name that is no longer an option. names
-// has the sentence for each.
+// Gone returns an error for the typed names that are no longer options. names has a
+// sentence for each.
 func Gone(get Getter, names map[string]string) error {
 	var problems []string
 	for _, name := range slices.Sorted(maps.Keys(names)) {
@@ -71,10 +71,11 @@ func Gone(get Getter, names map[string]string) error {
 	return &InvalidError{problems: problems}
 }
 
-// Unknown returns one sentence for each name that was typed and is no option: the
-// engine keeps such a property and says nothing. It has no list of what was typed,
-// so this asks for every name of hints and for the likely slips of the pen in the
-// options' own names, a few thousand in all: a millisecond or two, at start only.
+// Unknown returns one sentence for each name that was typed and is no option: the engine
+// keeps such a property and says nothing. The engine has no list of what was typed. So
+// Unknown asks for every name of hints and for the likely slips of the pen in the
+// options' own names. These are a few thousand, which take a millisecond or two at the
+// start.
 func Unknown(get Getter, dir Direction, opts []Option, hints []Hint) []string {
 	asked := map[string]bool{}
 	var notes []string
@@ -117,8 +118,8 @@ func unknown(name, meant, note string) string {
 	}
 }
 
-// separated is the name with other or no separators: camelCase is the latter, as case
-// does not count.
+// separated returns the name with other separators or none. camelCase is the latter, as
+// case does not count.
 func separated(name string) []string {
 	list := []string{name}
 	for _, separator := range []string{"", "-", "."} {

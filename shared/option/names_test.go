@@ -134,8 +134,8 @@ func (l listed) Property(name string) string {
 
 func (l listed) Values(name string) ([]string, bool) { return l.values[name], !l.blind }
 
-// A YAML list, or a name typed again, is several values: a list takes them all, as a
-// secret leaks when `exclude_keys` is cut; anything else takes none of them.
+// A YAML list, and a name typed again, are several values. A list takes them all: a
+// secret leaks when `exclude_keys` is cut. Any other option takes none of them.
 func TestSeveralValues(t *testing.T) {
 	var keys []string
 	var tags []option.Pair

@@ -2,9 +2,9 @@
 // option, from which parsing, validation, the error texts, the start-up line
 // and the README table all come.
 //
-// It never reads a file, the environment or the network, never logs, and
-// knows nothing of what an option is used for: rules that span two options
-// belong to the plugin that declares them.
+// It never reads a file, the environment or the network, never logs, and knows nothing of
+// what an option is used for. Rules between two options belong to the plugin that
+// declares them.
 //
 // # Values
 //
@@ -80,8 +80,7 @@ type Option struct {
 	Example string
 }
 
-// Grouped puts opts under a heading in the README, but for those that stand under one
-// already.
+// Grouped puts opts under a heading in the README, except those that have one already.
 func Grouped(heading string, opts []Option) []Option {
 	for i := range opts {
 		if opts[i].Group == "" {
@@ -98,8 +97,8 @@ type Getter interface {
 }
 
 // Lister is a Getter that knows every value of a property: one for each item of a YAML
-// list and for each time that the name is typed. ok is false where it cannot tell whether
-// there are more than Property returns.
+// list and for each time that the name is typed. ok is false where it cannot see whether
+// there are more values than Property returns.
 type Lister interface {
 	Getter
 	Values(name string) (values []string, ok bool)
@@ -254,8 +253,8 @@ const (
 	kindPairs    kind = "key=value list"
 )
 
-// kindOf returns kindUnknown also for a nil pointer, so that nothing behind it
-// has to check again.
+// kindOf also returns kindUnknown for a nil pointer, so that no caller has to check for
+// one.
 func kindOf(dst any) kind {
 	switch d := dst.(type) {
 	case *string:

@@ -12,10 +12,9 @@ const (
 	Input
 )
 
-// Reserved reports whether the engine keeps a property of that name for
-// itself, in any case: a plugin that declared it would read "" whatever the
-// user typed. Source: property handling in src/flb_output.c and src/flb_input.c of
-// Fluent Bit v5.1.1.
+// Reserved reports whether the engine keeps a property of that name, in any case, for
+// itself. A plugin that declared it would read "" whatever the user typed. Source:
+// property handling in src/flb_output.c and src/flb_input.c of Fluent Bit v5.1.1.
 func Reserved(dir Direction, name string) bool {
 	name = strings.ToLower(name)
 	for _, pattern := range reservedNames(dir) {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// The parsers of text below say what is wrong without repeating the value: it
-// may be a secret, and whoever reports the problem shows or masks it.
+// The parsers below never repeat the value in an error: it may be a secret. Whoever
+// reports the problem shows or masks it.
 
 func parseBool(raw string) (bool, error) {
 	switch strings.ToLower(raw) {

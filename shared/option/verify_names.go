@@ -2,8 +2,8 @@ package option
 
 import "strings"
 
-// verifyNames finds, in hints, names that nobody could ask the engine for, that are
-// options themselves or come twice, and hints that lead nowhere.
+// verifyNames reports names of hints that the engine cannot be asked for, that are
+// options, or that come twice. It also reports hints that lead nowhere.
 func (v *verifier) verifyNames(opts []Option, dir Direction, hints []Hint) {
 	options := map[string]bool{}
 	for i := range opts {

@@ -39,7 +39,7 @@ func TestVerifyAcceptsGoodDeclarations(t *testing.T) {
 	require.Empty(t, option.Verify(opts, option.Input))
 }
 
-// verifyOne completes o to a declaration without mistakes but its own.
+// verifyOne makes o a declaration that has no mistakes but its own.
 func verifyOne(o option.Option) []string {
 	if o.Name == "" {
 		o.Name = "opt"

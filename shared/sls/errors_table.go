@@ -8,26 +8,26 @@ import (
 // Class says what a caller can do about an error.
 type Class int
 
-// The classes. ClassRetry is the zero value on purpose: what nobody classified
-// may succeed later.
+// The classes. ClassRetry is the zero value on purpose: an error that nobody has
+// classified may pass.
 const (
 	// ClassRetry: the same request may succeed later (5xx, network).
 	ClassRetry Class = iota
 	// ClassThrottle: the same request may succeed later, at a lower rate.
 	ClassThrottle
-	// ClassSplit: part of the request may succeed: send (or ask for) less at
-	// once, down to the one record the server refuses.
+	// ClassSplit: part of the request may succeed. Send (or ask for) less at once, down
+	// to the one record that the server refuses.
 	ClassSplit
 	// ClassPermanent: the same request will never succeed.
 	ClassPermanent
-	// ClassCredentials: the access key or token is wrong, expired or not allowed
-	// to do this. Data is kept: keys can be mended.
+	// ClassCredentials: the access key or token is wrong or expired, or lacks the
+	// permission. Data is kept: keys can be mended.
 	ClassCredentials
-	// ClassClock: the server refused the time of the request, also after it was sent
-	// again with a corrected clock.
+	// ClassClock: the server refused the time of the request, and refused it again with a
+	// corrected clock.
 	ClassClock
-	// ClassConfiguration: what the configuration points at does not exist or is
-	// not SLS. Data is kept: configuration can be mended.
+	// ClassConfiguration: the configuration names something that does not exist, or a
+	// server that is not SLS. Data is kept: configuration can be mended.
 	ClassConfiguration
 	// ClassLeaseLost: this consumer does not hold this shard (any longer).
 	ClassLeaseLost
@@ -70,7 +70,7 @@ type CodeInfo struct {
 	HTTP    int    // the usual status; the class follows from the code alone
 	Class   Class
 	Meaning string // one line for a user
-	Mend    string // option(s) to look at, comma-separated, or what else; may be empty
+	Mend    string // options to look at, comma-separated, or another cause; may be empty
 }
 
 const (
@@ -80,8 +80,8 @@ const (
 	mendClock    = "the clock of this host"
 )
 
-// codeTable covers every code of the SDK's error_code.go, the literals its
-// consumer uses and the public API documentation. Lookup ignores case and takes
+// codeTable has every code of the SDK's error_code.go, the literals that its consumer
+// uses, and those of the public API documentation. A look-up ignores case and takes
 // "Exsit" for "Exist": the service and its SDKs use both.
 var codeTable = []CodeInfo{
 	{"MissingContentLength", 411, ClassPermanent, "the request has no Content-Length", ""},
@@ -159,8 +159,8 @@ var codeTable = []CodeInfo{
 	{"MachineGroupNotExist", 404, ClassPermanent, "the machine group does not exist", ""},
 	{"ConfigNotExist", 404, ClassPermanent, "the configuration does not exist", ""},
 	{"IndexConfigNotExist", 404, ClassPermanent, "the logstore has no index", ""},
-	// Made by the SDK's own client for whatever it cannot name, with status -1;
-	// no server sends it.
+	// The SDK's own client makes it, with status -1, for whatever it cannot name. No
+	// server sends it.
 	{"ClientError", 0, ClassRetry, "a failure on this side of the wire", ""},
 }
 
@@ -173,7 +173,7 @@ var codeIndex = func() map[string]CodeInfo {
 	return index
 }()
 
-// foldCode makes spellings of one code equal: case, and the service's own
+// foldCode makes the spellings of one code equal: in any case, and with the service's own
 // "Exsit".
 func foldCode(code string) string {
 	return strings.ReplaceAll(strings.ToLower(code), "exsit", "exist")
@@ -188,9 +188,9 @@ func lookupCode(code string) (CodeInfo, bool) {
 	return row, ok
 }
 
-// classify gives the class and the options to look at of an answer that is not
-// a success. code is "" when the answer carried none, so did not come from SLS
-// itself but from a proxy, a gateway or another server.
+// classify returns the class of an answer that is no success, and the options to look at.
+// code is "" when the answer has none. It then comes from a proxy, a gateway or another
+// server, not from SLS.
 func classify(status int, code string) (Class, string) {
 	if row, ok := lookupCode(code); ok {
 		return row.Class, row.Mend
@@ -201,17 +201,17 @@ func classify(status int, code string) (Class, string) {
 	case status == 429:
 		return ClassThrottle, ""
 	case status == 401, status == 403 && code != "":
-		// An unknown 403 is a missing permission under some name. Were it
-		// permanent, a policy someone can mend would cost data.
+		// An unknown 403 is a missing permission under some name. As ClassPermanent it
+		// would lose data over a policy that somebody can mend.
 		return ClassCredentials, mendAllKeys
 	case status == 413:
-		// Also when a proxy says it: a record that a proxy never lets through is as lost
-		// as one that SLS never takes.
+		// This holds for a proxy's 413, too: a record that a proxy never lets through is
+		// as lost as one that SLS never takes.
 		return ClassSplit, "batch_bytes"
 	case code == "" && status == 407:
 		return ClassConfiguration, "proxy"
 	case code == "":
-		// Not SLS speaking: nothing else that it says may cost data.
+		// This is not SLS, so nothing else in the answer may lose data.
 		return ClassConfiguration, "endpoint"
 	}
 	return ClassPermanent, ""

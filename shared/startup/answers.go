@@ -10,12 +10,13 @@ import (
 	"fluent-bit-sls/shared/sls"
 )
 
-// maxAnswers bounds the destinations that Answers tells of: records can name any number.
+// maxAnswers bounds the destinations of which Answers logs anything but failures: records
+// can name any number.
 const maxAnswers = 100
 
-// Answers says once, for each destination, what its first answer to a write means: that
-// it takes records, or in the sentences of the check what is wrong and what mends it.
-// After something wrong it says once, too, that the destination takes records.
+// Answers logs for each destination, once, what its first answer to a write means: that
+// it takes records, or, in the sentences of the check, what is wrong and how to mend it.
+// When something was wrong, it also logs once that the destination takes records.
 type Answers struct {
 	check *Check
 
@@ -32,7 +33,7 @@ const (
 	heardGood
 )
 
-// NewAnswers returns Answers in the words of check, whose mode does not matter.
+// NewAnswers returns Answers that use the sentences of check, whose mode does not matter.
 func NewAnswers(check *Check) *Answers {
 	return &Answers{check: check, heard: map[string]heard{}, said: map[string]bool{}}
 }
@@ -41,7 +42,7 @@ func NewAnswers(check *Check) *Answers {
 func (a *Answers) Note(project, logstore string, err error) {
 	class := sls.ClassOf(err)
 	if err != nil && (class == sls.ClassSplit || class == sls.ClassThrottle || errors.Is(err, context.Canceled)) {
-		return // let in, but nothing is accepted yet; or ended by a shutdown
+		return // SLS let the request in, but has accepted nothing yet; or a shutdown ended it
 	}
 	to := a.check.target(project, logstore)
 	if err == nil {
@@ -86,7 +87,8 @@ func (a *Answers) say(level slog.Level, line string) {
 	}
 }
 
-// target is a destination that records have come to, by the options that name it.
+// target describes a destination that records have come to, with the options that name
+// it.
 func (c *Check) target(project, logstore string) Target {
 	to := Target{Project: project, Logstore: logstore}
 	for i := range c.Targets {

@@ -20,9 +20,9 @@ func (r *rig) write(t *testing.T, a *Answers, project, logstore string) {
 	a.Note(project, logstore, r.client.Logstore(project, logstore).PutLogs(t.Context(), oneLog, ""))
 }
 
-// The first records that are accepted are told of once for each destination, and no
-// call is made for it.
-func TestTheFirstGoodAnswerIsToldOnce(t *testing.T) {
+// The first accepted records are logged once for each destination, and no call is made
+// for it.
+func TestTheFirstGoodAnswerIsLoggedOnce(t *testing.T) {
 	r := newRig(t)
 	r.cloud.CreateLogstore("proj", "web", 1)
 	a := NewAnswers(r.check(t, Off))
@@ -36,9 +36,9 @@ func TestTheFirstGoodAnswerIsToldOnce(t *testing.T) {
 	require.Equal(t, 6, r.cloud.Stats().Total().Requests)
 }
 
-// The first answer that says what is wrong is told in the check's sentence, once, and so
-// is that it has been mended.
-func TestTheFirstBadAnswerIsToldOnce(t *testing.T) {
+// The first answer that says what is wrong is logged in the check's sentence, once, and
+// so is that it has been mended.
+func TestTheFirstBadAnswerIsLoggedOnce(t *testing.T) {
 	r := newRig(t)
 	r.logstore = "ap"
 	a := NewAnswers(r.check(t, Off))
@@ -54,7 +54,7 @@ func TestTheFirstBadAnswerIsToldOnce(t *testing.T) {
 }
 
 // A wrong key is wrong for all destinations, and a wrong clock for all of them.
-func TestWhatIsWrongEverywhereIsToldOnce(t *testing.T) {
+func TestWhatIsWrongEverywhereIsLoggedOnce(t *testing.T) {
 	r := newRig(t)
 	r.cloud.CreateLogstore("proj", "web", 1)
 	r.cloud.SetClockOffset(-90 * 60e9)
@@ -71,7 +71,7 @@ func TestWhatIsWrongEverywhereIsToldOnce(t *testing.T) {
 	require.Len(t, r.log.with(""), 4)
 }
 
-// An answer that says nothing of the configuration is left to the log of failures.
+// An answer that says nothing about the configuration is left to the log of failures.
 func TestAnswersThatSayNothingOfTheConfiguration(t *testing.T) {
 	for status, code := range map[int]string{403: "WriteQuotaExceed", 503: "ServerBusy", 400: "PostBodyInvalid"} {
 		r := newRig(t)
@@ -90,8 +90,8 @@ func TestAnswersThatSayNothingOfTheConfiguration(t *testing.T) {
 	require.Empty(t, r.log.with(""), "ended by a shutdown")
 }
 
-// Destinations that records name are told of by what the options say of them, and only
-// as many as fit into a log.
+// Destinations that records name are logged with what the options say about them, and
+// only as many as fit into a log.
 func TestDestinationsMadeOfRecords(t *testing.T) {
 	r := newRig(t)
 	a := NewAnswers(r.check(t, Off))

@@ -16,11 +16,11 @@ import (
 	"fluent-bit-sls/shared/sls"
 )
 
-// unclear is in the place of a sentence where an answer says nothing of the configuration.
+// unclear stands for a sentence where an answer says nothing about the configuration.
 const unclear = "?"
 
 // explain says in one sentence what err, the answer of a call, means and how to mend it.
-// It is "" when records have made a name that SLS does not have.
+// It returns "" when records have made the name that SLS does not have.
 func (c *Check) explain(t *Target, err error) string {
 	sentence := c.sentence(t, err)
 	if sentence == unclear {
@@ -48,7 +48,7 @@ func (c *Check) sentence(t *Target, err error) string {
 	case e.Class == sls.ClassCredentials:
 		return fmt.Sprintf("there is no access key to sign with (%s); check %s", e.Err, e.Mend)
 	case e.Class == sls.ClassConfiguration:
-		return err.Error() // a name that cannot be one; nothing was sent
+		return err.Error() // the name is not allowed, so nothing was sent
 	}
 	return c.unreachable(t, e)
 }
@@ -126,7 +126,7 @@ func (c *Check) refused(t *Target, e *sls.Error) string {
 	return unclear
 }
 
-// ifNamed is "" for a name that no option gives.
+// ifNamed returns "" when no option gives the name.
 func ifNamed(opt, format string, args ...any) string {
 	if opt == "" {
 		return ""
@@ -134,7 +134,7 @@ func ifNamed(opt, format string, args ...any) string {
 	return fmt.Sprintf(format, args...)
 }
 
-// unauthorized tells apart what SLS has one code for, by its message
+// unauthorized goes by the message, because SLS has one code for many reasons
 // (https://www.alibabacloud.com/help/en/sls/developer-reference/error-codes).
 func (c *Check) unauthorized(t *Target, e *sls.Error) string {
 	says := func(text string) bool { return strings.Contains(strings.ToLower(e.Message), text) }
@@ -157,10 +157,10 @@ func (c *Check) unauthorized(t *Target, e *sls.Error) string {
 		e.Message, c.keys("access_key_id"), t.Action, t.resource())
 }
 
-// denied: the key is known and its signature right.
+// denied explains a missing permission: the key is known and its signature is right.
 func (c *Check) denied(t *Target, action, resource string) string {
 	if t.ProjectOption == "" || t.LogstoreOption == "" && t.Logstore != "" {
-		return "" // of a name that records may never come to
+		return "" // no option gives the name, and records may never come to it
 	}
 	if action == t.Action {
 		resource = t.resource()
@@ -188,7 +188,8 @@ func (c *Check) replace() string {
 	return "replace access_key_id, access_key_secret and, if there is one, security_token together"
 }
 
-// keys names the option to look at: name, where the keys are in the configuration.
+// keys returns the option to look at: the one of that name if the keys are in the
+// configuration.
 func (c *Check) keys(name string) string {
 	if c.fetched() {
 		return "option credentials = " + c.Conn.Credentials.Resolved() + " and the options that belong to it"

@@ -186,7 +186,7 @@ func TestEveryMistakeHasItsSentence(t *testing.T) {
 	}
 }
 
-// What the resolver says is made up: a test asks no name server.
+// The test makes up what the resolver says: it asks no name server.
 func TestNamesThatDoNotResolve(t *testing.T) {
 	const misspelt, doubled = "proj.cn-hangzouh.log.aliyuncs.com", "proj.proj.cn-hangzhou.log.aliyuncs.com"
 	for says, dns := range map[string]*net.DNSError{
@@ -202,7 +202,7 @@ func TestNamesThatDoNotResolve(t *testing.T) {
 	}
 }
 
-// Who has set no key at all is told the options first.
+// Someone who has set no key at all first reads which options to set.
 func TestNoKeyAnywhere(t *testing.T) {
 	r := newRig(t)
 	delete(r.props, "access_key_id")
@@ -238,8 +238,8 @@ func TestFetchedKeysAreNamedByTheirSource(t *testing.T) {
 	}
 }
 
-// A certificate for another name is the endpoint's mistake; one that is not of this
-// time may be the clock's.
+// A certificate for another name is the endpoint's mistake. One that is not valid now may
+// be the clock's.
 func TestCertificates(t *testing.T) {
 	srv := tlsServer(t)
 	r := newRig(t)

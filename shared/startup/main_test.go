@@ -58,7 +58,7 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// refuse makes the emulator answer every call so.
+// refuse makes the emulator answer every call with this.
 func (r *rig) refuse(status int, code, message string) {
 	r.cloud.Hook("", func(c *slsfake.Call) { c.Fail(status, code, message) })
 }
@@ -89,7 +89,7 @@ func (r *rig) check(t *testing.T, mode string) *Check {
 
 func (r *rig) logger() *slog.Logger { return slog.New(slog.NewTextHandler(&r.log, nil)) }
 
-// findings are those of the check; it made all its calls.
+// findings are the sentences of the check, which has made all its calls.
 func (r *rig) findings(t *testing.T) []string {
 	t.Helper()
 	return r.check(t, Fail).run(context.Background())

@@ -108,7 +108,7 @@ func TestTheCheckIsBounded(t *testing.T) {
 	})
 }
 
-// What records make is not complained of, what options say is.
+// Names that records make are not complained about, names in options are.
 func TestNamesMadeOfRecords(t *testing.T) {
 	r := newRig(t)
 	r.logstore, r.named = "k8s-misc", false

@@ -90,7 +90,7 @@ func TestPlanNamesItsProbes(t *testing.T) {
 			require.Contains(t, packages, p.binary)
 		}
 	}
-	require.Len(t, seen, 12)
+	require.Len(t, seen, 13)
 }
 
 func (m measurement) runs(binary, bench string) bool {

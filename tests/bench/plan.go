@@ -47,6 +47,13 @@ func outMeasurements() []measurement {
 			},
 		},
 		{
+			probes: []probe{{"producer", "^BenchmarkState$", "1x", "1"}},
+			figures: []figure{{
+				name: "out_state_overhead", unit: "times", bar: bar{atMost, 1.04},
+				over: "producer/State/SET with-cpu-ns/chunk", under: "producer/State/SET without-cpu-ns/chunk",
+			}},
+		},
+		{
 			once:   true,
 			probes: []probe{{"producer", "^BenchmarkAllocs$", "1x", "1"}},
 			figures: []figure{{
@@ -84,6 +91,19 @@ func outMeasurements() []measurement {
 				name: "out_requests_per_small_chunk", unit: "requests", bar: bar{atMost, 0.25},
 				over: "producer/SmallChunks/engine requests/chunk",
 			}},
+		},
+		{
+			probes: []probe{{"producer", "^BenchmarkSmallGroups$", "1x", ""}},
+			figures: []figure{
+				{
+					name: "out_requests_per_small_group", unit: "requests", bar: bar{atMost, 0.16},
+					over: "producer/SmallGroups/auto requests/chunk",
+				},
+				{
+					name: "out_cpu_small_group", unit: "times", bar: bar{atMost, 0.5},
+					over: "producer/SmallGroups/auto cpu-us/chunk", under: "producer/SmallGroups/off cpu-us/chunk",
+				},
+			},
 		},
 		{
 			probes: []probe{{"producer", "^BenchmarkScale$", "1s", ""}},

@@ -16,6 +16,11 @@
 //   - Some hosts end during an outage, with flushes queued on all workers. That takes no longer
 //     than flush_timeout, the plugin's wait for what is in flight, and a margin.
 //
+// Two more sides attack an output that remembers what was delivered over its ends: it keeps
+// its options, and all its chunks lie in files. With side state a duplicate must belong to a
+// request whose answer did not reach the client; with side exactly_once there must be none.
+// They are no part of all as long as the output has no options for it.
+//
 // # Input
 //
 // The hosts are members of one consumer group. They come and go, pause and freeze, while
@@ -60,6 +65,7 @@ import (
 
 	"fluent-bit-sls/tests/campaign/input"
 	"fluent-bit-sls/tests/campaign/output"
+	"fluent-bit-sls/tests/campaign/output/judge"
 	"fluent-bit-sls/tests/campaign/plan"
 	"fluent-bit-sls/tests/campaign/report"
 	"fluent-bit-sls/tests/flbhost"
@@ -68,7 +74,7 @@ import (
 
 func main() {
 	p := plan.Plan{Out: os.Stdout}
-	side := flag.String("side", "all", "what to attack: out, in or all")
+	side := flag.String("side", "all", "what to attack: out, in or all, or out with state or exactly_once")
 	flag.DurationVar(&p.Time, "time", 3*time.Minute, "how long there are faults")
 	flag.Uint64Var(&p.Seed, "seed", 0, "seed; 0 takes a random one")
 	flag.StringVar(&p.OutSo, "so", "build/out_sls.so", "the output plugin; may be one with the race detector")
@@ -109,10 +115,12 @@ type verdict struct {
 // attack is one of the attacks of a campaign.
 type attack func(context.Context, plan.Plan) (verdict, error)
 
-// attackOutput attacks out_sls.
-func attackOutput(ctx context.Context, p plan.Plan) (verdict, error) {
-	s, err := output.Attack(ctx, p, nil)
-	return verdict{line: s.Line(p.Seed), failures: s.Failures}, err
+// attackOutput attacks out_sls with that kind of memory.
+func attackOutput(m judge.Memory) attack {
+	return func(ctx context.Context, p plan.Plan) (verdict, error) {
+		s, err := output.Attack(ctx, p, m, nil)
+		return verdict{line: s.Line(p.Seed), failures: s.Failures}, err
+	}
 }
 
 // attackInput attacks in_sls with that kind of checkpoint.
@@ -127,11 +135,15 @@ func attackInput(checkpoint string) attack {
 func attacks(side string) []attack {
 	switch side {
 	case "out":
-		return []attack{attackOutput}
+		return []attack{attackOutput(judge.Forgets)}
+	case "state":
+		return []attack{attackOutput(judge.Remembers)}
+	case "exactly_once":
+		return []attack{attackOutput(judge.ExactlyOnce)}
 	case "in":
 		return []attack{attackInput(input.ByHandoff), attackInput(input.ByDelivery)}
 	case "all":
-		return []attack{attackInput(input.ByHandoff), attackInput(input.ByDelivery), attackOutput}
+		return []attack{attackInput(input.ByHandoff), attackInput(input.ByDelivery), attackOutput(judge.Forgets)}
 	}
 	return nil
 }
@@ -140,7 +152,7 @@ func attacks(side string) []attack {
 func run(ctx context.Context, p plan.Plan, side, source string) (err error) {
 	all := attacks(side)
 	if len(all) == 0 {
-		return fmt.Errorf("side %q: only out, in or all can be attacked", side)
+		return fmt.Errorf("side %q: only out, in, all, state or exactly_once can be attacked", side)
 	}
 	for p.Seed == 0 {
 		p.Seed = rand.Uint64N(1 << 32)

@@ -162,15 +162,18 @@ func TestNoReloadAndNoDaemon(t *testing.T) {
 // What the README of the plugins asks of the engine's own settings.
 func TestSettingsOfTheEngine(t *testing.T) {
 	services := map[string]Section{}
+	onDisk := map[string]bool{} // files with filesystem storage
 	for _, s := range all(t) {
 		if s.Kind == Service {
 			services[s.File] = s
 		}
+		onDisk[s.File] = onDisk[s.File] || s.Map()["storage.type"] == "filesystem"
 	}
 	for _, s := range all(t) {
 		m := s.Map()
 		if s.Kind == Output && s.Name == "sls" {
 			require.NotEmpty(t, m["workers"], s.File)
+			require.True(t, !onDisk[s.File] || m["state_path"] != "", "%s: what is delivered of chunks on disk is remembered on disk", s.File)
 		}
 		unlimited := "no_limits"
 		if s.Name == "s3" {

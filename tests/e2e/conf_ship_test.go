@@ -184,6 +184,7 @@ func TestConfShipKubernetesWithoutTheAPIServer(t *testing.T) {
 		require.Equal(t, []string{"hello"}, c.contents(logstore, "log"))
 		for l := range c.EachLog(project, logstore) {
 			require.Equal(t, pod, l.Topic)
+			require.Equal(t, "node-1", l.Source)
 			require.Equal(t, map[string]string{"pod": "kube.var.log.containers." + pod + ".log"}, l.Tags)
 		}
 	})

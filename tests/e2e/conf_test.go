@@ -122,7 +122,7 @@ func (r *trial) environ(c *cloud, more ...string) *trial {
 	r.env = append(os.Environ(),
 		"SLS_ENDPOINT="+c.endpoint, "SLS_PROJECT="+project, "SLS_LOGSTORE="+logstore,
 		"SLS_ACCESS_KEY_ID="+keyID, "SLS_ACCESS_KEY_SECRET="+keySecret,
-		"TO_ENDPOINT="+c.endpoint, "TO_PROJECT="+project, "TO_LOGSTORE=copy")
+		"TO_ENDPOINT="+c.endpoint, "TO_PROJECT="+project, "TO_LOGSTORE=copy", "NODE_NAME=node-1")
 	r.env = append(r.env, more...)
 	return r
 }

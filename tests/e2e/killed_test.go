@@ -17,51 +17,82 @@ import (
 	"fluent-bit-sls/tests/slsfake"
 )
 
-// A real Fluent Bit with filesystem storage is killed ten times while it ships a
-// growing file and SLS throttles: every line arrives. Lines that were in flight at
-// a kill may arrive twice.
+// A real Fluent Bit with filesystem storage is killed ten times while it ships a growing
+// file. SLS throttles, and breaks some connections when it has stored what came. Every
+// line arrives. With state_path only lines of requests without an answer may come twice:
+// those that were in flight at a kill, or whose connection broke.
 func TestFluentBitKilledWhileShipping(t *testing.T) {
 	t.Parallel()
-	const kills, perLife = 10, 20_000
 	for _, host := range hosts[1:] {
-		c := newCloud(t, 4)
-		var mu sync.Mutex
-		rnd := rand.New(rand.NewPCG(1, 2))
-		c.Hook(slsfake.OpPutLogs, func(call *slsfake.Call) {
-			mu.Lock()
-			defer mu.Unlock()
-			switch rnd.IntN(4) {
-			case 0:
-				call.Fail(403, "WriteQuotaExceed", "made up")
-			case 1:
-				call.Delay(time.Duration(rnd.IntN(50)) * time.Millisecond)
-			}
-		})
-		dir := t.TempDir()
-		file := filepath.Join(dir, "app.log")
-		conf := storedPipeline(file, dir, c.props("batch_bytes", "128k"))
 		engine := host.(*fluentBit)
-		lines := 0
-		for life := range kills + 1 {
-			appendLines(t, file, lines, perLife)
-			lines += perLife
-			e, err := engine.start(t.Context(), conf)
-			require.NoError(t, err)
-			if life == kills {
-				c.await(t, func() bool { return distinct(c) == lines })
-				stop(t, e.Stop)
-				break
-			}
-			// Killed in the middle of its work, which is somewhere else each time.
-			part := lines - perLife/2 + rnd.IntN(perLife/2)
-			c.await(t, func() bool { return c.LogCount(project, logstore) >= part })
-			require.NoError(t, e.Kill())
-		}
-		stored := c.LogCount(project, logstore)
-		put := c.Stats().Ops[slsfake.OpPutLogs]
-		fmt.Printf("report: %s killed %d times with filesystem storage: %d lines, lost %d, duplicated %d, %d of %d requests throttled\n",
-			host.Name(), kills, lines, lines-distinct(c), stored-distinct(c), put.ByCode["WriteQuotaExceed"], put.Requests)
+		shipKilled(t, engine, "")
+		r := shipKilled(t, engine, filepath.Join(t.TempDir(), "state"))
+		require.LessOrEqual(t, r.duplicated, (killsOfTest*requestsAtOnce+r.broken)*linesOfRequest)
 	}
+}
+
+const (
+	killsOfTest    = 10
+	requestsAtOnce = 4    // concurrency
+	linesOfRequest = 1200 // 128k of lines of 15 to 215 bytes, at most
+)
+
+// shipped is how it went.
+type shipped struct{ duplicated, broken int }
+
+func shipKilled(t *testing.T, engine *fluentBit, state string) (r shipped) {
+	t.Helper()
+	const perLife = 20_000
+	c := newCloud(t, 4)
+	var mu sync.Mutex // guards what follows
+	rnd := rand.New(rand.NewPCG(1, 2))
+	c.Hook(slsfake.OpPutLogs, func(call *slsfake.Call) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch n := rnd.IntN(40); {
+		case n < 10:
+			call.Fail(403, "WriteQuotaExceed", "made up")
+		case n < 20:
+			call.Delay(time.Duration(rnd.IntN(50)) * time.Millisecond)
+		case n == 20:
+			call.CloseAfter()
+			r.broken++
+		}
+	})
+	dir := t.TempDir()
+	file := filepath.Join(dir, "app.log")
+	props := c.props("batch_bytes", "128k", "concurrency", fmt.Sprint(requestsAtOnce))
+	if state != "" {
+		props["state_path"] = state
+	}
+	conf := storedPipeline(file, dir, props)
+	lines := 0
+	for life := range killsOfTest + 1 {
+		appendLines(t, file, lines, perLife)
+		lines += perLife
+		e, err := engine.start(t.Context(), conf)
+		require.NoError(t, err)
+		if life == killsOfTest {
+			c.await(t, func() bool { return distinct(c) == lines })
+			stop(t, e.Stop)
+			break
+		}
+		// Killed in the middle of its work, which is somewhere else each time.
+		part := lines - perLife/2 + rnd.IntN(perLife/2)
+		c.await(t, func() bool { return c.LogCount(project, logstore) >= part })
+		require.NoError(t, e.Kill())
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	r.duplicated = c.LogCount(project, logstore) - distinct(c)
+	put := c.Stats().Ops[slsfake.OpPutLogs]
+	with := "without state_path"
+	if state != "" {
+		with = "with state_path"
+	}
+	fmt.Printf("report: %s killed %d times with filesystem storage, %s: %d lines, lost %d, duplicated %d, %d of %d requests throttled, %d connections broken\n",
+		engine.Name(), killsOfTest, with, lines, lines-distinct(c), r.duplicated, put.ByCode["WriteQuotaExceed"], put.Requests, r.broken)
+	return r
 }
 
 // distinct counts the different lines stored.

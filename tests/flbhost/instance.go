@@ -34,7 +34,7 @@ func (r Result) String() string {
 
 // Instance is one configured input or output.
 type Instance struct {
-	Name   string // as the engine numbers them: sls.0, sls.1
+	Name   string // the alias, or as the engine numbers them: sls.0, sls.1
 	Plugin Plugin
 	host   *Host
 	id     uint32

@@ -76,6 +76,26 @@ func TestProperties(t *testing.T) {
 	}
 }
 
+// An instance is called by its alias, else by its number, which begins anew at a reload.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	h, logs := start(t, Options{HotReload: true})
+	out := load(t, h, "out")
+	for range 2 {
+		for id, alias := range map[string]string{"a": "", "b": "to_sls"} {
+			ins := initialize(t, h, out, map[string]string{"id": id, "alias": alias})
+			if alias != "" {
+				require.Equal(t, alias, ins.Name)
+			}
+		}
+		require.NoError(t, h.Reload(t.Context()))
+	}
+	require.Equal(t, "ctest.0", initialize(t, h, out, map[string]string{"id": "c"}).Name)
+	exit(t, h)
+	require.Equal(t, 2, logs.count("out b: called to_sls\n"))
+	require.Equal(t, 1, logs.count("out c: called ctest.0\n"))
+}
+
 func TestInitRefused(t *testing.T) {
 	t.Parallel()
 	h, logs := start(t, Options{})

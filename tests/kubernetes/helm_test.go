@@ -157,6 +157,7 @@ func TestHelmValuesAreTheAgents(t *testing.T) {
 	require.Equal(t, a.LivenessProbe, b.LivenessProbe)
 	require.Subset(t, a.VolumeMounts, b.VolumeMounts[1:])
 	require.Equal(t, a.EnvFrom[1], b.EnvFrom[0], "the Secret with keys")
+	require.Subset(t, b.Env, a.Env, "the rest is in the ConfigMap")
 }
 
 // below is a text without its first line.

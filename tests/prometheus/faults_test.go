@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"fluent-bit-sls/shared/sls"
 	"fluent-bit-sls/tests/panicking"
@@ -110,6 +111,19 @@ var outputs = []fault{
 		name: "absent", props: "logstore: $store|absent\n      default_logstore: absent\n      allow_destinations: absent-*",
 		line: `{"log":"x","store":"absent-at-all"}`, begin: nothing, fires: []string{"SLSDestinationAbsent"},
 		may: []string{"SLSOutputStalled", "SLSOutputRejected"}, // for the logstore that is not there
+	},
+	{
+		// A second Fluent Bit on the same folder, as in a rollout that starts it before the first has ended.
+		name: "unkept", props: "state_path: ../state", begin: func(w *world, f fault) {
+			in, out := w.output(f)
+			w.run("surge", w.second, in, out)
+		},
+		fires: []string{"SLSStateNotKept"},
+	},
+	{
+		name: "small", props: "state_path: ../state\n      state_size: 1M\n      batch_count: 1",
+		line:  strings.Repeat(`{"log":"one of many"}`+"\n", 19) + `{"log":"one of many"}`,
+		begin: nothing, fires: []string{"SLSStateTooSmall"},
 	},
 	{
 		name: "outpanics", begin: on(slsfake.OpPutLogs, every(panicking.Answer)), fires: []string{"SLSOutputPanics"},

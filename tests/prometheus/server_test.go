@@ -71,7 +71,7 @@ func start(t *testing.T, dir, bin string, args ...string) {
 // prom is a Prometheus that scrapes one Fluent Bit.
 type prom struct{ url string }
 
-func startPrometheus(t *testing.T, bin string, rules ruleFile, target string) prom {
+func startPrometheus(t *testing.T, bin string, rules ruleFile, targets ...string) prom {
 	t.Helper()
 	dir := t.TempDir()
 	write := func(name string, v any) {
@@ -85,7 +85,7 @@ func startPrometheus(t *testing.T, bin string, rules ruleFile, target string) pr
 		"rule_files": []string{"alerts.yaml"},
 		"scrape_configs": []any{map[string]any{
 			"job_name": "fluent-bit", "metrics_path": "/api/v2/metrics/prometheus",
-			"static_configs": []any{map[string]any{"targets": []string{target}}},
+			"static_configs": []any{map[string]any{"targets": targets}},
 		}},
 	})
 	address := "127.0.0.1:" + freePort(t)

@@ -196,8 +196,8 @@ func TestTakeoverAfterSilentDeath(t *testing.T) {
 	})
 }
 
-// Who comes back under another name waits for the shards of the member that it was,
-// and the log says so, once.
+// A member that comes back under another name waits for the shards of the old name, and the
+// log says so, once.
 func TestWaitingForShardsIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)

@@ -55,8 +55,9 @@ func TestCheckpointsNeverPassWhatIsDelivered(t *testing.T) {
 	}
 }
 
-// Without the engine's monitoring nothing starts: no shard is taken from the other
-// members of the group, nothing is handed over, and the log says what to set; it is not an error that the server needs some seconds.
+// Without the engine's monitoring nothing starts: no shard is taken from the other members
+// of the group, nothing is handed over, and the log says what to set. That the server needs
+// some seconds is no error.
 func TestDeliveredWaitsForTheMonitoring(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)
@@ -110,8 +111,8 @@ func TestDeliveredWaitsForFilters(t *testing.T) {
 	})
 }
 
-// A pause that came and went between two reports makes the barrier begin again: what
-// they said of the ring buffer is not so any more.
+// A pause that came and went between two reports makes the barrier begin again: what they
+// said of the ring buffer no longer holds.
 func TestShortPausesDuringABarrier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)
@@ -156,7 +157,7 @@ func TestReadingGoesOnDuringABarrier(t *testing.T) {
 	})
 }
 
-// A shard that is wanted back is given up when what was handed over is delivered.
+// A shard that the group wants back is released once what was handed over is delivered.
 func TestReleaseWaitsForDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 2)

@@ -13,10 +13,11 @@ import (
 	"fluent-bit-sls/tests/slsfake"
 )
 
-// Where the reading ends too early: all that SLS received before stop_position is read.
+// These tests are about readings that ended too early: all that SLS received before
+// stop_position has to be read.
 
-// SLS hands out the children of a shard once it is told where that one ends, also with
-// checkpoint off, and also where stop_position is behind that end.
+// SLS hands out the children of a shard once it knows where that one ends. So the end is
+// written with checkpoint off, too, and when stop_position lies behind it.
 func TestBoundedReadingOfSplitsWithoutCheckpoints(t *testing.T) {
 	for name, fails := range map[string]int32{"server is well": 0, "heartbeats fail after the parent": 3} {
 		t.Run(name, func(t *testing.T) {
@@ -58,8 +59,8 @@ func TestBoundedReadingOfALateSplitWithoutCheckpoints(t *testing.T) {
 	})
 }
 
-// A shard that has logs from after stop_position is not read to its end: with
-// checkpoint off the group is told nothing of it.
+// A shard that has logs from after stop_position is not read to its end. With checkpoint
+// off the group learns nothing of it.
 func TestBoundedReadingWithoutCheckpointsTellsOnlyTheEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)

@@ -43,7 +43,7 @@ func (e *engineSim) step(deliver bool) {
 	e.mu.Lock()
 	e.steps++
 	if !e.stuck {
-		// Reports first: the order in which a loop that was held up is the least
+		// Reports come first: that is the order in which a loop that was held up is least
 		// truthful.
 		if now := int64(e.steps / 10); now > e.uptime {
 			e.uptime = now

@@ -17,8 +17,8 @@ import (
 	"fluent-bit-sls/tests/slsfake"
 )
 
-// flood is an answer of a server that means harm: groups that become as much as they
-// can, of a few KB on the wire.
+// flood is an answer of a hostile server: groups of a few KB that become as large as they
+// can.
 type flood struct {
 	list []byte
 	body []byte
@@ -51,7 +51,7 @@ func padded(logs, size, tag int) *sdk.LogGroup {
 	return g
 }
 
-// Whatever the answers to 64 shards are like, what is held stays near memory_limit: large
+// Whatever the answers to 64 shards are like, memory stays near memory_limit: with large
 // groups, groups above what SLS takes, and small ones that become large as events.
 func TestFloodStaysNearMemoryLimit(t *testing.T) {
 	const shards, limit = 64, 100 << 20

@@ -21,8 +21,8 @@ import (
 	"fluent-bit-sls/tests/slsfake"
 )
 
-// A server that breaks the protocol: nothing crashes, hangs, runs hot or fills the
-// memory, and when it comes to its senses everything has been read.
+// A server that breaks the protocol: nothing crashes, hangs, runs hot or fills the memory,
+// and once the server is right again everything is read.
 
 // groupsFrom answers a pull with the groups of a shard of one put each from number on,
 // and any cursor.
@@ -84,8 +84,8 @@ func TestCursorsThatDoNotLeadOn(t *testing.T) {
 	}
 }
 
-// What a heartbeat cannot mean is no answer: the shards stay until the lease runs
-// out, and are read on when the server is back.
+// An answer that no heartbeat can have is none: the shards stay until the lease runs out,
+// and are read on when the server is back.
 func TestHeartbeatsThatCannotBe(t *testing.T) {
 	many := strings.TrimSuffix(strings.Repeat("7,", 100_000), ",")
 	for name, body := range map[string]string{
@@ -159,7 +159,7 @@ func TestTenThousandShards(t *testing.T) {
 	})
 }
 
-// So it is without a group, and with the logstores of a pattern.
+// The same holds without a group, and with the logstores of a pattern.
 func TestTenThousandShardsOrLogstores(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)

@@ -33,8 +33,8 @@ func TestForgottenForEverIsNotBusy(t *testing.T) {
 	})
 }
 
-// Whatever the code of it: a heartbeat that says that the consumer or its shards are
-// unknown means that they may be another's by now.
+// A heartbeat may say by several codes that the consumer or its shards are unknown. Each
+// means that the shards may be another's by now.
 func TestForgottenInOtherWords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)
@@ -90,7 +90,7 @@ func unavailable(c *slsfake.Call, seconds string) {
 	c.Answer(http.StatusServiceUnavailable, http.Header{"Retry-After": {seconds}}, []byte(`{"errorCode":"ServerBusy","errorMessage":"busy"}`))
 }
 
-// A release takes no longer for a checkpoint that is not to be written for an hour.
+// A checkpoint that is not to be written for an hour does not make a release longer.
 func TestReleaseDoesNotWaitForTheNextTry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 2)
@@ -121,8 +121,8 @@ func TestStopTriesAtOnce(t *testing.T) {
 	})
 }
 
-// A lease that has run out commits nothing, even before anybody has noticed: as when
-// the process was stopped for a while.
+// A lease that has run out commits nothing, even before anybody has noticed, for instance
+// when the process was stopped for a while.
 func TestNothingIsCommittedBehindTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)

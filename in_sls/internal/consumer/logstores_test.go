@@ -20,8 +20,8 @@ func (r *rig) putTo(logstore string, n int) {
 	r.writer = writer
 }
 
-// One member per logstore, one hand-over: every logstore has checkpoints of its
-// own, and shards of the same number are told apart.
+// One member per logstore, one hand-over: every logstore has checkpoints of its own, and
+// shards of the same number are not mixed up.
 func TestSeveralLogstores(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)

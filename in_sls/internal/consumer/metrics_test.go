@@ -34,7 +34,7 @@ func show(set *metric.Set) map[string]float64 {
 // shown are the metrics of an agent.
 func (a *agent) shown() map[string]float64 { return show(a.Metrics()) }
 
-// Each shard of each logstore has its own values, and they are the truth.
+// Each shard of each logstore has its own values, and they are right.
 func TestMetricsOfEachShard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 2)
@@ -83,7 +83,7 @@ func TestMetricsOfEachShard(t *testing.T) {
 	})
 }
 
-// What goes wrong is counted at the shard it concerns, by what it was.
+// Errors are counted at the shard that they concern, by their kind.
 func TestMetricsOfWhatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 4)
@@ -126,8 +126,8 @@ func answerCorrupt(r *rig, c *slsfake.Call) {
 	}, sls.Compress(sls.LZ4, nil, list))
 }
 
-// What moves between members: nothing of a shard that is not held any more looks as
-// if it were.
+// Shards that move between members: a member shows nothing of a shard that it no longer
+// holds.
 func TestMetricsOfAShardGivenAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 2)

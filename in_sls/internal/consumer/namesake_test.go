@@ -74,7 +74,7 @@ func requireNoNamesakes(t *testing.T, agents ...*agent) {
 	}
 }
 
-// While no checkpoint is accepted, what the group has is still what this member wrote, however
+// While no checkpoint is accepted, the group still has what this member wrote last, however
 // many it has tried to write since.
 func TestCheckpointsThatFailAreNoNamesake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -135,8 +135,8 @@ func TestTakeOversAreNoNamesakes(t *testing.T) {
 	})
 }
 
-// A commit that is carried out and whose answer is lost is this member's all the same,
-// also when nothing can be written for long after it.
+// A commit that is carried out although its answer is lost is this member's own, also when
+// nothing can be written for long after it.
 func TestAmbiguousCommitsAreNoNamesakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)
@@ -156,7 +156,7 @@ func TestAmbiguousCommitsAreNoNamesakes(t *testing.T) {
 	})
 }
 
-// A checkpoint set by hand is told of, once, and is no warning: neither on a shard that is
+// A checkpoint set by hand is logged once and is no warning, neither on a shard that is
 // written to, where the next commit overwrites it, nor on one where it stays.
 func TestResetsByHandAreNoNamesakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -210,7 +210,7 @@ func TestForcedCheckpointsAreNoNamesakes(t *testing.T) {
 	})
 }
 
-// Who writes no checkpoints asks for none.
+// A member that writes no checkpoints asks for none.
 func TestNoLooksWithoutCheckpoints(t *testing.T) {
 	for _, props := range [][]string{{"checkpoint", "off"}, {"consumer_group", "none"}} {
 		synctest.Test(t, func(t *testing.T) {

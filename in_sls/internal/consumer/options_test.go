@@ -93,8 +93,8 @@ func TestPullsAsTheOptionsSay(t *testing.T) {
 	})
 }
 
-// fetch_interval is the least pause of a shard that keeps up, and of one that is idle
-// where it is longer than what that is paced at anyway; none while it is behind.
+// fetch_interval is the least pause of a shard that keeps up, and of an idle one if it is
+// longer than the usual pause. A shard that is behind does not pause.
 func TestFetchInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)

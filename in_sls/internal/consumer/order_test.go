@@ -112,8 +112,8 @@ func (l *lineage) check() {
 	duplicates := requireAll(l.t, l.seq, l.all...)
 	requireParentsFirst(l.t, l.rig)
 	requireOwnersOnly(l.t, l.rig)
-	// Read again is allowed, ahead of time is not: the first delivery of each record
-	// of a key is in order, across shards and members.
+	// Reading again is allowed, ahead of time is not: the first delivery of each record of
+	// a key is in order, across shards and members.
 	seen, last := map[int]bool{}, map[string]int{}
 	for _, rec := range l.order {
 		if !seen[rec.ID] {

@@ -212,7 +212,7 @@ func TestBarrierSurvivesAPanic(t *testing.T) {
 	})
 }
 
-// The next owner gets a shard whose release panics.
+// A shard whose release panics goes to its next owner.
 func TestReleaseSurvivesAPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 2)

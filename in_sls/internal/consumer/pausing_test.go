@@ -36,8 +36,8 @@ func TestCheckpointsMoveWhileTheEnginePauses(t *testing.T) {
 	})
 }
 
-// A shard that is wanted back is given up as soon as what was handed over is safe, not
-// when releaseBound is over, and nothing of it comes twice.
+// A shard that the group wants back is released as soon as what was handed over is safe,
+// not when releaseBound is over, and nothing of it comes twice.
 func TestReleaseWhileTheEnginePauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 2)

@@ -12,7 +12,7 @@ import (
 	"fluent-bit-sls/tests/slsfake"
 )
 
-// probeAge is how often SLS is asked where a shard is that stays behind.
+// probeAge is how often SLS is asked about a shard that stays behind.
 const probeAge = 15 * time.Second
 
 // slowly lets each pull take a second.
@@ -23,9 +23,9 @@ func (r *rig) slowly() {
 // calls counts the calls of one member of an operation.
 func (r *rig) calls(op slsfake.Op) int { return r.srv.Stats().Ops[op].Requests }
 
-// A backlog: the lag is the age of the oldest log group that has not been handed over,
-// never less, more by what one look misses; the number of groups is exact. It costs
-// one look each probeAge.
+// A backlog: the lag is the age of the oldest log group that has not been handed over. It
+// is never less, and more by what one look misses. The number of groups is exact. That
+// costs one look each probeAge.
 func TestLagOfABacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)
@@ -160,8 +160,8 @@ func TestLagIsNeverTooSmall(t *testing.T) {
 	})
 }
 
-// What was read before a look that fails is not taken for as young as what is read at
-// the next.
+// What was read before a look that fails is not taken for as young as the data at the next
+// look.
 func TestLagAfterALookThatFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)

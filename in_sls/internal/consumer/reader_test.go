@@ -34,7 +34,7 @@ func TestStartPositions(t *testing.T) {
 	})
 }
 
-// Each consumer has the codec and the meta fields it was told to.
+// Each consumer has the codec and the meta fields of its own options.
 func TestCodecsAndMeta(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, codec := range []string{"lz4", "zstd"} {

@@ -161,7 +161,7 @@ func (r *rig) agent(name string, props ...string) *agent {
 	return r.start(&agent{t: r.t, log: &logBuffer{}}, testConfig(r.t, name, props...))
 }
 
-// start makes a the consumer of a configuration, until the end of the test.
+// start makes a the consumer of a configuration, and runs it until the end of the test.
 func (r *rig) start(a *agent, cfg Config) *agent {
 	r.t.Helper()
 	r.make(a, cfg)
@@ -245,7 +245,7 @@ func collectFor(seconds int, agents ...*agent) {
 	}
 }
 
-// advance lets time pass and everything settle.
+// advance lets time pass, and everything happen that is due.
 func advance(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()

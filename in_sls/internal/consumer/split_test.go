@@ -93,8 +93,8 @@ func TestSplitsAndMergesKeepTheOrderOfKeys(t *testing.T) {
 		requireAll(t, r.seq, agents...)
 		requireParentsFirst(t, r)
 		requireOwnersOnly(t, r)
-		// Read again is allowed, ahead of time is not: the first delivery of
-		// each record of a key is in order, across shards and members.
+		// Reading again is allowed, ahead of time is not: the first delivery of each record
+		// of a key is in order, across shards and members.
 		seen, last := map[int]bool{}, map[string]int{}
 		for _, rec := range order {
 			if !seen[rec.ID] {

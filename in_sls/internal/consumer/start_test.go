@@ -167,8 +167,8 @@ func TestNewGroupAfterGenerations(t *testing.T) {
 	})
 }
 
-// A member that joins an hour later and takes over finds nothing of that out anew: what was
-// there before the group stays unread, what was split since is read whole.
+// A member that joins an hour later and takes over keeps to that: what was there before the
+// group stays unread, what was split since is read whole.
 func TestTakeOverAnHourLater(t *testing.T) {
 	for _, start := range []string{"end", "30m"} {
 		t.Run(start, func(t *testing.T) {
@@ -232,8 +232,8 @@ func TestChildrenOfAnEmptyShard(t *testing.T) {
 	})
 }
 
-// A server that lets nobody write the checkpoint of a shard that is not held: its children are
-// read from their beginning rather than never, and the log says so.
+// The server lets nobody write the checkpoint of a shard that is not held. The shard's
+// children are then read from their beginning rather than never, and the log says so.
 func TestChildrenThatCannotBePlaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)

@@ -17,15 +17,15 @@ const (
 	lookEvery = time.Minute
 	// lookTimeout bounds that call: a lease does nothing else meanwhile.
 	lookTimeout = 2 * time.Second
-	// lookAgain is how many looks a strange checkpoint stays remembered.
+	// lookAgain is how many looks a foreign checkpoint stays remembered.
 	lookAgain = 10
 	// keptWrites is how many of its last writes a lease remembers: a list may be older
 	// than the last one.
 	keptWrites = 32
 )
 
-// checkpoints are those of one lease: the only writer of its shard's checkpoint in the
-// group. It implements lease.Checkpoints, on the lease's goroutine.
+// checkpoints is one lease's side of its shard's checkpoint, of which it is the only writer
+// in the group. It implements lease.Checkpoints, on the lease's goroutine.
 type checkpoints struct {
 	logs      sls.Logstore
 	member    sls.Member
@@ -34,7 +34,7 @@ type checkpoints struct {
 	namesakes *namesakes
 
 	stored  string    // what the group has
-	written []string  // that, and what was written before or tried; after many failed tries those alone
+	written []string  // the last keptWrites cursors that the group had, or that were written or tried
 	last    time.Time // the end of the last write
 	look    int       // the last look at the group's checkpoints
 }
@@ -72,7 +72,7 @@ func (c *checkpoints) remember(cursor string) {
 	c.written = append(c.written, cursor)
 }
 
-// Watch implements lease.Checkpoints: it looks once a minute whether the group still has
+// Watch implements lease.Checkpoints. Once a minute it looks whether the group still has
 // what this lease has written.
 func (c *checkpoints) Watch(ctx context.Context) (foreign int) {
 	look, since := c.namesakes.due(time.Now())
@@ -94,7 +94,7 @@ func (c *checkpoints) Watch(ctx context.Context) (foreign int) {
 			continue
 		}
 		if f.Consumer != "" && f.Consumer != c.member.Consumer {
-			continue // forced by another member, which has a name of its own
+			continue // another member has forced it, under a name of its own
 		}
 		c.remember(f.Cursor)
 		c.namesakes.found(look, c.shard)

@@ -56,7 +56,7 @@ type Group struct {
 	timeout time.Duration  // of the group, as the server has it; 0 until it is joined
 	sent    time.Time      // last heartbeat, good or not
 	stops   map[int]string // cursors of stop_position by shard
-	wasIdle bool           // everything was read when the last heartbeat was sent, and that was a good one
+	wasIdle bool           // everything was read when the last heartbeat was sent, and it succeeded
 	empty   bool           // no shard is assigned, and the log has said so
 	retry   retry.Backoff
 	failure retry.Failure
@@ -280,8 +280,8 @@ func (g *Group) assign(hard, reading context.Context, assigned []int) {
 		g.log.Info("shards assigned", "granted", granted, "revoked", revoked, "held", g.heldShards())
 	}
 	if len(assigned) == 0 && !g.empty {
-		// After a restart under another name, the shards stay with the member of before for
-		// as long as the group's timeout.
+		// After a restart under another name, the shards stay with the old name for the
+		// group's timeout.
 		g.log.Info("no shard is assigned: other members hold them all; one that has ended does so for the group's timeout, "+
 			"unless it comes back under the same name (option consumer)", "timeout", g.timeout)
 	}
@@ -322,8 +322,9 @@ func (g *Group) grant(hard, reading context.Context, id int) {
 	g.panics.Go(&g.running, "a shard", func() { l.Run(ctx, reading) })
 }
 
-// patience is how long a shard may wait for its parents to be opened: until those of a member
-// that has died are another's. With checkpoint off nobody would see that they are opened.
+// patience is how long a shard waits for its parents to be opened. That is long enough for
+// another member to take them over from one that has died. With checkpoint off nobody could
+// see that they are opened.
 func (g *Group) patience() time.Duration {
 	if g.config.CheckpointOff {
 		return 0
@@ -355,8 +356,8 @@ func (g *Group) Ended(l *lease.Lease, how lease.Outcome) {
 	}
 }
 
-// loseAll ends every lease at once: what is queued of the shards, and what is not committed,
-// is another's to read now.
+// loseAll ends every lease at once. What is queued of the shards, and what is not
+// committed, is another member's to read now.
 func (g *Group) loseAll(why string) {
 	g.mu.Lock()
 	lost := g.held
@@ -381,8 +382,8 @@ func (g *Group) allRead(ctx context.Context) bool {
 		return false
 	}
 	if g.config.CheckpointOff {
-		// Nobody knows of the others. The group has been told what is read, and has handed
-		// out no children.
+		// Nothing is known of other members. The group knows what this one has read, and
+		// has handed out no children.
 		return g.wasIdle && len(g.heldShards()) > 0
 	}
 	// The next heartbeat must not wait for this.

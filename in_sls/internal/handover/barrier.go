@@ -36,7 +36,7 @@ const (
 	// engine counts them every 5 s, and one is added.
 	reportAge = 6
 	// idleTicks is how many reports in a row show that the loop has emptied the ring
-	// buffer, which it does every 250 ms: the first may have been made a moment ago, the
+	// buffer, which it does every 250 ms. The first may have been made a moment ago and the
 	// second late, so it takes a third.
 	idleTicks = 3
 
@@ -54,10 +54,10 @@ const (
 // the ring once Records has come up to what was handed over. Processors may drop records
 // before they are counted: then idleTicks reports in a row show it.
 //
-// From that report on, the base, a number of chunks that was counted later is true. It was
-// counted later if it has changed since the base, or if it is in the second report made
-// reportAge or more after the base. The first such report is not enough: a loop that was
-// held up may make it before it counts again.
+// That report is the base. A number of chunks is true if it was counted after the base. It
+// was if it has changed since the base, or if it is in the second report made reportAge or
+// more after the base. The first such report is not enough: a loop that was held up may
+// make it before it counts again.
 //
 // Where the engine has no chunk at all the report itself is proof: that number is of the
 // report's own moment. It includes the chunks of every emitter, and a chunk that waits for a
@@ -138,9 +138,9 @@ func (b *Barrier) Hasten() {
 	}
 }
 
-// Ready waits for the first report, and returns false when ctx ended first. Nothing is
-// read before: without reports nothing could ever be checkpointed, and a member of a group
-// would keep its shards from the others.
+// Ready waits for the first report. It returns false when ctx ended first. Nothing is read
+// before: without reports nothing could ever be checkpointed, and a member of a group would
+// keep its shards from the others.
 func (b *Barrier) Ready(ctx context.Context) bool {
 	begin := time.Now()
 	for {

@@ -61,9 +61,9 @@ func (b *Budget) take(ctx context.Context, n int64) (int64, error) {
 	return n, nil
 }
 
-// resize turns a claim of had bytes into one of want, without waiting: who has bytes
-// cannot wait for others that wait for them. What goes over the limit is a debt, which
-// the next bytes that are given back pay first.
+// resize turns a claim of had bytes into one of want. It does not wait: a reader with bytes
+// cannot wait for readers that wait for those bytes. What goes over the limit is a debt,
+// which the next bytes that are given back pay first.
 func (b *Budget) resize(had, want int64) {
 	switch grow := want - had; {
 	case grow > 0:
@@ -142,7 +142,7 @@ func (c *Claim) LendEvents(n int) {
 	c.Events = c.of.buffers.Get(n)
 }
 
-// GrowEvents doubles the room in Events, if the budget has that much now.
+// GrowEvents doubles the room in Events, if the budget has that much at the moment.
 func (c *Claim) GrowEvents() bool {
 	n := cap(c.Events)
 	if !c.Raise(c.bytes + int64(n)) {
@@ -166,8 +166,8 @@ func (c *Claim) passPart() ([]byte, *runs) {
 	return events, tagged
 }
 
-// pass takes Events out of the claim, with the bytes that they take: the rest of the
-// claim is given back, and these are given back by whoever frees the events.
+// pass takes Events out of the claim, with the bytes that they take. The rest of the claim
+// is given back. Whoever frees the events gives back theirs.
 func (c *Claim) pass() (events []byte, tagged *runs, cost int64) {
 	if events = c.of.buffers.Fit(c.Events); len(events) == 0 {
 		c.of.buffers.Put(events)

@@ -72,8 +72,8 @@ func TestPausesEveryTwoSeconds(t *testing.T) {
 	})
 }
 
-// While the engine copies what it was given it has not got it, and a pause does not
-// reach us: a processor of the input can take longer than handoff_delay.
+// While the engine copies what it was given, it does not have it yet, and a pause does not
+// reach us. A processor of the input can take longer than handoff_delay.
 func TestCopyingDoesNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(1000)

@@ -2,8 +2,8 @@ package handover
 
 import "time"
 
-// progress is how far the reading of a shard has come, for the metrics and nothing else.
-// It has no lock and no clock: Queues guards it and passes the time.
+// progress is how far the reading of a shard has come, for the metrics only. It has no lock
+// and no clock: Queues guards it and passes the time.
 type progress struct {
 	// since: everything that SLS received before it has been read. Zero: not known.
 	since time.Time

@@ -26,8 +26,8 @@ func TestProgress(t *testing.T) {
 	q.progress.ended = true
 	require.Zero(t, at(99).Lag)
 
-	// Cursors are opaque by the service's word: where they are no numbers, there is
-	// no lag in log groups, and everything else.
+	// By the service's word cursors are opaque. Where they are no numbers there is no lag
+	// in log groups, but everything else.
 	q.progress = unknownProgress()
 	caughtUp.From, caughtUp.Next = -1, -1
 	q.progress.answered(caughtUp)

@@ -71,10 +71,10 @@ func (q *Queue) Push(c *Claim, records int, cursor string, a Answer) {
 	}
 }
 
-// PushPart takes over the events so far of an answer that is too large to be decoded as
-// a whole, and waits until they have been handed over. They carry the cursor that the
-// pull began at: an answer is safe as a whole only. The claim keeps their bytes of the
-// budget for the next part. To wait for the budget with an answer in memory could last
+// PushPart takes over the events decoded so far of an answer that is too large to be
+// decoded as a whole, and waits until they have been handed over. They carry the cursor
+// that the pull began at: an answer is safe as a whole only. The claim keeps their bytes of
+// the budget for the next part. With an answer in memory, waiting for the budget could last
 // for ever, so the reader waits for its own queue and nothing else.
 func (q *Queue) PushPart(ctx context.Context, c *Claim, records int, cursor string, at int64) {
 	events, tagged := c.passPart()
@@ -144,7 +144,7 @@ func (q *Queue) Close() {
 	q.Drop()
 }
 
-// viewLocked is the state of q. What waits to be handed over is part of the lag: a reader
+// viewLocked is the state of q. What waits to be handed over is part of the lag. A reader
 // that has caught up says little while nobody takes what it has read.
 //
 // The age is that of the last known moment before the oldest data. Between two probes
@@ -195,8 +195,8 @@ func (q *Queue) Ended() {
 	q.progress.ended = true
 }
 
-// ready reports whether there is anything to hand over. It asks for the lease, too: when
-// a process that was stopped goes on, Collect may run before the goroutine that ends the
+// ready reports whether there is anything to hand over. It checks the lease, too: when a
+// process that was stopped goes on, Collect may run before the goroutine that ends the
 // lease.
 func (q *Queue) ready(now time.Time) bool {
 	return len(q.batches) > 0 && !q.closed && !q.expired(now)
@@ -211,9 +211,9 @@ type taken struct {
 }
 
 // take appends whole events of one tag to dst, share bytes of them at most, and notes the
-// pulls of which nothing is left. A pull of which something is left is not overtaken. Where
-// not even the first event fits the share, it goes alone if it fits the room, or if nothing
-// else was collected before it.
+// pulls of which nothing is left. No pull is overtaken of which something is left. If not
+// even the first event fits the share, it goes alone, provided that it fits the room or
+// nothing else was collected before it.
 func (q *Queue) take(dst []byte, share, room int, empty bool, at time.Duration, got *taken) []byte {
 	start, finished, before := len(dst), 0, got.records
 	for i := range q.batches {

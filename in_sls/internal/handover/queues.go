@@ -10,8 +10,8 @@ import (
 )
 
 // Queues are the queues of all shards of an input. Readers push what they have decoded,
-// Collect or HandOver takes it, and leases ask how far they may commit. Its methods may be called
-// from any goroutine.
+// Collect or HandOver takes it, and leases ask how far they may commit. The methods may be
+// called from any goroutine.
 type Queues struct {
 	limit  int           // buffer_size
 	delay  time.Duration // handoff_delay, or untilDelivered
@@ -167,9 +167,9 @@ func (h *Queues) runClockLocked(now time.Time) {
 	h.emptying.run(!h.paused && !h.copying, now)
 }
 
-// Close is a pause without a resume: once the engine stops it empties nothing any more,
-// so nothing becomes safe. It returns how many records are queued, and on how many
-// shards something was handed over that is not safe. The next owner reads both again.
+// Close is a pause without a resume. Once the engine stops, it empties nothing any more, so
+// nothing becomes safe. Close returns how many records are queued, and on how many shards
+// something was handed over that is not safe. The next owner reads both again.
 func (h *Queues) Close() (queued, unsafe int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

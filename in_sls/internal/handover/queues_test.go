@@ -268,7 +268,7 @@ func ids(t *testing.T, events []byte) (out []int) {
 	}
 }
 
-// advance lets time pass and everything settle.
+// advance lets time pass, and everything happen that is due.
 func advance(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()

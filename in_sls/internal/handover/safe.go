@@ -18,22 +18,22 @@ const untilDelivered = -1
 // second goes in, so the ring never has more than one or two. handoff_delay has to be
 // longer than the main loop is ever held up.
 //
-// Pause and resume reach us in order, on the input's own thread. While that thread
-// appends a buffer, which runs the input's processors, a pause would reach us late. So
-// the time of the copying is not counted. Otherwise the thread sleeps until it is told.
+// Pause and resume reach us in order, on the input's own thread. While that thread appends
+// a buffer, which runs the input's processors, a pause would reach us late. So the time of
+// the copying is not counted. Otherwise the thread sleeps until a message comes.
 //
-// With direct hand-over the thread is in a callback most of the time, so that a pause does
-// reach us late. Then the clock is late: what it counts is proven from call to call only. A
-// call that comes while no pause is known shows that there was none since the call before,
-// and the next comes a second after a resume or is waited out (afterResume). So what is
-// proven comes in stretches that have seen the ring empty, however many pieces lay in it.
+// With direct hand-over the thread is in a callback most of the time, so a pause does reach
+// us late. Then the clock is late: only time that is proven counts. A call during which no
+// pause is known proves the time since the call before. The next call comes a second after
+// a resume, or that second is waited out (afterResume). So the time that is proven comes in
+// stretches that have seen the ring empty, however many pieces lay in it.
 type emptyingClock struct {
 	sum   time.Duration // up to when it last stood still, or was proven
 	since time.Time     // when it went on; zero while it stands still
 	late  bool          // only what is proven counts
 }
 
-// counted is the time that what was handed over may be safe by.
+// counted is the time that decides what is safe.
 func (c *emptyingClock) counted(now time.Time) time.Duration {
 	if c.late {
 		return c.sum
@@ -44,7 +44,8 @@ func (c *emptyingClock) counted(now time.Time) time.Duration {
 // prove counts a late clock's time until now, and lets it go on.
 func (c *emptyingClock) prove(now time.Time) { c.sum, c.since = c.at(now), now }
 
-// without leaves the last d of a late clock's time out. One that stood still goes on now.
+// without takes the last d out of a late clock's time. A clock that stood still goes on
+// now.
 func (c *emptyingClock) without(d time.Duration, now time.Time) {
 	if c.since.IsZero() {
 		c.since = now
@@ -56,8 +57,8 @@ func (c *emptyingClock) without(d time.Duration, now time.Time) {
 // stop makes a late clock stand still. What was not proven is not counted.
 func (c *emptyingClock) stop() { c.since = time.Time{} }
 
-// at is the time counted by now, if nothing comes to light that stopped it. A hand-over is
-// dated by it.
+// at is the time counted by now, unless it comes to light later that the clock stood still.
+// A hand-over is dated by it.
 func (c *emptyingClock) at(now time.Time) time.Duration {
 	if c.since.IsZero() {
 		return c.sum

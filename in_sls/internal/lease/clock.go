@@ -6,7 +6,7 @@ import (
 )
 
 // Clock says until when the shards of a member are its own. It runs on this side's
-// monotonic clock, from before the last good heartbeat was sent: so it runs out before the
+// monotonic clock and starts before a heartbeat is sent, so it runs out before the
 // server's. The zero value has run out.
 type Clock struct {
 	until atomic.Pointer[time.Time]

@@ -1,7 +1,7 @@
 // Package lease holds one shard: it starts its reader, commits its safe cursor every
 // checkpoint_interval, and ends it. It owns the states of a shard (held, revoked, lost,
-// finished) and the times that each may take. Which shards are held is its owner's to say
-// (group or standalone), where checkpoints go is behind the interface Checkpoints.
+// finished) and the times that each may take. The owner of a lease (group or standalone)
+// decides which shards are held. Where checkpoints go is behind the interface Checkpoints.
 //
 //	lease one goroutine for each shard held
 //	clock until when the shards of a member are its own

@@ -23,9 +23,9 @@ const (
 	// shard nor the next try.
 	CommitTimeout = 10 * time.Second
 
-	// releaseBound is how long a release may take beyond handoff_delay, pauses counted. Then
-	// the shard goes to its next owner with what is safe. An engine that pauses for five
-	// sixths of the time needs no more.
+	// releaseBound is how long a release may take beyond handoff_delay, pauses counted.
+	// After that the shard goes to its next owner with what is safe. An engine that is
+	// paused for five sixths of the time still makes it.
 	releaseBound = 10 * time.Second
 	// barrierBound is how much longer a release may take to wait for a barrier.
 	barrierBound = 20 * time.Second
@@ -41,8 +41,8 @@ const (
 type Checkpoints interface {
 	// Opened says which checkpoint the group has, "" for none.
 	Opened(cursor string)
-	// Has reports whether nothing is to be written for a cursor. end: it is the end of a
-	// read-only shard.
+	// Has reports whether a cursor needs no write: it is stored, or is not to be stored.
+	// end says that it is the end of a read-only shard.
 	Has(cursor string, end bool) bool
 	// Write stores a cursor.
 	Write(ctx context.Context, cursor string) error
@@ -53,9 +53,9 @@ type Checkpoints interface {
 
 // Owner is what a shard was taken for: a membership in a group, or a reading without one.
 type Owner interface {
-	// Complete says that everything of the shard is read and committed, on the lease's
-	// goroutine. It returns whether that ends the lease. A group does not end it: its
-	// next heartbeats have to report the shard.
+	// Complete says that everything of the shard is read and committed. It runs on the
+	// lease's goroutine and returns whether that ends the lease. A group does not end it:
+	// its next heartbeats have to report the shard.
 	Complete(l *Lease) (over bool)
 	// Ended says that the lease is over, and how.
 	Ended(l *Lease, how Outcome)
@@ -65,12 +65,12 @@ type Owner interface {
 type Outcome int
 
 const (
-	// Over is when there was nothing more to read, the engine stops, or the owner has ended
-	// the lease.
+	// Over: there was nothing more to read, the engine stops, or the owner has ended the
+	// lease.
 	Over Outcome = iota
-	// Released is when the group wanted the shard back.
+	// Released: the group wanted the shard back.
 	Released
-	// Dropped is when the server says that the shard is another's, or does not exist.
+	// Dropped: the server says that the shard is another's, or does not exist.
 	Dropped
 )
 
@@ -169,12 +169,12 @@ func (l *Lease) Lose() {
 type end int
 
 const (
-	endLost     end = iota // the lease ran out: hands off
+	endLost     end = iota // the lease is lost: nothing may be committed
 	endRefused             // a checkpoint was refused: another owns the shard
 	endGone                // the shard does not exist any more
 	endRevoked             // the group wants it back
 	endStopped             // the engine stops
-	endComplete            // everything is read, and no group wants to know
+	endComplete            // everything is read, and the owner ends the lease
 	endExpired             // a range of cursors that cannot be read
 )
 
@@ -287,8 +287,8 @@ func (l *Lease) finished() bool {
 	return complete && l.checkpoints.Has(cursor, l.atEnd)
 }
 
-// LogComplete says that the shard needs no reading any more. atItsEnd is what is true of a
-// read-only shard that was read to its end.
+// LogComplete logs that the shard has been read. atItsEnd ends the sentence for a read-only
+// shard that was read to its end.
 func (l *Lease) LogComplete(atItsEnd string) {
 	cursor, _ := l.queue.Safe()
 	if l.atEnd {
@@ -298,7 +298,7 @@ func (l *Lease) LogComplete(atItsEnd string) {
 	}
 }
 
-// leave commits what may still be committed, or says why that is not for this member to do.
+// leave commits what may still be committed, or logs why this member must not commit it.
 func (l *Lease) leave(ctx, reading context.Context, why end) {
 	switch why {
 	case endRevoked:
@@ -338,8 +338,9 @@ func (l *Lease) release(ctx, reading context.Context) {
 	l.log.Info("shard released", "epoch", l.epoch)
 }
 
-// flush commits what is safe, at once and again until a time or the end of the lease: the
-// pause after an earlier failure may be longer than there is time.
+// flush commits what is safe, at once and again until it is stored, a time has come, or the
+// lease ends. It leaves out the pause after an earlier failure, which may be longer than
+// there is time.
 func (l *Lease) flush(ctx context.Context, until time.Time) {
 	l.notBefore = time.Time{}
 	for l.commit(ctx) == commitLater && ctx.Err() == nil && time.Now().Before(until) {

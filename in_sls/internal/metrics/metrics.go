@@ -15,9 +15,9 @@ import (
 	"fluent-bit-sls/shared/sls"
 )
 
-// maxSeries bounds how many shards an instance shows apart. The engine cannot take a
-// series back, so every shard counts that was ever read: an instance that outlives many
-// splits would grow for ever.
+// maxSeries bounds how many shards an instance shows apart. The engine cannot take a series
+// back, so every shard that was ever read counts: an instance that outlives many splits
+// would grow for ever.
 const maxSeries = 500
 
 // seriesPerShard is more series than any family has for one shard.
@@ -30,8 +30,8 @@ const (
 	resultEmpty = "empty"
 )
 
-// Metrics are the families of an instance. A pull counts, a Collect, a commit and a
-// heartbeat; a record never does.
+// Metrics are the families of an instance. They count pulls, calls of Collect, commits and
+// heartbeats, never single records.
 type Metrics struct {
 	Set *metric.Set // for whoever publishes them
 

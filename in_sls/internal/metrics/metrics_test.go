@@ -14,8 +14,8 @@ import (
 
 func noViews() []View { return nil }
 
-// However many shards come and go, the number of series is bounded; what shares a
-// series is added up, and its lag is the largest.
+// However many shards come and go, the number of series is bounded. The shards that share a
+// series are added up, and its lag is the largest.
 func TestSeriesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var views []View

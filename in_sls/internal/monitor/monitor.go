@@ -22,12 +22,12 @@ import (
 // the same numbers of chunks, but nothing that shows how old they are.
 const path = "/api/v2/metrics/prometheus"
 
-// maxReport bounds what is read of an answer; one of a hundred inputs is 300 kB.
+// maxReport bounds what is read of an answer. A report on a hundred inputs has 300 kB.
 const maxReport = 16 << 20
 
-// emitterPrefix is how Fluent Bit names the inputs through which filters
-// (rewrite_tag, multiline, log_to_metrics) put records back into the pipeline,
-// unless they are given an emitter_name: emitter_for_FILTER.N. An earlier name of
+// emitterPrefix begins the names of the inputs through which filters (rewrite_tag,
+// multiline, log_to_metrics) put records back into the pipeline. Fluent Bit names them
+// emitter_for_FILTER.N unless the filter has an emitter_name. An earlier name of
 // multiline's begins in the same way.
 const emitterPrefix = "emitter_for_"
 
@@ -36,8 +36,8 @@ const (
 	metricUptime  = "fluentbit_uptime"
 	metricRecords = "fluentbit_input_records_total"
 	metricChunks  = "fluentbit_input_storage_chunks"
-	// metricAll has no label. Other than the chunks by input, which are counted every 5 s,
-	// it is of the report's moment (v2.2 to v5.1, flb_me_get_cmetrics).
+	// metricAll has no label. It is of the report's own moment (v2.2 to v5.1,
+	// flb_me_get_cmetrics), while the chunks by input are counted every 5 s.
 	metricAll = "fluentbit_storage_chunks"
 )
 
@@ -96,9 +96,9 @@ func (e *Engine) report(ctx context.Context) (handover.Report, error) {
 	return r, err
 }
 
-// parse adds up what the report is made of. An answer without the chunks of the input
-// or of one of the others is an error: nothing may be taken for zero, and the engine
-// lists every input from its start.
+// parse adds up the numbers of a report. An answer that lacks the chunks of the input, or
+// of one of the others, is an error: nothing may be taken for zero, and the engine lists
+// every input from its start.
 //
 //	NAME{name="INPUT",...} VALUE [TIMESTAMP]
 func (e *Engine) parse(text io.Reader) (handover.Report, error) {
@@ -146,8 +146,8 @@ func (e *Engine) parse(text io.Reader) (handover.Report, error) {
 	return r, nil
 }
 
-// sample takes a line of the text format apart; false for comments and what is
-// no sample.
+// sample takes a line of the text format apart. ok is false for comments and for what is no
+// sample.
 func sample(line string) (name, labels string, value float64, ok bool) {
 	if line == "" || line[0] == '#' {
 		return "", "", 0, false

@@ -64,7 +64,7 @@ func TestReport(t *testing.T) {
 	require.ErrorContains(t, err, "http_server on")
 }
 
-// What lies behind the part of an answer that is read is not taken for nothing.
+// An answer longer than what is read of it is an error: the rest may hold chunks.
 func TestReportThatIsTooLong(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprint(w, strings.ReplaceAll(page, "} 3\n", "} 0\n"), strings.Repeat("# padding\n", maxReport/10),
@@ -77,14 +77,14 @@ func TestReportThatIsTooLong(t *testing.T) {
 	require.ErrorContains(t, err, "more than 16 MiB")
 }
 
-// A name that is none of Fluent Bit's inputs is no input without chunks: a checkpoint
-// would be written while an emitter still holds records.
+// A name that Fluent Bit does not have is an error, not an input without chunks. Else a
+// checkpoint would be written while an emitter still holds records.
 func TestInputsToWaitForHaveToBeThere(t *testing.T) {
 	_, err := New("http://x", "sls.0", []string{`my "own"`, "re_emit"}).parse(strings.NewReader(page))
 	require.EqualError(t, err, `no chunks of the input "re_emit" in the answer; option monitor_inputs names what Fluent Bit does not have`)
 }
 
-// FuzzParse: no answer is taken for zero chunks unless it says so.
+// FuzzParse: an answer means zero chunks only if it says so.
 func FuzzParse(f *testing.F) {
 	f.Add(page)
 	f.Add("fluentbit_uptime 1\nfluentbit_input_storage_chunks{name=\"sls.0\"} NaN")

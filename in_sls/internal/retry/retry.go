@@ -18,8 +18,8 @@ type Backoff struct {
 	next        time.Duration
 }
 
-// Pause returns the next delay: between half and all of it, and never less than asked,
-// which is what the server wants.
+// Pause returns the next delay. It is between half and all of it, and never less than
+// asked, the delay that the server wants.
 func (b *Backoff) Pause(asked time.Duration) time.Duration {
 	b.next = min(max(b.next, b.Least), b.Most)
 	half := b.next / 2
@@ -34,7 +34,7 @@ func (b *Backoff) Reset() { b.next = 0 }
 // Wait waits for d and returns true, or false when ctx ended first.
 func Wait(ctx context.Context, d time.Duration) bool { return WaitOr(ctx, d, nil) }
 
-// WaitOr is Wait that something due ends early.
+// WaitOr is Wait, but what due receives ends it early.
 func WaitOr(ctx context.Context, d time.Duration, due <-chan struct{}) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
@@ -83,8 +83,8 @@ func After(err error) time.Duration {
 	return 0
 }
 
-// Level is how an error is logged: what the user has to mend is an error, what may
-// pass is a warning.
+// Level is how an error is logged: as an error if the user has to mend something, as a
+// warning if it may pass.
 func Level(err error) slog.Level {
 	switch sls.ClassOf(err) {
 	case sls.ClassCredentials, sls.ClassConfiguration, sls.ClassPermanent:

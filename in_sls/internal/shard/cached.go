@@ -6,7 +6,7 @@ import (
 )
 
 // Cached shares the answer of a call among goroutines that need one no older than a given
-// time. One call runs at a time, and who waits for it uses its answer.
+// time. One call runs at a time, and those who wait for it use its answer.
 type Cached[T any] struct {
 	load func(context.Context) (T, error)
 	turn chan struct{} // holds one token, which guards the fields below
@@ -35,7 +35,7 @@ func (f *Cached[T]) Get(ctx context.Context, notBefore time.Time) (T, error) {
 		at := time.Now()
 		value, err := f.load(ctx)
 		if ctx.Err() != nil {
-			return value, ctx.Err() // ours alone: the next one calls again
+			return value, ctx.Err() // only this caller gives up: the next one calls again
 		}
 		f.at, f.value, f.err = at, value, err
 	}

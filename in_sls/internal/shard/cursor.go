@@ -2,8 +2,8 @@ package shard
 
 import "fluent-bit-sls/shared/sls"
 
-// number is a cursor as a number, -1 where it is none. The service calls cursors opaque:
-// nothing may depend on their being numbers but the checks and metrics that need it.
+// number is a cursor as a number, -1 where it is none. The service calls cursors opaque. So
+// only checks and metrics that need numbers may depend on it.
 func number(cursor string) int64 {
 	if n, err := sls.DecodeCursor(cursor); err == nil {
 		return n

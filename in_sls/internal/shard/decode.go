@@ -41,8 +41,8 @@ func newDecoder(c *Config, logs sls.Logstore, shard int) loggroup.Decoder {
 // counted and logged, and everything else is delivered. It returns the number of records
 // in claim.Events and the size of all events. Once ctx has ended it may stop anywhere.
 func (d *answerDecoder) decode(ctx context.Context, res sls.PullResult, cursor string, claim *handover.Claim, part int) (records, size int) {
-	// With a query, the server says the cursor that the last group had before it was
-	// filtered: of no use.
+	// With a query this is the cursor of the last group before filtering, which is of no
+	// use.
 	if res.LastCursor >= 0 && !d.filtered {
 		d.decoder.SetCursor(res.LastCursor - int64(res.Groups) + 1)
 	} else {

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// probeAge is how often SLS is asked where a shard is that stays behind.
+	// probeAge is how often SLS is asked about a shard that stays behind.
 	probeAge = 15 * time.Second
 	// probeTimeout bounds that, so that no two probes are under way.
 	probeTimeout = 5 * time.Second
@@ -20,12 +20,13 @@ const (
 	upToDateGrace = 2 * time.Second
 )
 
-// lagProbe finds out how far a shard is behind where the answers to its pulls do not say:
-// no header of theirs has the time when SLS received the data, and the time of a log is the
-// writer's. What they do say costs nothing. Once a pull brings less than was asked for,
-// everything has been read that SLS had when the pull was sent. So only for a shard that
-// stays behind, or begins with data of unknown age, GetCursorTime and the end are asked for:
-// two requests each probeAge, next to dozens of pulls a second. The reading does not wait.
+// lagProbe finds out how far a shard is behind where the answers to its pulls do not show
+// it. No header has the time when SLS received the data, and the time of a log is the
+// writer's. But a pull that brings less than was asked for shows that everything has been
+// read that SLS had when the pull was sent, and that costs nothing. So GetCursorTime and
+// the end are asked for only when a shard stays behind, or begins with data of unknown age.
+// Those are two requests each probeAge, next to dozens of pulls a second. The reading does
+// not wait.
 type lagProbe struct {
 	logs   sls.Logstore
 	queue  *handover.Queue

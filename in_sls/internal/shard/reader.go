@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// listAge is how old a list of shards an idle reader is content with. That is how
-	// often one logstore is asked whether a shard has become read-only.
+	// listAge is how old a list of shards may be for an idle reader. So this is how often
+	// one logstore is asked whether a shard has become read-only.
 	listAge = 10 * time.Second
 	// expiredPoll is how often a reader asks whether its lease, which has run out, goes on.
 	expiredPoll = 100 * time.Millisecond
@@ -71,8 +71,8 @@ type Source struct {
 	Panics *panics.Guard
 }
 
-// Reader reads one shard for one lease: it finds the first cursor, pulls, decodes and
-// fills the queue. Everything in it belongs to the goroutine of Run, but Opened.
+// Reader reads one shard for one lease: it finds the first cursor, pulls, decodes and fills
+// the queue. Except Opened, everything in it belongs to the goroutine of Run.
 type Reader struct {
 	// Opened gets the checkpoint that the group has, "" for none, once it is known where
 	// to start.
@@ -88,8 +88,8 @@ type Reader struct {
 	started  bool      // it is known where to start
 	cursor   string
 	stop     Stop
-	exact    bool // a range of cursors: nothing else will do
-	readOnly bool // nothing was written any more before the last pull was sent
+	exact    bool // a range of cursors: nothing may take its place
+	readOnly bool // the shard was read-only before the last pull was sent
 	fallback bool // the cursor is that of fallback_position and has not worked yet
 
 	size    pullSize
@@ -164,9 +164,9 @@ func (r *Reader) Run(ctx context.Context) End {
 	return Stopped
 }
 
-// panicked waits before what panicked is tried again, from the same cursor: nothing of an
-// answer that panicked is safe. Data that panics every time holds up its own shard and no
-// other, and is tried more and more rarely.
+// panicked waits before the same cursor is tried again: nothing of an answer that panicked
+// is safe. Data that panics every time holds up its own shard and no other, and is tried
+// more and more rarely.
 func (r *Reader) panicked(ctx context.Context, err error) {
 	r.resetDecoder() // in whatever state it is
 	r.queue.Counters.FetchErrors.Add(1)
@@ -175,7 +175,7 @@ func (r *Reader) panicked(ctx context.Context, err error) {
 }
 
 // step finds where to start, or makes one pull, and waits for as long as the outcome asks
-// for. What fails is settled here and nowhere else.
+// for. Errors are dealt with here and nowhere else.
 func (r *Reader) step(ctx context.Context) End {
 	var end End
 	var pause time.Duration
@@ -220,8 +220,8 @@ func (r *Reader) open(ctx context.Context) error {
 
 // read makes one pull. It returns why there is no further one, or the pause before it.
 func (r *Reader) read(ctx context.Context) (end End, pause time.Duration, err error) {
-	// The lease is asked for here, too: this goroutine may run before the one that ends
-	// the lease, or before a late answer to a heartbeat lets it go on.
+	// The lease is checked here, too. It may have run out before the goroutine that ends it
+	// has run, and a late answer to a heartbeat may still renew it.
 	if r.queue.Expired(time.Now()) {
 		return Stopped, expiredPoll, nil
 	}
@@ -312,9 +312,9 @@ func (r *Reader) pull(ctx context.Context, count int) (res sls.PullResult, err e
 }
 
 // lend returns a buffer for an answer of size bytes in groups log groups, and claims what
-// that takes beyond what was expected. It neither waits for memory, with an answer on its
-// way, nor takes more than there is. The answer is refused instead, and asked for again with
-// a claim that is large enough, or for fewer groups.
+// that takes beyond what was expected. With an answer on its way it must not wait for
+// memory, nor take more than there is. So it refuses the answer. The next pull has a claim
+// that is large enough, or asks for fewer groups.
 func (r *Reader) lend(size, groups int) ([]byte, error) {
 	r.claim.FreeRaw() // of an earlier try
 	if size > r.size.limit || !r.claim.Raise(r.size.claim(size)) {
@@ -324,8 +324,8 @@ func (r *Reader) lend(size, groups int) ([]byte, error) {
 	return r.claim.LendRaw(size), nil
 }
 
-// check refuses an answer that leads back, one that brings data and leads to where it was
-// asked for, and one that may hold data from after stop_position.
+// check refuses an answer that leads back, and one that brings data and leads to where it
+// was asked for. It also refuses one that may hold data from after stop_position.
 func (r *Reader) check(res sls.PullResult) error {
 	from, next := number(r.cursor), number(res.NextCursor)
 	switch {
@@ -363,7 +363,7 @@ func (r *Reader) answer(res sls.PullResult, count int, asked time.Time) handover
 
 // scanned is what the server went through for an answer to the pull at r.cursor. What a
 // query left out counts, too: it is part of what a shard is behind. Where the server does
-// not say, a cursor that moved means that there was something.
+// not say, a moved cursor means that there was something.
 func (r *Reader) scanned(res sls.PullResult) (groups, size int) {
 	groups, size = res.Groups, res.RawSize
 	if r.source.Config.filtered() {
@@ -375,12 +375,13 @@ func (r *Reader) scanned(res sls.PullResult) (groups, size int) {
 	return groups, size
 }
 
-// nothingNew says what an empty answer means that leads nowhere. Stopped: there is nothing
-// yet. The answer does not prove that all has been read: a server in trouble may give it.
+// nothingNew decides what an empty answer at the same cursor means. Stopped: there is
+// nothing yet. The answer does not prove that all has been read: a server in trouble may
+// give it.
 func (r *Reader) nothingNew(ctx context.Context) (End, error) {
 	if r.stop.cursor == "" && !r.readOnly {
-		// The shard is over only if it was read-only before the answer was asked for: so
-		// the next one decides.
+		// The shard is over only if it was read-only before the answer was asked for. So
+		// the next answer decides.
 		r.readOnly = r.becameReadOnly(ctx)
 		return Stopped, nil
 	}
@@ -397,7 +398,7 @@ func (r *Reader) nothingNew(ctx context.Context) (End, error) {
 	return Finished, nil
 }
 
-// becameReadOnly asks the list of shards, of which all readers share one.
+// becameReadOnly looks into the list of shards, which all readers share.
 func (r *Reader) becameReadOnly(ctx context.Context) bool {
 	shards, err := r.source.Shards.Get(ctx, time.Now().Add(-listAge))
 	if err != nil {
@@ -409,8 +410,9 @@ func (r *Reader) becameReadOnly(ctx context.Context) bool {
 	return readOnly(shards, r.shard)
 }
 
-// atStop says whether stop_position is also the end of a read-only shard, where the group
-// has to be told (Config.ReportEnd): its children may have data from before stop_position.
+// atStop decides whether stop_position is also the end of a read-only shard. The group has
+// to learn such an end (Config.ReportEnd): the shard's children may have data from before
+// stop_position.
 func (r *Reader) atStop(ctx context.Context) (End, error) {
 	if !r.source.Config.ReportEnd {
 		return AtStop, nil

@@ -44,8 +44,9 @@ func (s StartAt) Find(ctx context.Context, _ time.Time) (Found, error) {
 	return f, err
 }
 
-// recentShard is how young a shard is of which it is not known whether the group is
-// younger. It is longer than a commit may take, with this machine's clock wrong.
+// recentShard is the age up to which a shard may be younger than the group although no
+// checkpoint proves it. It is longer than a commit may take, with this machine's clock
+// wrong.
 const recentShard = 15 * time.Minute
 
 // GroupStart goes by the checkpoints of a consumer group. The lists that it needs are
@@ -155,9 +156,9 @@ func (s GroupStart) rule(shards []sls.Shard, checkpoints []sls.Checkpoint, now t
 }
 
 // placeChildren writes the first checkpoints of the children of a read-only shard of which
-// the group reads nothing. They are the only checkpoints that a member writes of shards
-// that it does not hold. A child with another parent, which the group has begun to read,
-// starts at its beginning: that is left to the rule.
+// the group reads nothing. These are the only checkpoints that a member writes of shards
+// that it does not hold. A child may have another parent that the group has begun to read.
+// The rule lets it start at its beginning, so nothing is written.
 func (s GroupStart) placeChildren(ctx context.Context, f Found, shards []sls.Shard) error {
 	children := childrenOf(s.Shard, shards)
 	if f.from == Begin().From() || len(children) == 0 {

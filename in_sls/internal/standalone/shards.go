@@ -51,7 +51,7 @@ type Shards struct {
 
 	// Owned by Run.
 	first    map[int]bool   // shards of the first list
-	cursors  map[int]string // of these, where those begin that wait for their parents
+	cursors  map[int]string // where those of them begin that wait for their parents
 	started  map[int]bool
 	reported bool // the log has said which chosen shards are missing
 	retry    retry.Backoff
@@ -149,7 +149,7 @@ func (s *Shards) missing(shards []sls.Shard) bool {
 }
 
 // begin notes which shards there are when the reading begins. For those that wait for their
-// parents it also notes where they begin: the end, for one, is later by then.
+// parents it also notes where they begin: start_position end would be later by then.
 func (s *Shards) begin(ctx context.Context, shards []sls.Shard) error {
 	first, cursors := map[int]bool{}, map[int]string{}
 	for _, sh := range shards {

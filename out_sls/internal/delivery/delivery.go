@@ -71,94 +71,126 @@ func (d *Delivery) Wait() { d.wg.Wait() }
 // after an answer that is not clear, some of that may be in SLS.
 func (d *Delivery) run(r *schedule.Request) {
 	send := func() { d.deliver(wholeOf(r)) }
-	if d.panics.Catch("a request, which fails", send, "project", r.To.Project, "logstore", r.To.Logstore) == nil {
+	if d.panics.Catch("a request, which fails", send, "project", r.Project, "logstore", r.Logstore) == nil {
 		return
 	}
-	for _, s := range r.Segments {
+	for _, s := range r.Segments() {
 		if !s.Settled() {
 			s.Settle()
 		}
 	}
 }
 
-// errRedirected: the segments wait in another queue.
-var errRedirected = errors.New("they go to the default destination")
-
-// deliver sends a log group until each part has its answer. It decides what becomes of them;
-// attempts only says how it went.
-func (d *Delivery) deliver(g *logGroup) {
-	if g.parts = unsettled(g.parts); len(g.parts) == 0 {
+// accepted takes note that SLS has accepted the logs of m, before anybody is told.
+func (d *Delivery) accepted(m *message) {
+	parts := m.parts()
+	if len(parts) == 0 {
 		return
 	}
-	err := d.attempts(g)
+	list := make([]memory.Accepted, 0, len(parts))
+	run := 0 // parts of one segment, which follow each other
+	for i, p := range parts {
+		if i > 0 && parts[i-1].of != p.of {
+			run = 0
+		}
+		run++
+		list = append(list, memory.Accepted{Outcome: p.of.segment.Outcome, Range: p.Range, Last: run == p.of.open})
+		if p.rewritten {
+			d.metrics.Rewritten.With(m.request.Logstore).Add(uint64(p.Count))
+		}
+	}
+	if err := memory.Accept(list); err != nil {
+		d.log.Error("state_path", "cannot write down what is delivered, after a kill it is sent again", "error", err)
+	}
+	for _, p := range parts {
+		p.answered()
+	}
+}
+
+// errElsewhere: the segments wait in other queues.
+var errElsewhere = errors.New("they go another way")
+
+// deliver sends a message until each part has its answer. It decides what becomes of them;
+// attempts only says how it went.
+func (d *Delivery) deliver(m *message) {
+	if m.keep(func(g *logGroup) []part { return unsettled(g.parts) }); len(m.groups) == 0 {
+		return
+	}
+	err := d.attempts(m)
 	switch {
 	case err == nil:
-		for _, p := range g.parts {
-			p.accepted()
-		}
-	case errors.Is(err, schedule.ErrAbandoned), errors.Is(err, errRedirected):
+		d.accepted(m)
+	case errors.Is(err, schedule.ErrAbandoned), errors.Is(err, errElsewhere):
 		// The parts are settled, or another request's.
 	case sls.ClassOf(err) == sls.ClassSplit:
-		d.split(g, err)
+		d.split(m, err)
 	default: // what is missing is sent when the chunk comes back
-		for _, p := range g.parts {
+		for _, p := range m.parts() {
 			p.answered()
 		}
 	}
 }
 
-// attempts sends g until SLS has accepted it. The error says why it is not sent again.
-func (d *Delivery) attempts(g *logGroup) error {
-	body := d.body(g)
+// attempts sends m until SLS has accepted it. The error says why it is not sent again.
+func (d *Delivery) attempts(m *message) error {
+	body := d.body(m)
 	defer func() { d.buffers.Put(body.Data) }()
 	for attempt := 0; ; attempt++ {
-		err := d.put(g, &body)
+		err := d.put(m, &body)
 		class := sls.ClassOf(err)
 		switch {
 		case err == nil, errors.Is(err, schedule.ErrStopped), errors.Is(err, schedule.ErrAbandoned):
 			return err
-		case class == sls.ClassSplit:
-			if !isOldTime(err) || !d.mendTimes(g, err) {
-				return err
-			}
-			if len(g.parts) == 0 {
+		case class == sls.ClassSplit && isOldTime(err) && d.mendTimes(m, err):
+			if len(m.groups) == 0 {
 				return nil
 			}
 			refused := body.Data
-			body, attempt = d.body(g), -1
+			body, attempt = d.body(m), -1
 			d.buffers.Put(refused) // not before: after a panic it would be put back twice
 			continue
-		case g.whole && g.request.Astray(err):
-			if g.request.Believed(attempt) {
-				d.reportAbsent(g.request, err)
-				g.request.Redirect()
-				return errRedirected
+		case m.isBatch() && schedule.Refused(err):
+			m.request.TakeApart()
+			return errElsewhere
+		case class == sls.ClassSplit:
+			return err
+		case m.whole && m.request.Astray(err):
+			if m.request.Believed(attempt) {
+				d.reportAbsent(m.request, err)
+				m.request.Redirect()
+				return errElsewhere
 			}
 		default:
-			d.report(g.request, err)
-			if !retryable(class) || g.request.Down() {
+			d.report(m.request, err)
+			if !retryable(class) || m.request.Down() {
 				return err
 			}
 		}
-		if err := g.request.Pause(pause(attempt, err), g.giveUp); err != nil {
+		if err := m.request.Pause(pause(attempt, err), m.giveUp); err != nil {
 			return err
 		}
-		d.metrics.Retries.With(g.request.To.Logstore).Add(1)
+		d.metrics.Retries.With(m.request.Logstore).Add(1)
 	}
 }
 
-// put sends g once.
-func (d *Delivery) put(g *logGroup, body *sls.Body) (err error) {
-	if err := g.request.Begin(g.giveUp); err != nil {
+// put sends m once.
+func (d *Delivery) put(m *message, body *sls.Body) (err error) {
+	r := m.request
+	if err := r.Begin(m.giveUp); err != nil {
 		return err
 	}
-	to, begin := &g.request.To, time.Now()
+	begin := time.Now()
 	err = &sls.Error{} // until there is an answer
-	defer func() { d.reportRecovery(g.request.Answered(begin, err)) }()
-	d.metrics.Sending(to.Logstore)
-	err = d.client.Logstore(to.Project, to.Logstore).PutLogs(d.ctx, *body, to.HashKey)
-	d.metrics.Answered(to.Logstore, g.logs(), body, time.Since(begin), err)
-	d.answered(to.Project, to.Logstore, err)
+	defer func() { d.reportNews(r, r.Answered(begin, m.isBatch(), err)) }()
+	d.metrics.Sending(r.Logstore)
+	to := d.client.Logstore(r.Project, r.Logstore)
+	if m.isBatch() {
+		err = to.PutBatch(d.ctx, body.Data, body.Codec)
+	} else {
+		err = to.PutLogs(d.ctx, *body, m.groups[0].to.HashKey)
+	}
+	d.metrics.Answered(r.Logstore, m.logs(), body, time.Since(begin), err)
+	d.answered(r.Project, r.Logstore, err)
 	return err
 }
 
@@ -191,31 +223,31 @@ func pause(attempt int, err error) time.Duration {
 	return d
 }
 
-// split isolates the record that SLS refuses: first the segments of g apart, then halves of
+// split isolates the record that SLS refuses: first the segments of m apart, then halves of
 // a part. A record that is refused alone can never be stored.
-func (d *Delivery) split(g *logGroup, err error) {
-	if len(g.parts) > 1 {
-		for _, p := range g.parts {
-			d.deliver(g.only(p))
+func (d *Delivery) split(m *message, err error) {
+	parts := m.parts() // of one group: batches are taken apart before
+	if len(parts) > 1 {
+		for _, p := range parts {
+			d.deliver(m.only(p))
 		}
 		return
 	}
-	p := g.parts[0]
+	p := parts[0]
 	if p.Count > 1 {
 		first, second := p.halve()
 		p.of.open++
-		d.deliver(g.only(first))
-		d.deliver(g.only(second))
+		d.deliver(m.only(first))
+		d.deliver(m.only(second))
 		return
 	}
-	d.refuse(g, p, err, false)
+	d.refuse(&m.groups[0].to, p, err, false)
 	p.answered()
 }
 
 // refuse takes note that SLS will never take the one record of a part; drop says that no
 // dead letter is wanted of it.
-func (d *Delivery) refuse(g *logGroup, p part, err error, drop bool) {
-	to := &g.request.To
+func (d *Delivery) refuse(to *segment.Address, p part, err error, drop bool) {
 	if drop || !d.cfg.DeadLetters {
 		d.metrics.Dropped.With(to.Logstore, report.Reason(err)).Add(1)
 	}
@@ -230,7 +262,7 @@ func (d *Delivery) report(r *schedule.Request, err error) {
 		log = d.log.Warn
 	}
 	log(report.Reason(err), "cannot write to SLS, it is tried again, by Fluent Bit as often as retry_limit allows",
-		"project", r.To.Project, "logstore", r.To.Logstore, "error", err)
+		"project", r.Project, "logstore", r.Logstore, "error", err)
 }
 
 // reportRefused logs a record that SLS will never take.
@@ -248,11 +280,15 @@ func (d *Delivery) reportRefused(to *segment.Address, bytes int, err error, drop
 func (d *Delivery) reportAbsent(r *schedule.Request, err error) {
 	home := r.Home()
 	d.log.Warn("absent destination", "a template names what SLS does not have, its records go to the default destination",
-		"project", r.To.Project, "logstore", r.To.Logstore, "default", home.Project+"/"+home.Logstore, "error", err)
+		"project", r.Project, "logstore", r.Logstore, "default", home.Project+"/"+home.Logstore, "error", err)
 }
 
-func (d *Delivery) reportRecovery(over *schedule.Outage) {
-	if over != nil {
+func (d *Delivery) reportNews(r *schedule.Request, news schedule.News) {
+	if over := news.Over; over != nil {
 		d.log.Always().Warn("SLS answers again", "after", over.For.Round(time.Second), "handed_back", over.HandedBack)
+	}
+	if news.NoBatches {
+		d.log.Always().Warn("SLS refuses a group batch and takes its groups one by one, no more batches are sent",
+			"project", r.Project, "logstore", r.Logstore)
 	}
 }

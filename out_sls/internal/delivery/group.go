@@ -7,56 +7,94 @@ import (
 	"fluent-bit-sls/shared/sls"
 )
 
-// logGroup is the body of one call to SLS: whole segments or, after SLS refused them
-// together, parts of them.
-type logGroup struct {
+// message is what one call to SLS carries: a log group, or several as a group batch.
+type message struct {
 	request *schedule.Request
-	parts   []part
-	packID  string // its number; "" = none
-	whole   bool   // all that the request carries
+	groups  []*logGroup
+	whole   bool // all that the request carries
 }
 
-// wholeOf is the log group of all that r carries.
-func wholeOf(r *schedule.Request) *logGroup {
-	g := &logGroup{request: r, packID: r.PackID, whole: true}
-	for _, s := range r.Segments {
-		g.parts = append(g.parts, partsOf(s)...)
+// logGroup is whole segments of one destination or, after SLS refused them together, parts
+// of them.
+type logGroup struct {
+	to     segment.Address
+	parts  []part
+	packID string // its number; "" = none
+}
+
+// wholeOf is the message of all that r carries.
+func wholeOf(r *schedule.Request) *message {
+	m := &message{request: r, whole: true}
+	for _, from := range r.Groups {
+		g := &logGroup{to: from.To, packID: from.PackID}
+		for _, s := range from.Segments {
+			g.parts = append(g.parts, partsOf(s)...)
+		}
+		m.groups = append(m.groups, g)
 	}
-	return g
+	return m
 }
 
-// only is a log group of one part of g.
-func (g *logGroup) only(p part) *logGroup {
-	return &logGroup{request: g.request, parts: []part{p}, packID: g.request.NextPackID()}
+// only is a message of one part of m, which has one group.
+func (m *message) only(p part) *message {
+	to := m.groups[0].to
+	g := &logGroup{to: to, parts: []part{p}, packID: m.request.NextPackID(&to)}
+	return &message{request: m.request, groups: []*logGroup{g}}
 }
 
-func (g *logGroup) logs() (n int) {
-	for _, p := range g.parts {
-		n += p.Count
+// isBatch tells whether m goes out as a group batch.
+func (m *message) isBatch() bool { return len(m.groups) > 1 }
+
+// keep leaves the groups that have parts, of which it is given others if change is not nil.
+func (m *message) keep(change func(*logGroup) []part) {
+	kept := m.groups[:0:0]
+	for _, g := range m.groups {
+		if g.parts = change(g); len(g.parts) > 0 {
+			kept = append(kept, g)
+		}
+	}
+	m.groups = kept
+}
+
+// parts are those of all groups.
+func (m *message) parts() []part {
+	if len(m.groups) == 1 {
+		return m.groups[0].parts
+	}
+	var parts []part
+	for _, g := range m.groups {
+		parts = append(parts, g.parts...)
+	}
+	return parts
+}
+
+func (m *message) logs() (n int) {
+	for _, g := range m.groups {
+		for _, p := range g.parts {
+			n += p.Count
+		}
 	}
 	return n
 }
 
-// giveUp settles the segments of g if no flush waits for any of them.
-func (g *logGroup) giveUp() bool { return segment.GiveUp(segmentsOf(g.parts)...) }
+// giveUp settles the segments of m if no flush waits for any of them.
+func (m *message) giveUp() bool { return segment.GiveUp(segmentsOf(m.parts())...) }
 
 // fields encodes what g has behind its logs.
 func (g *logGroup) fields() []byte {
-	to := &g.request.To
-	fields := loggroup.AppendGroupFields(nil, to.Topic, to.Source, nil)
-	fields = append(fields, to.Tags...)
+	fields := loggroup.AppendGroupFields(make([]byte, 0, g.to.FieldsSize()), g.to.Topic, g.to.Source, nil)
+	fields = append(fields, g.to.Tags...)
 	if g.packID != "" {
 		fields = loggroup.AppendGroupFields(fields, "", "", []loggroup.Tag{{Key: segment.PackIDKey, Value: g.packID}})
 	}
 	return fields
 }
 
-// body builds g, compressed, in a pooled buffer.
-func (d *Delivery) body(g *logGroup) sls.Body {
-	codec := d.cfg.Codec
+// encode is g, not compressed. pooled says that it lies in a buffer of d.
+func (d *Delivery) encode(g *logGroup) (raw []byte, pooled bool) {
 	fields := g.fields()
-	raw := g.parts[0].spare(len(fields))
-	pooled := len(g.parts) > 1 || raw == nil || codec == sls.None
+	raw = g.parts[0].spare(len(fields))
+	pooled = len(g.parts) > 1 || raw == nil
 	if pooled {
 		size := len(fields)
 		for _, p := range g.parts {
@@ -67,14 +105,48 @@ func (d *Delivery) body(g *logGroup) sls.Body {
 			raw = append(raw, p.body...)
 		}
 	}
-	raw = append(raw, fields...)
-	body := sls.Body{Data: raw, RawSize: len(raw), Codec: codec, Processor: d.cfg.Processor}
-	if codec != sls.None {
-		// The answer may be long in coming: what waits for it has no room to spare.
-		body.Data = d.buffers.Fit(sls.Compress(codec, d.buffers.Get(sls.CompressBound(len(raw))), raw))
+	return append(raw, fields...), pooled
+}
+
+// body builds m, compressed, in a pooled buffer.
+func (d *Delivery) body(m *message) sls.Body {
+	body := sls.Body{Codec: d.cfg.Codec, Processor: d.cfg.Processor}
+	if m.isBatch() {
+		d.packages(m, &body)
+		return body
+	}
+	raw, pooled := d.encode(m.groups[0])
+	body.RawSize = len(raw)
+	if body.Codec == sls.None && pooled {
+		body.Data = raw
+		return body
+	}
+	// The answer may be long in coming: what waits for it has no room to spare.
+	body.Data = d.buffers.Fit(sls.Compress(body.Codec, d.buffers.Get(sls.CompressBound(len(raw))), raw))
+	if pooled {
+		d.buffers.Put(raw)
+	}
+	return body
+}
+
+// packages builds a group batch, each group compressed by itself, all in one buffer.
+func (d *Delivery) packages(m *message, body *sls.Body) {
+	room := 0
+	for _, g := range m.groups {
+		size := g.to.FieldsSize()
+		for _, p := range g.parts {
+			size += len(p.body)
+		}
+		room += sls.PackageBound(size)
+	}
+	body.Data = d.buffers.Get(room)
+	for _, g := range m.groups {
+		raw, pooled := d.encode(g)
+		body.RawSize += len(raw)
+		body.Data = sls.AppendPackage(body.Data, body.Codec, raw)
 		if pooled {
 			d.buffers.Put(raw)
 		}
 	}
-	return body
+	body.Data = d.buffers.Fit(body.Data)
 }

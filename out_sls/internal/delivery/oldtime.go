@@ -34,15 +34,26 @@ func isOldTime(err error) bool {
 		strings.Contains(strings.ToLower(e.Message), "time is out of range"))
 }
 
-// mendTimes deals with the logs of g whose time SLS does not take, as old_log_time says. It
-// is false when g has none that was not dealt with before.
-func (d *Delivery) mendTimes(g *logGroup, err error) bool {
+// mendTimes deals with the logs of m whose time SLS does not take, as old_log_time says. It
+// is false when m has none that was not dealt with before.
+func (d *Delivery) mendTimes(m *message, err error) bool {
+	// A log alone is what SLS meant, whatever the time is here.
+	alone := m.logs() == 1
+	mended := false
+	m.keep(func(g *logGroup) []part {
+		parts, some := d.mendGroup(g, alone, err)
+		mended = mended || some
+		return parts
+	})
+	m.whole = m.whole && !mended
+	return mended
+}
+
+// mendGroup deals with the logs of one group. It returns the parts that are left, and
+// whether it has found any.
+func (d *Delivery) mendGroup(g *logGroup, alone bool, err error) (left []part, mended bool) {
 	now := time.Now().Add(d.client.ClockOffset())
 	oldest, newest := now.Add(time.Minute-oldestTime).Unix(), now.Add(newestTime-time.Minute).Unix()
-	// A log alone is what SLS meant, whatever the time is here.
-	alone := len(g.parts) == 1 && g.parts[0].Count == 1
-	var left []part
-	mended := false
 	for _, p := range g.parts {
 		for i, log := range loggroup.EachLog(p.body) {
 			t := int64(loggroup.LogTime(log))
@@ -54,26 +65,20 @@ func (d *Delivery) mendTimes(g *logGroup, err error) bool {
 			case d.cfg.OldLogTime == OldTimeRewrite:
 				one.body, one.rewritten = loggroup.WithTime(log, now, origTimeKey), true
 				left = append(left, one)
-				d.metrics.Rewritten.With(g.request.To.Logstore).Add(1)
 			default:
-				d.refuse(g, one, err, d.cfg.OldLogTime == OldTimeDrop)
+				d.refuse(&g.to, one, err, d.cfg.OldLogTime == OldTimeDrop)
 			}
 			mended = true
 		}
 	}
-	if mended {
-		g.replace(left)
+	if !mended {
+		return g.parts, false
 	}
-	return mended
-}
-
-// replace gives g other parts, which together stand for what is left of its own.
-func (g *logGroup) replace(parts []part) {
-	for _, p := range parts {
+	for _, p := range left {
 		p.of.open++
 	}
 	for _, p := range g.parts {
 		p.answered()
 	}
-	g.parts, g.whole = parts, false
+	return left, true
 }

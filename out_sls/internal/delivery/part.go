@@ -62,12 +62,6 @@ func (p part) spare(n int) []byte {
 	return buf
 }
 
-// accepted takes note that SLS has accepted the logs of p.
-func (p part) accepted() {
-	p.of.segment.Outcome.Accept(p.Range)
-	p.answered()
-}
-
 // answered takes note that p has its answer. The last part settles the segment.
 func (p part) answered() {
 	if p.of.open--; p.of.open == 0 {

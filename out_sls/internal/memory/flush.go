@@ -1,14 +1,19 @@
 package memory
 
-import "slices"
+import (
+	"slices"
+
+	"fluent-bit-sls/out_sls/internal/journal"
+)
 
 // Flush is one call of the engine to deliver a chunk. It waits for the outcomes of the
 // chunk's segments. Add, Adopt and Cut are for the goroutine that cuts the chunk.
 type Flush struct {
 	memory   *Memory
-	known    []*Outcome // of an earlier flush of the chunk, by segment number
-	outcomes []*Outcome // by segment number
-	pending  int        // outcomes that are not settled, plus one while the chunk is being cut
+	note     *journal.Chunk // what is on disk of the chunk; nil = nothing
+	known    []*Outcome     // of an earlier flush of the chunk, by segment number
+	outcomes []*Outcome     // by segment number
+	pending  int            // outcomes that are not settled, plus one while the chunk is being cut
 	failed   bool
 	lost     bool
 	dropped  bool
@@ -31,18 +36,46 @@ func (f *Flush) Known() *Outcome {
 }
 
 // Add returns the outcome of the next segment, of that many logs, which is to be sent.
-// It begins with what is known of an earlier flush.
+// It begins with what is known of an earlier flush or instance.
 func (f *Flush) Add(logs int) *Outcome {
-	o := &Outcome{memory: f.memory, logs: logs, waiting: []*Flush{f}}
+	o := &Outcome{memory: f.memory, note: f.note, number: len(f.outcomes), logs: logs, waiting: []*Flush{f}}
 	known := f.Known()
 	f.memory.mu.Lock()
 	defer f.memory.mu.Unlock()
 	if known != nil {
 		o.accepted, o.lost = slices.Clone(known.accepted), slices.Clone(known.lost)
+	} else {
+		o.accepted = f.Earlier(logs)
 	}
 	f.outcomes = append(f.outcomes, o)
 	f.pending++
 	return o
+}
+
+// Earlier is what an earlier instance has delivered of the next segment, which has that
+// many logs.
+func (f *Flush) Earlier(logs int) (accepted []Range) {
+	for _, s := range f.note.Accepted(len(f.outcomes)) {
+		if n := min(s.Logs, logs-s.First); n > 0 {
+			accepted = append(accepted, Range{s.First, n})
+		}
+	}
+	return accepted
+}
+
+// Delivered takes the next segment, of that many logs, for delivered, if an earlier
+// instance has delivered all of it. It does nothing and returns false if not.
+func (f *Flush) Delivered(logs int) bool {
+	accepted := f.Earlier(logs)
+	if f.Known() != nil || len(accepted) != 1 || accepted[0].Count != logs {
+		return false
+	}
+	f.memory.mu.Lock()
+	defer f.memory.mu.Unlock()
+	f.outcomes = append(f.outcomes, &Outcome{
+		memory: f.memory, note: f.note, number: len(f.outcomes), logs: logs, state: stateDelivered, accepted: accepted,
+	})
+	return true
 }
 
 // Adopt makes the outcome of an earlier flush that of the next segment, which is not
@@ -73,9 +106,15 @@ func (f *Flush) Pass(known *Outcome) {
 	f.failed = true
 }
 
+// Leave says that the flush returns: the chunk's bytes are the engine's again.
+func (f *Flush) Leave() { f.note.Leave() }
+
 // Cut says that the chunk is cut: to its end or, with whole false, not. What is known of
 // the segments that were not reached stays known.
 func (f *Flush) Cut(whole bool) {
+	if whole {
+		f.note.Cut(len(f.outcomes))
+	}
 	f.memory.mu.Lock()
 	defer f.memory.mu.Unlock()
 	if !whole {
@@ -86,6 +125,9 @@ func (f *Flush) Cut(whole bool) {
 	}
 	f.doneLocked()
 }
+
+// End says that the engine has the last answer to the chunk.
+func (f *Flush) End() { f.note.End() }
 
 // Done is closed when the chunk is cut and f waits for nothing more.
 func (f *Flush) Done() <-chan struct{} { return f.done }

@@ -16,7 +16,7 @@ func (h *holder) Abandoned() { h.told++ }
 
 // Of 4096 chunks: of one more the oldest is forgotten.
 func TestMemoryIsBounded(t *testing.T) {
-	m := New()
+	m := New(nil)
 	chunk := func(i int) []byte { return fmt.Append(nil, i) }
 	for i := range maxRemembered + 1 {
 		f := m.Begin("tag", chunk(i))
@@ -36,7 +36,7 @@ func TestMemoryIsBounded(t *testing.T) {
 func TestMissing(t *testing.T) {
 	const logs = 40
 	for range 1000 {
-		o := New().Begin("", nil).Add(logs)
+		o := New(nil).Begin("", nil).Add(logs)
 		var over [logs]bool
 		for range rand.IntN(30) {
 			r := Range{rand.IntN(logs), 1 + rand.IntN(8)}
@@ -46,7 +46,7 @@ func TestMissing(t *testing.T) {
 			if r.Count == 1 {
 				o.Lose(Lost{Index: r.First})
 			} else {
-				o.Accept(r)
+				o.accept(r)
 			}
 			for i := range r.Count {
 				over[r.First+i] = true
@@ -74,11 +74,11 @@ func TestMissing(t *testing.T) {
 // A flush that leaves tells the holder only if nobody else waits, and what is given up is
 // failed for whoever comes later.
 func TestAbandonedSegmentIsGivenUp(t *testing.T) {
-	m, all := New(), func(Holder) bool { return true }
+	m, all := New(nil), func(Holder) bool { return true }
 	first, second := m.Begin("", nil), m.Begin("", nil)
 	o, h := first.Add(10), &holder{}
 	require.True(t, o.Hold(h))
-	o.Accept(Range{0, 4})
+	o.accept(Range{0, 4})
 	require.True(t, second.Adopt(o))
 	first.Abandon(all)
 	require.Zero(t, h.told)
@@ -96,10 +96,10 @@ func TestAbandonedSegmentIsGivenUp(t *testing.T) {
 
 // A chunk that comes back sends what is missing of a segment, and waits for no other.
 func TestReturnedSegmentBeginsWithWhatIsKnown(t *testing.T) {
-	m := New()
+	m := New(nil)
 	f := m.Begin("tag", []byte("chunk"))
 	o := f.Add(10)
-	o.Accept(Range{2, 3})
+	o.accept(Range{2, 3})
 	o.Lose(Lost{Index: 9, Reason: "Bad"})
 	o.Settle()
 	f.Add(5) // pending
@@ -110,8 +110,8 @@ func TestReturnedSegmentBeginsWithWhatIsKnown(t *testing.T) {
 	require.False(t, again.Adopt(again.Known()))
 	o = again.Add(10)
 	require.Equal(t, []Range{{0, 2}, {5, 4}}, o.Missing())
-	o.Accept(Range{0, 2})
-	o.Accept(Range{5, 4})
+	o.accept(Range{0, 2})
+	o.accept(Range{5, 4})
 	o.Settle()
 	require.Equal(t, []Lost{{Index: 9, Reason: "Bad"}}, again.Lost(0))
 	pending := again.Known()
@@ -122,7 +122,7 @@ func TestReturnedSegmentBeginsWithWhatIsKnown(t *testing.T) {
 		require.Fail(t, "it waits for what is pending")
 	default:
 	}
-	pending.Accept(Range{0, 5})
+	pending.accept(Range{0, 5})
 	pending.Settle()
 	<-again.Done()
 	require.Equal(t, Result{Lost: true}, again.Result())

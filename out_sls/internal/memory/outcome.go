@@ -3,6 +3,8 @@ package memory
 import (
 	"cmp"
 	"slices"
+
+	"fluent-bit-sls/out_sls/internal/journal"
 )
 
 // Range is a run of logs of a segment.
@@ -29,7 +31,9 @@ type Holder interface {
 // finds it. It is safe for concurrent use.
 type Outcome struct {
 	memory *Memory
-	logs   int // of the segment
+	note   *journal.Chunk // of the chunk
+	number int            // of the segment
+	logs   int            // of the segment
 
 	state    state
 	accepted []Range // by SLS; in order, not touching each other
@@ -47,8 +51,34 @@ const (
 	stateFailed                 // something is missing and may be sent again
 )
 
-// Accept takes note that SLS has accepted logs.
-func (o *Outcome) Accept(r Range) {
+// Accepted is a run of logs of a segment that SLS has accepted.
+type Accepted struct {
+	Outcome *Outcome
+	Range
+	Last bool // nothing else of the segment is open
+}
+
+// Accept takes note of what SLS has accepted with one answer. The error says that it is
+// not on disk: it is remembered in this process only.
+func Accept(list []Accepted) error {
+	var err error
+	if j := list[0].Outcome.memory.journal; j != nil {
+		state := make([]journal.Accepted, 0, len(list))
+		for _, a := range list {
+			state = append(state, journal.Accepted{
+				Chunk: a.Outcome.note, Segment: a.Outcome.number,
+				Spans: []journal.Span{{First: a.First, Logs: a.Count}}, Settled: a.Last,
+			})
+		}
+		err = j.Accept(state)
+	}
+	for _, a := range list {
+		a.Outcome.accept(a.Range)
+	}
+	return err
+}
+
+func (o *Outcome) accept(r Range) {
 	o.memory.mu.Lock()
 	defer o.memory.mu.Unlock()
 	i, _ := slices.BinarySearchFunc(o.accepted, r, func(a, b Range) int { return cmp.Compare(a.First, b.First) })

@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math"
 	"net/http"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,9 +37,16 @@ import (
 // not nil. The function ends it.
 func newProducer(tb testing.TB, endpoint string, transport http.RoundTripper) (p *producer.Producer, stop func()) {
 	tb.Helper()
-	var cfg producer.Config
+	return newProducerWith(tb, endpoint, transport, option.Map{})
+}
+
+// newProducerWith does the same with those options.
+func newProducerWith(tb testing.TB, endpoint string, transport http.RoundTripper, set option.Map) (p *producer.Producer, stop func()) {
+	tb.Helper()
+	cfg := producer.Config{Instance: "sls.0"}
 	var to route.Config
 	given := option.Map{"project": rig.Project, "logstore": rig.Written, "topic": "access", "source": "10.0.0.1"}
+	maps.Copy(given, set)
 	require.NoError(tb, option.Parse(given, append(cfg.Options(), to.Options()...)))
 	client, err := sls.New(sls.Config{
 		Endpoint: endpoint, MaxConns: cfg.Concurrency, Transport: transport,
@@ -87,6 +98,43 @@ func (t *instant) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // chunksPerRound is a quarter of a second or so of encoding.
 const chunksPerRound = 60
+
+// BenchmarkState compares the way of a chunk with state_path with that without. Each
+// chunk is another one, by its tag, and lies in a file as the engine's do.
+func BenchmarkState(b *testing.B) {
+	for _, set := range rig.Sets(b, rig.ChunkSize) {
+		b.Run(set.Name, func(b *testing.B) {
+			chunk, flushes := mapped(b, set.Bytes), 0
+			flush := func(p *producer.Producer) {
+				flushes++
+				require.Equal(b, producer.OK, p.Flush(b.Context(), strconv.Itoa(flushes), chunk))
+			}
+			for b.Loop() {
+				without, stop := newProducer(b, rig.Endpoint, &instant{})
+				with, stopWith := newProducerWith(b, rig.Endpoint, &instant{}, option.Map{"state_path": b.TempDir()})
+				rig.CPUEach(b, chunksPerRound,
+					rig.Work{Name: "without", Do: func() { flush(without) }},
+					rig.Work{Name: "with", Do: func() { flush(with) }},
+				)
+				stop()
+				stopWith()
+			}
+		})
+	}
+}
+
+// mapped is a chunk within the mapping of its file.
+func mapped(b *testing.B, chunk []byte) []byte {
+	name := filepath.Join(b.TempDir(), "1-1700000000.   7.flb")
+	require.NoError(b, os.WriteFile(name, chunk, 0o600))
+	f, err := os.Open(name)
+	require.NoError(b, err)
+	defer f.Close()
+	bytes, err := syscall.Mmap(int(f.Fd()), 0, len(chunk), syscall.PROT_READ, syscall.MAP_SHARED)
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = syscall.Munmap(bytes) })
+	return bytes
+}
 
 // BenchmarkEncode compares a chunk's whole way to a signed request with lz4 alone on
 // the bytes of the same requests: what the engine itself compresses with. lz4-v4,
@@ -276,6 +324,50 @@ func BenchmarkSmallChunks(b *testing.B) {
 				wait()
 				lab.Delivered(before, seconds*tags*chunk.Records)
 				b.ReportMetric(float64(lab.Counts().Requests-before.Requests)/(seconds*tags), "requests/chunk")
+				stop()
+			}
+		})
+	}
+}
+
+// BenchmarkSmallGroups is BenchmarkSmallChunks with a topic for each tag, as a node has
+// with a topic for each pod: requests, and the CPU time of a chunk, with group batches and
+// without.
+func BenchmarkSmallGroups(b *testing.B) {
+	const tags, seconds, workers = 100, 10, 16
+	lab := rig.Open(b)
+	lab.Delay(20 * time.Millisecond)
+	defer lab.Delay(0)
+	chunk := rig.MakeChunk(b, "access", 10_000)
+	for _, batches := range []string{"auto", "off"} {
+		b.Run(batches, func(b *testing.B) {
+			for b.Loop() {
+				p, stop := newProducerWith(b, lab.Endpoint, nil, option.Map{"topic": "$TAG", "group_batch": batches})
+				before := lab.Counts()
+				jobs := make(chan string)
+				var flushers sync.WaitGroup
+				for range workers {
+					flushers.Go(func() {
+						for tag := range jobs {
+							require.Equal(b, producer.OK, p.Flush(b.Context(), tag, chunk.Bytes))
+						}
+					})
+				}
+				begin := rig.CPU()
+				tick := time.NewTicker(time.Second)
+				for range seconds {
+					<-tick.C
+					for n := range tags {
+						jobs <- "kube.pod-" + strconv.Itoa(n)
+					}
+				}
+				tick.Stop()
+				close(jobs)
+				flushers.Wait()
+				cpu := rig.CPU() - begin
+				lab.Delivered(before, seconds*tags*chunk.Records)
+				b.ReportMetric(float64(lab.Counts().Requests-before.Requests)/(seconds*tags), "requests/chunk")
+				b.ReportMetric(cpu.Seconds()*1e6/(seconds*tags), "cpu-us/chunk")
 				stop()
 			}
 		})

@@ -22,6 +22,7 @@ type Config struct {
 	Linger       time.Duration
 	Ordered      bool
 	Concurrency  int
+	GroupBatch   string
 	MemoryLimit  option.Size
 	FlushTimeout time.Duration
 	Content      ContentConfig
@@ -31,7 +32,16 @@ type Config struct {
 	OldLogTime     string
 	PackID         bool
 	Processor      string
+
+	StatePath string // folder; "" = what is delivered is forgotten with the process
+	StateSize option.Size
+	// Instance is the section's alias or name, which its state is kept under. It is no
+	// option.
+	Instance string
 }
+
+// groupBatchAuto is the group_batch that sends batches to servers that take them.
+const groupBatchAuto = "auto"
 
 // Validate checks what no option can check alone.
 func (c *Config) Validate() error {
@@ -56,6 +66,8 @@ func (c *Config) schedule() schedule.Config {
 	return schedule.Config{
 		BatchBytes: int(c.BatchBytes), BatchCount: c.BatchCount,
 		Linger: c.Linger, Ordered: c.Ordered, Concurrency: c.Concurrency,
+		// No client sends a processor with a batch.
+		Batches: c.GroupBatch == groupBatchAuto && c.Processor == "",
 		// A little less than flush_timeout, so that an outage is known when the first flush
 		// has met its deadline.
 		Patience: c.FlushTimeout * 9 / 10,
@@ -94,6 +106,7 @@ func (c *Config) batchOptions() []option.Option {
 		{Name: "batch_count", Dst: &c.BatchCount, Default: "4096", Min: "1", Max: "40960", Help: "number of logs at which a request is full"},
 		{Name: "linger", Dst: &c.Linger, Example: "2s", Default: "0", Max: "1m", Help: "how long a small request waits for more, also when nothing else is in flight"},
 		{Name: "concurrency", Dst: &c.Concurrency, Default: "16", Min: "1", Max: "256", Help: "most requests in flight at once per logstore; halved when SLS throttles, and grown again"},
+		{Name: "group_batch", Dst: &c.GroupBatch, Default: groupBatchAuto, Enum: []string{groupBatchAuto, "off"}, Help: "send small log groups of several topics, sources and tags in one request per logstore; not with hash_key or processor, and not to a server that refuses it"},
 		{Name: "memory_limit", Dst: &c.MemoryLimit, Example: "32M", Default: "100M", Min: "8M", Help: "bytes buffered and in flight, over all flushes of the instance"},
 	}
 }
@@ -104,6 +117,8 @@ func (c *Config) deliveryOptions() []option.Option {
 		{Name: "ordered", Dst: &c.Ordered, Default: "off", Help: "one request in flight per destination, in order of arrival; with `hash_key` this keeps the order of each hash bucket"},
 		{Name: "dead_letter_file", Dst: &c.DeadLetterFile, Example: "/var/lib/fluent-bit/refused.jsonl", Help: "file for the records that SLS refuses for good, one JSON line each; without it they are dropped"},
 		{Name: "dead_letter_size", Dst: &c.DeadLetterSize, Default: "100M", Min: "64k", Help: "size at which the dead-letter file is rotated; four old ones are kept"},
+		{Name: "state_path", Dst: &c.StatePath, Example: "/var/lib/fluent-bit/state", Help: "folder in which is remembered what SLS has accepted of which chunk, so that chunks in `storage.type filesystem` are not sent twice after a kill or a restart; one file per section, named after its alias"},
+		{Name: "state_size", Dst: &c.StateSize, Default: "16M", Min: "1M", Max: "1G", Help: "size that a file in state_path may have; half of it at least holds the latest segments of finished chunks, 64 bytes each"},
 		{Name: "old_log_time", Dst: &c.OldLogTime, Default: delivery.OldTimeRewrite, Enum: []string{delivery.OldTimeRewrite, delivery.OldTimeDeadLetter, delivery.OldTimeDrop}, Help: "what to do with a log that SLS refuses for its age: send it with the current time and its own in `__orig_time__`, keep it in dead_letter_file, or drop it"},
 	}
 }

@@ -91,6 +91,7 @@ func newBench(t *testing.T, emulator slsfake.Config, set string) *bench {
 	}
 	var cfg Config
 	require.NoError(t, option.Parse(given, cfg.Options()))
+	cfg.Instance = "sls.0"
 	server := slsfake.New(emulator)
 	server.CreateLogstore("pro", "logs", 2)
 	secret := cmp.Or(given["secret"], "testsecret")

@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"fluent-bit-sls/out_sls/internal/journal"
 	"fluent-bit-sls/out_sls/internal/route"
 	"fluent-bit-sls/shared/metric"
 )
@@ -30,6 +31,33 @@ func (p *Producer) publish(router *route.Router) {
 	s.CounterFunc("capped_records_total", "Records sent without the topic, source or tags that they choose, because their chunk had more than max_log_groups.", func(emit metric.Emit) {
 		emit(float64(router.Stats().Capped))
 	})
+	p.publishState()
+}
+
+// publishState adds how the memory on disk stands, if there is one.
+func (p *Producer) publishState() {
+	if p.journal == nil {
+		return // a state_held of 0 would be an alarm
+	}
+	s := p.metrics.Set
+	of := func(value func(journal.Stats) float64) func(metric.Emit) {
+		return func(emit metric.Emit) { emit(value(p.journal.Stats())) }
+	}
+	s.GaugeFunc("state_held", "1 when the file in state_path is this section's, 0 while another process has it or it cannot be used.", of(func(s journal.Stats) float64 {
+		if s.Held {
+			return 1
+		}
+		return 0
+	}))
+	s.GaugeFunc("state_entries", "Entries in the file of state_path: accepted parts of segments.", of(func(s journal.Stats) float64 {
+		return float64(s.Entries)
+	}))
+	s.CounterFunc("state_errors_total", "Answers of SLS that could not be written to state_path, as on a full disk: after a kill their records are sent again.", of(func(s journal.Stats) float64 {
+		return float64(s.Errors)
+	}))
+	s.CounterFunc("state_evicted_young_total", "Entries of state_path that had to go within an hour, for lack of room in state_size.", of(func(s journal.Stats) float64 {
+		return float64(s.EvictedYoung)
+	}))
 }
 
 func (p *Producer) emitAllowed(emit metric.Emit) {

@@ -8,6 +8,7 @@ import (
 
 	"fluent-bit-sls/out_sls/internal/deadletter"
 	"fluent-bit-sls/out_sls/internal/delivery"
+	"fluent-bit-sls/out_sls/internal/journal"
 	"fluent-bit-sls/out_sls/internal/memory"
 	"fluent-bit-sls/out_sls/internal/report"
 	"fluent-bit-sls/out_sls/internal/route"
@@ -38,6 +39,7 @@ type Producer struct {
 	scheduler *schedule.Scheduler
 	delivery  *delivery.Delivery
 	letters   *deadletter.Writer // nil: what SLS refuses is dropped
+	journal   *journal.Journal   // nil: what is delivered is forgotten with the process
 }
 
 // New returns a producer that sends through client, which it does not close. The
@@ -49,7 +51,11 @@ func New(cfg Config, router *route.Router, client *sls.Client, logger *slog.Logg
 	}
 	log, metrics := report.NewLog(logger), report.NewMetrics()
 	guard := panics.New(logger, func() { metrics.Panics.Add(1) })
-	p := &Producer{cfg: cfg, log: log, metrics: metrics, memory: memory.New()}
+	p := &Producer{cfg: cfg, log: log, metrics: metrics}
+	if cfg.StatePath != "" {
+		p.journal = journal.New(cfg.journal(router), logger)
+	}
+	p.memory = memory.New(p.journal)
 
 	p.delivery = delivery.New(cfg.delivery(), client, log, metrics, guard)
 	p.scheduler = schedule.New(cfg.schedule(), router.Home, metrics, guard, p.delivery.Start)
@@ -82,11 +88,13 @@ func (p *Producer) Flush(ctx context.Context, tag string, chunk []byte) Result {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.FlushTimeout)
 	defer cancel()
 	flush := p.memory.Begin(tag, chunk)
+	defer flush.Leave()
 	summary, err := p.cut(ctx, flush, admission, tag, chunk)
 	flush.Cut(err == nil)
 	p.await(ctx, flush, admission)
 	result := p.answer(flush, summary.Whole(), tag, chunk)
 	if result != Retry { // or it is cut again, and counted then
+		flush.End()
 		p.count(summary)
 	}
 	if l := admission.Refused; l != nil {
@@ -107,7 +115,8 @@ func (p *Producer) cut(ctx context.Context, f *memory.Flush, a *schedule.Admissi
 
 // submit queues a segment, unless an earlier flush of the chunk has seen to it.
 func (p *Producer) submit(ctx context.Context, f *memory.Flush, a *schedule.Admission, s *segment.Segment) error {
-	if known := f.Known(); known != nil && p.adopt(f, a, known) {
+	known := f.Known()
+	if known != nil && p.adopt(f, a, known) || known == nil && p.recall(f, s) {
 		p.metrics.Skipped.With(s.To.Logstore).Add(1)
 		p.budget.Discard(s)
 		return nil
@@ -118,6 +127,15 @@ func (p *Producer) submit(ctx context.Context, f *memory.Flush, a *schedule.Admi
 	s.Outcome = f.Add(s.Count)
 	p.scheduler.Enqueue(s, a)
 	return nil
+}
+
+// recall takes note of what an earlier instance has delivered of a segment. It is false
+// when something is left to be sent.
+func (p *Producer) recall(f *memory.Flush, s *segment.Segment) bool {
+	for _, r := range f.Earlier(s.Count) {
+		p.metrics.Remembered.With(s.To.Logstore).Add(uint64(r.Count))
+	}
+	return f.Delivered(s.Count)
 }
 
 // adopt makes f wait for what an earlier flush of its chunk has on its way, or takes note
@@ -207,6 +225,11 @@ func (p *Producer) Stop(ctx context.Context) {
 	if p.letters != nil {
 		if err := p.letters.Close(); err != nil {
 			p.log.Error("dead letters", "cannot close the dead-letter file", "error", err)
+		}
+	}
+	if p.journal != nil {
+		if err := p.journal.Close(); err != nil {
+			p.log.Error("state_path", "cannot close the file in state_path", "error", err)
 		}
 	}
 }

@@ -4,7 +4,7 @@ import "fluent-bit-sls/shared/metric"
 
 // Stats are the totals of the metrics over all logstores.
 type Stats struct {
-	Records, Requests, Retries, Skipped, Ambiguous, Dropped, DeadLetters, Rewritten, Corrupt uint64
+	Records, Requests, Retries, Skipped, Ambiguous, Dropped, DeadLetters, Rewritten, Corrupt, Remembered uint64
 }
 
 // Stats is a snapshot of the totals.
@@ -20,5 +20,6 @@ func (p *Producer) Stats() Stats {
 		Skipped: total["skipped_segments_total"], Ambiguous: total["ambiguous_requests_total"],
 		Dropped: total["dropped_records_total"], DeadLetters: total["dead_letter_records_total"],
 		Rewritten: total["rewritten_times_total"], Corrupt: total["corrupt_chunks_total"],
+		Remembered: total["remembered_records_total"],
 	}
 }

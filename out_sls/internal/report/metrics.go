@@ -34,6 +34,7 @@ type Metrics struct {
 	Retries     metric.Counters
 	Ambiguous   metric.Counters
 	Skipped     metric.Counters
+	Remembered  metric.Counters
 	Dropped     metric.Counters
 	DeadLetters metric.Counters
 	Rewritten   metric.Counters
@@ -62,6 +63,7 @@ func NewMetrics() *Metrics {
 		Retries:     s.Counter("request_retries_total", "Requests that the plugin sent again by itself.", "logstore"),
 		Ambiguous:   s.Counter("ambiguous_requests_total", "Requests that SLS may have accepted although no clear answer came.", "logstore"),
 		Skipped:     s.Counter("skipped_segments_total", "Parts of returned chunks that were delivered already and not sent again.", "logstore"),
+		Remembered:  s.Counter("remembered_records_total", "Records not sent, because an earlier instance had delivered them, as state_path remembers.", "logstore"),
 		Dropped:     s.Counter("dropped_records_total", "Records lost for good, by SLS's code or what was wrong with them.", "logstore", "reason"),
 		DeadLetters: s.Counter("dead_letter_records_total", "Records written to the dead-letter file.", "logstore", "reason"),
 		Rewritten:   s.Counter("rewritten_times_total", "Logs sent with the current time, because SLS refused theirs.", "logstore"),
@@ -100,7 +102,7 @@ func (m *Metrics) Sending(logstore string) {
 	for _, class := range putClasses {
 		m.Requests.With(logstore, class.String())
 	}
-	for _, c := range []metric.Counters{m.Records, m.BytesRaw, m.BytesSent, m.Retries, m.Ambiguous, m.Skipped, m.Rewritten} {
+	for _, c := range []metric.Counters{m.Records, m.BytesRaw, m.BytesSent, m.Retries, m.Ambiguous, m.Skipped, m.Remembered, m.Rewritten} {
 		c.With(logstore)
 	}
 }

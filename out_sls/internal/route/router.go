@@ -30,6 +30,8 @@ type Router struct {
 	// ofProject and ofLogstore are the names' templates; nil = typed in full.
 	ofProject, ofLogstore *template.Naming
 
+	fingerprint string
+
 	// sessions are those of ended flushes, with what they know. So no record needs
 	// anything shared, and there are never more sessions than flushes at once.
 	sessions sync.Pool
@@ -77,6 +79,15 @@ type field struct {
 // New returns the router for cfg, which Options have filled; the error is that of
 // Validate, or that the host has no name.
 func New(cfg Config) (*Router, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("find the host name for source: %w", err)
+	}
+	return newOn(host, cfg)
+}
+
+// newOn is New on a host of that name.
+func newOn(host string, cfg Config) (*Router, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -86,7 +97,7 @@ func New(cfg Config) (*Router, error) {
 	b.r.home.logstore, b.r.ofLogstore = b.name(kindLogstore, &logstoreRules, &to.Logstore, cfg.Logstore, cfg.DefaultLogstore)
 	b.patterns(cfg.AllowDestinations)
 	b.option(kindTopic, &to.Topic, cfg.Topic, "")
-	b.source(&to.Source, cfg.Source)
+	b.source(&to.Source, &cfg, host)
 	if b.option(kindHashKey, &to.HashKey, cfg.HashKey, ""); to.HashKey != "" {
 		to.HashKey = string(appendHashKey(nil, []byte(to.HashKey), cfg.HashBuckets))
 	}
@@ -179,14 +190,24 @@ func (b *builder) name(k kind, rules *template.NameRules, dst *string, value, fa
 	return []byte(fallback), t.Name
 }
 
-func (b *builder) source(dst *string, value string) {
-	host, err := os.Hostname()
-	if err != nil && b.err == nil {
-		b.err = fmt.Errorf("find the host name for source: %w", err)
-	}
-	if b.option(kindSource, dst, value, host); value == "" {
+func (b *builder) source(dst *string, cfg *Config, host string) {
+	b.option(kindSource, dst, cfg.Source, host)
+	b.r.fingerprint = fmt.Sprintf("%+v", *cfg)
+	if n := len(b.r.fields) - 1; cfg.Source == "" {
 		*dst = host
+	} else if n < 0 || b.r.fields[n].kind != kindSource || b.r.fields[n].template.Mandatory() == nil {
+		return // the name of the host decides nothing: it may change, as that of a pod does
 	}
+	b.r.fingerprint += fmt.Sprintf(" host %q", host)
+}
+
+// Fingerprint is the same for two routers that route the same records the same way: it
+// names every option and, where it may be a source, the host. A nil router has none.
+func (r *Router) Fingerprint() string {
+	if r == nil {
+		return ""
+	}
+	return r.fingerprint
 }
 
 // Stats is a snapshot of the counters. Those of a flush are added when it ends.

@@ -37,6 +37,23 @@ func TestSourceDefaultsToTheHostName(t *testing.T) {
 	require.Zero(t, r.Stats())
 }
 
+// What is remembered of a chunk holds on another host only if that may not be its source.
+func TestFingerprintHasTheHostThatMayBeTheSource(t *testing.T) {
+	of := func(host, source, topic string) string {
+		r, err := newOn(host, Config{Source: source, Topic: topic})
+		require.NoError(t, err)
+		return r.Fingerprint()
+	}
+	for source, decides := range map[string]bool{
+		"": true, "$kubernetes['host']": true, "$a-$b|none": true,
+		"here": false, "$kubernetes['host']|node-1": false, "$a|''": false,
+	} {
+		require.Equal(t, of("one", source, ""), of("one", source, ""), source)
+		require.Equal(t, decides, of("one", source, "") != of("two", source, ""), source)
+		require.NotEqual(t, of("one", source, ""), of("one", source, "of another environment"), source)
+	}
+}
+
 func TestRecordRoute(t *testing.T) {
 	r := configured(t,
 		"project", "$TAG[1]|main",

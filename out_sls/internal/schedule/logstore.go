@@ -14,9 +14,11 @@ type LogstoreID struct{ Project, Logstore string }
 // logstore bounds the requests in flight to one logstore, and knows how it is doing.
 // Scheduler.mu guards it.
 type logstore struct {
+	scheduler *Scheduler
 	id        LogstoreID
 	queues    map[segment.Address]*queue
-	ready     list.List     // of *queue: a request for them may begin
+	lane      lane
+	ready     list.List     // of *queue or *lane: a request for them may begin
 	inFlight  int           // requests, those included that pause before they are sent again
 	used      time.Time     // last
 	inReady   *list.Element // in Scheduler.ready; nil = no request may begin
@@ -42,6 +44,12 @@ const (
 	downAfter    = 3
 	downDuration = 2 * time.Second
 )
+
+// place makes l ready if a request of its lane or a queue may begin.
+func (l *logstore) place() {
+	l.scheduler.placeLane(&l.lane)
+	l.scheduler.placeLogstore(l)
+}
 
 // passTurn ends a request under way, and lets those go on that may.
 func (l *logstore) passTurn() {

@@ -28,15 +28,33 @@ type queue struct {
 	bytes     int // waiting
 	logs      int // waiting
 	inFlight  int
-	latest    *Request      // the last one to begin, while it is in flight
-	timer     *time.Timer   // runs while what waits waits for more; nil = it never did
+	latest    *Request      // the last one to begin for q alone, while it is in flight
+	alarm     alarm         // runs while what waits waits for more
 	inReady   *list.Element // in logstore.ready; nil = no request may begin
+	inLane    *list.Element // in lane.queues; nil = a request for q alone is due
+	laneBytes int           // that the lane has counted
+	apart     bool          // SLS has refused a batch with what waits
+	trial     *trial        // of that batch; nil = none
 }
 
 func (q *queue) add(s *segment.Segment) {
 	q.waiting = append(q.waiting, s)
 	q.bytes += len(s.Logs)
 	q.logs += s.Count
+}
+
+// addFirst puts segments, of which SLS has refused a batch, before all that waits.
+func (q *queue) addFirst(segments []*segment.Segment) {
+	q.waiting = append(segments, q.waiting...)
+	wanted := true
+	for _, s := range segments {
+		q.bytes += len(s.Logs)
+		q.logs += s.Count
+		wanted = s.Outcome.Hold(q) && wanted
+	}
+	if !wanted {
+		q.giveUp()
+	}
 }
 
 // take removes the segments of one request: in order, at least one, and together within
@@ -89,3 +107,30 @@ func (q *queue) Abandoned() {
 }
 
 func (q *queue) store() *logstore { return q.logstore }
+
+func (q *queue) place() { q.scheduler.place(q) }
+
+// gathering is how much longer so many bytes wait for more while a request, which may be
+// nil, is in flight.
+func gathering(latest *Request, bytes int) time.Duration {
+	if latest == nil || bytes >= worthARequest {
+		return 0
+	}
+	return gatherFor - time.Since(latest.began)
+}
+
+// alarm wakes what waits for a time. The zero value is ready. Scheduler.mu guards it.
+type alarm struct{ timer *time.Timer } // nil = it has never been set
+
+// set wakes a line after a delay, or not at all.
+func (a *alarm) set(s *Scheduler, delay time.Duration, of interface{ place() }) {
+	switch {
+	case delay <= 0 && a.timer == nil:
+	case delay <= 0:
+		a.timer.Stop() // or it keeps the scheduler for as long as linger
+	case a.timer == nil:
+		a.timer = s.panics.AfterFunc(delay, "a queue's timer", func() { s.release(of) })
+	default:
+		a.timer.Reset(delay)
+	}
+}

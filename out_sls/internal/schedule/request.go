@@ -7,6 +7,7 @@ import (
 
 	"fluent-bit-sls/out_sls/internal/route"
 	"fluent-bit-sls/out_sls/internal/segment"
+	"fluent-bit-sls/shared/sls"
 )
 
 // Why a request is not sent, or not sent again.
@@ -17,26 +18,56 @@ var (
 	ErrAbandoned = errors.New("no flush waits for it any more")
 )
 
-// Request is what one call to SLS carries: whole segments of one destination. Its methods
-// are for the goroutine that sends it, which ends with Done.
+// Request is what one call to SLS carries. Its methods are for the goroutine that sends it,
+// which ends with Done.
 type Request struct {
-	To       segment.Address
-	Segments []*segment.Segment
-	PackID   string // the number of its log group; "" = none
+	LogstoreID
+	Groups []Group // several are a group batch
 
-	queue     *queue
+	scheduler *Scheduler
+	logstore  *logstore
 	began     time.Time
 	abandoned chan struct{} // something left that may have been the last flush to wait
+	trial     *trial        // that r is part of; nil = none
+	queues    []*queue      // that it has segments of
 }
 
-func newRequest(q *queue, segments []*segment.Segment) *Request {
-	r := &Request{To: q.to, Segments: segments, queue: q, began: time.Now(), abandoned: make(chan struct{}, 1)}
-	for _, s := range segments {
-		if !s.Outcome.Hold(r) {
+// Group is a log group of a request: whole segments of one destination.
+type Group struct {
+	To       segment.Address
+	Segments []*segment.Segment
+	PackID   string // its number; "" = none
+}
+
+// Unsettled are the segments of g that are not settled.
+func (g *Group) Unsettled() []*segment.Segment {
+	return slices.DeleteFunc(slices.Clone(g.Segments), (*segment.Segment).Settled)
+}
+
+func newRequest(s *Scheduler, l *logstore) *Request {
+	return &Request{LogstoreID: l.id, scheduler: s, logstore: l, began: time.Now(), abandoned: make(chan struct{}, 1)}
+}
+
+// takeLocked adds a group of what waits in q to r.
+func (s *Scheduler) takeLocked(q *queue, r *Request) {
+	g := Group{To: q.to, Segments: q.take(s.cfg.BatchBytes, s.cfg.BatchCount), PackID: s.nextPackID(&q.to)}
+	r.Groups = append(r.Groups, g)
+	r.queues = append(r.queues, q)
+	r.trial, q.trial = q.trial, nil
+	q.inFlight++
+	for _, seg := range g.Segments {
+		if !seg.Outcome.Hold(r) {
 			r.Abandoned()
 		}
 	}
-	return r
+}
+
+// Segments are those of all groups.
+func (r *Request) Segments() (segments []*segment.Segment) {
+	for _, g := range r.Groups {
+		segments = append(segments, g.Segments...)
+	}
+	return segments
 }
 
 // Abandoned lets a request that waits find out whether anybody waits for it.
@@ -47,16 +78,18 @@ func (r *Request) Abandoned() {
 	}
 }
 
-func (r *Request) store() *logstore { return r.queue.logstore }
+func (r *Request) store() *logstore { return r.logstore }
 
-// NextPackID numbers a log group of r, "" without pack_id. Those of a tag have to be
-// numbered in the order of its records, which requests, once they are under way, do not
-// keep.
-func (r *Request) NextPackID() string {
-	if r.To.Sequence == "" {
+// NextPackID numbers a log group of that address, "" without pack_id. Those of a tag have
+// to be numbered in the order of its records, which requests, once they are under way, do
+// not keep.
+func (r *Request) NextPackID(to *segment.Address) string { return r.scheduler.nextPackID(to) }
+
+func (s *Scheduler) nextPackID(to *segment.Address) string {
+	if to.Sequence == "" {
 		return ""
 	}
-	return r.queue.scheduler.packs.next(r.To.Sequence)
+	return s.packs.next(to.Sequence)
 }
 
 // Begin waits until one more request may be under way to the logstore: when SLS throttles,
@@ -64,7 +97,7 @@ func (r *Request) NextPackID() string {
 // unless Begin fails with ErrStopped or ErrAbandoned. giveUp gives up what is to be sent,
 // and is true, if no flush waits for it.
 func (r *Request) Begin(giveUp func() bool) error {
-	s, l := r.queue.scheduler, r.queue.logstore
+	s, l := r.scheduler, r.logstore
 	s.mu.Lock()
 	if l.sending < int(l.allowed) {
 		defer s.mu.Unlock()
@@ -110,7 +143,7 @@ func await[T any](r *Request, event <-chan T, giveUp func() bool) error {
 		select {
 		case <-event:
 			return nil
-		case <-r.queue.scheduler.stop:
+		case <-r.scheduler.stop:
 			return ErrStopped
 		case <-r.abandoned:
 			if giveUp() {
@@ -120,38 +153,58 @@ func await[T any](r *Request, event <-chan T, giveUp func() bool) error {
 	}
 }
 
-// Answered takes note of the answer to what was sent at begin. It returns an outage of SLS
-// that is over by that, nil if there is none.
-func (r *Request) Answered(begin time.Time, err error) (over *Outage) {
-	s := r.queue.scheduler
+// News are what an answer shows of SLS.
+type News struct {
+	Over      *Outage // that has ended with it; nil = none
+	NoBatches bool    // SLS does not take group batches, so none is sent from now on
+}
+
+// Refused tells whether SLS takes what was sent neither now nor later.
+func Refused(err error) bool {
+	class := sls.ClassOf(err)
+	return class == sls.ClassSplit || class == sls.ClassPermanent
+}
+
+// Answered takes note of the answer to what was sent at begin, as a group batch or not.
+func (r *Request) Answered(begin time.Time, batch bool, err error) (news News) {
+	s := r.scheduler
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.answeredLocked(r.queue.logstore, begin, err)
+	news.Over = s.answeredLocked(r.logstore, begin, err)
+	switch {
+	case batch:
+		s.proven = s.proven || err == nil
+	case r.trial != nil && r.trial.answered(err) && s.batches && !s.proven:
+		s.withoutBatchesLocked()
+		s.beginLocked()
+		news.NoBatches = true
+	}
+	return news
 }
 
 // Down tells whether the logstore of r fails for good, as far as can be known, while others
 // work.
 func (r *Request) Down() bool {
-	s := r.queue.scheduler
+	s := r.scheduler
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.down(r.queue.logstore)
+	return s.down(r.logstore)
 }
 
 // Astray tells whether r has gone to a destination that a template has chosen and, as the
 // answer says, SLS does not have.
-func (r *Request) Astray(err error) bool { return r.queue.logstore.chosen && saysAbsent(err) }
+func (r *Request) Astray(err error) bool { return r.logstore.chosen && saysAbsent(err) }
 
 // Home is where the records of r go if SLS does not have their logstore.
 func (r *Request) Home() route.Destination {
-	home, _ := r.queue.scheduler.home(r.To.Destination)
+	home, _ := r.scheduler.home(r.Groups[0].To.Destination)
 	return home
 }
 
 // Believed takes note that the logstore of r is not there, unless r is to ask again: attempt
 // counts the answers that say so, from 0.
 func (r *Request) Believed(attempt int) bool {
-	s, l := r.queue.scheduler, r.queue.logstore
+	s, l := r.scheduler, r.logstore
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if l.absent.IsZero() && attempt+1 < absentTries {
@@ -165,11 +218,11 @@ func (r *Request) Believed(attempt int) bool {
 // Redirect queues the segments of r, and what waits behind it, for the static defaults.
 // Their numbers stay, and so does what is remembered of them. r has no segments then.
 func (r *Request) Redirect() {
-	s, l := r.queue.scheduler, r.queue.logstore
+	s, l := r.scheduler, r.logstore
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	segments := r.Segments
-	r.Segments = nil
+	segments := r.Segments()
+	r.Groups = nil
 	for _, q := range l.queues {
 		segments = append(segments, q.drain()...)
 		s.place(q)
@@ -187,4 +240,4 @@ func (r *Request) Redirect() {
 }
 
 // Done ends r. What may begin instead begins.
-func (r *Request) Done() { r.queue.scheduler.done(r) }
+func (r *Request) Done() { r.scheduler.done(r) }

@@ -25,6 +25,7 @@ type Config struct {
 	Linger      time.Duration // how long a small request waits for more
 	Ordered     bool          // one request in flight per destination
 	Concurrency int           // most requests in flight per logstore
+	Batches     bool          // small groups of several destinations share a request
 	// Patience is how long SLS may go without an answer before that is an outage.
 	Patience time.Duration
 }
@@ -47,6 +48,8 @@ type Scheduler struct {
 	// segment and per request, never per record. memory's lock may be taken under it.
 	mu         sync.Mutex
 	stopped    bool // nothing waits for more to come
+	batches    bool // group batches are sent
+	proven     bool // and SLS has taken one
 	logstores  map[LogstoreID]*logstore
 	pruneAt    int       // number of logstores at which those that are idle are forgotten
 	ready      list.List // of *logstore: may begin a request, if the instance may have more
@@ -61,7 +64,7 @@ type Scheduler struct {
 func New(cfg Config, home Home, metrics *report.Metrics, guard *panics.Guard, start func(*Request)) *Scheduler {
 	return &Scheduler{
 		cfg: cfg, home: home, metrics: metrics, panics: guard, start: start,
-		stop: make(chan struct{}), logstores: map[LogstoreID]*logstore{},
+		stop: make(chan struct{}), logstores: map[LogstoreID]*logstore{}, batches: cfg.Batches,
 	}
 }
 
@@ -154,17 +157,23 @@ func (s *Scheduler) Enqueue(seg *segment.Segment, a *Admission) {
 
 // enqueueLocked appends a segment to its queue in l.
 func (s *Scheduler) enqueueLocked(seg *segment.Segment, l *logstore) {
-	q := l.queues[seg.To]
-	if q == nil {
-		q = &queue{scheduler: s, to: seg.To, logstore: l}
-		l.queues[seg.To] = q
-	}
+	q := s.queueLocked(seg.To, l)
 	seg.Queued = time.Now()
 	q.add(seg)
 	if !seg.Outcome.Hold(q) {
 		q.giveUp()
 	}
 	s.place(q)
+}
+
+// queueLocked is the queue of a destination in l.
+func (s *Scheduler) queueLocked(to segment.Address, l *logstore) *queue {
+	q := l.queues[to]
+	if q == nil {
+		q = &queue{scheduler: s, to: to, logstore: l}
+		l.queues[to] = q
+	}
+	return q
 }
 
 // absentLocked tells whether a segment should not even be sent where a template has it go.
@@ -203,18 +212,24 @@ func (s *Scheduler) nextLocked() *Request {
 		if h := s.outage(l); h != nil && !h.ask(time.Now()) {
 			continue // it is ready again with its next segment or answer
 		}
-		q, _ := l.ready.Front().Value.(*queue)
-		keep(&l.ready, &q.inReady, q, false)
-		r := newRequest(q, q.take(s.cfg.BatchBytes, s.cfg.BatchCount))
-		r.PackID = r.NextPackID()
-		q.latest = r
-		q.inFlight++
 		l.inFlight++
 		s.inFlight++
-		s.place(q)
-		return r
+		if q, ok := l.ready.Front().Value.(*queue); ok {
+			return s.aloneLocked(q)
+		}
+		return s.batchLocked(&l.lane)
 	}
 	return nil
+}
+
+// aloneLocked is the request of what waits in q.
+func (s *Scheduler) aloneLocked(q *queue) *Request {
+	keep(&q.logstore.ready, &q.inReady, q, false) // and at the end, if more waits
+	r := newRequest(s, q.logstore)
+	s.takeLocked(q, r)
+	q.latest = r
+	s.place(q)
+	return r
 }
 
 // sentLocked takes note that a request to l is on its way.
@@ -335,22 +350,27 @@ func (s *Scheduler) outageLocked(now time.Time) *Outage {
 func (s *Scheduler) done(r *Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	q := r.queue
-	if q.latest == r {
-		q.latest = nil
-	}
-	q.inFlight--
-	q.logstore.inFlight--
+	r.logstore.inFlight--
 	s.inFlight--
-	s.place(q)
+	if r.logstore.lane.latest == r {
+		r.logstore.lane.latest = nil
+	}
+	for _, q := range r.queues {
+		if q.latest == r {
+			q.latest = nil
+		}
+		q.inFlight--
+		s.placeQueue(q)
+	}
+	r.logstore.place()
 	s.beginLocked()
 }
 
-// release starts what q has held back, if it was long enough.
-func (s *Scheduler) release(q *queue) {
+// release starts what a line has held back, if it was long enough.
+func (s *Scheduler) release(line interface{ place() }) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.place(q)
+	line.place()
 	s.beginLocked()
 }
 
@@ -377,24 +397,31 @@ func (s *Scheduler) Stop() *Outage {
 	return outage
 }
 
-// place makes q ready if a request for it may begin, and not ready if none may. Whatever
-// changes a queue calls it. The time that passes does not: a timer does.
+// place makes q, its lane and its logstore ready if a request for them may begin, and not
+// ready if none may. Whatever changes a queue calls it. The time that passes does not: an
+// alarm does.
 func (s *Scheduler) place(q *queue) {
-	delay, l := s.delay(q), q.logstore
-	keep(&l.ready, &q.inReady, q, len(q.waiting) > 0 && delay <= 0 && (q.inFlight == 0 || !s.cfg.Ordered))
-	switch {
-	case delay <= 0 && q.timer == nil:
-	case delay <= 0:
-		q.timer.Stop() // or it keeps the scheduler for as long as linger
-	case q.timer == nil:
-		q.timer = s.panics.AfterFunc(delay, "a queue's timer", func() { s.release(q) })
-	default:
-		q.timer.Reset(delay)
+	s.placeQueue(q)
+	s.placeLane(&q.logstore.lane)
+	s.placeLogstore(q.logstore)
+}
+
+// placeQueue does so for q alone.
+func (s *Scheduler) placeQueue(q *queue) {
+	l := q.logstore
+	if len(q.waiting) == 0 {
+		q.apart, q.trial = false, nil
 	}
+	l.lane.line(q, s.shares(q))
+	var delay time.Duration
+	if q.inLane == nil {
+		delay = s.delay(q)
+	}
+	keep(&l.ready, &q.inReady, q, q.inLane == nil && len(q.waiting) > 0 && delay <= 0 && (q.inFlight == 0 || !s.cfg.Ordered))
+	q.alarm.set(s, delay, q)
 	if len(q.waiting) == 0 && q.inFlight == 0 && l.queues[q.to] == q {
 		delete(l.queues, q.to)
 	}
-	s.placeLogstore(l)
 }
 
 // delay is how much longer what waits in q waits for more to come.
@@ -405,10 +432,7 @@ func (s *Scheduler) delay(q *queue) (d time.Duration) {
 	if !s.stopped && q.bytes < s.cfg.BatchBytes && q.logs < s.cfg.BatchCount {
 		d = s.cfg.Linger - time.Since(q.waiting[0].Queued)
 	}
-	if q.latest != nil && q.bytes < worthARequest {
-		d = max(d, gatherFor-time.Since(q.latest.began))
-	}
-	return d
+	return max(d, gathering(q.latest, q.bytes))
 }
 
 // placeLogstore does for l what place does for a queue. Whatever changes l calls it.
@@ -442,7 +466,8 @@ func (s *Scheduler) logstoreLocked(to segment.Address) *logstore {
 	if l == nil {
 		s.pruneLocked()
 		_, chosen := s.home(to.Destination)
-		l = &logstore{id: id, queues: map[segment.Address]*queue{}, allowed: float64(s.cfg.Concurrency), chosen: chosen}
+		l = &logstore{scheduler: s, id: id, queues: map[segment.Address]*queue{}, allowed: float64(s.cfg.Concurrency), chosen: chosen}
+		l.lane.logstore = l
 		s.logstores[id] = l
 	}
 	l.used = time.Now()

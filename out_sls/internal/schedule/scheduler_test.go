@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,6 +28,7 @@ type desk struct {
 	t       *testing.T
 	flush   *memory.Flush // waits for all segments
 	made    int
+	hashKey string // of the segments to come
 	waiting map[*segment.Segment]bool
 	begun   []*Request // since the last call of begin
 	running []*Request
@@ -45,7 +47,7 @@ func atDesk(t *testing.T, set func(*Config), fn func(t *testing.T, d *desk)) {
 		if set != nil {
 			set(&cfg)
 		}
-		d := &desk{t: t, flush: memory.New().Begin("", nil), waiting: map[*segment.Segment]bool{}}
+		d := &desk{t: t, flush: memory.New(nil).Begin("", nil), waiting: map[*segment.Segment]bool{}}
 		home := func(d route.Destination) (route.Destination, bool) { return d, false }
 		guard := panics.New(slog.New(slog.DiscardHandler), nil)
 		d.Scheduler = New(cfg, home, report.NewMetrics(), guard, func(r *Request) { d.begun = append(d.begun, r) })
@@ -63,12 +65,15 @@ func (d *desk) requireEmpty() {
 	require.Zero(d.t, left.Queues)
 }
 
+// logs are what segments consist of, which nobody reads.
+var logs = make([]byte, 3<<20)
+
 // add enqueues a segment of that many bytes.
 func (d *desk) add(logstore, topic string, size int) *segment.Segment {
 	d.made++
 	s := &segment.Segment{
-		To:    segment.Address{Destination: route.Destination{Project: "pro", Logstore: logstore, Topic: topic}},
-		Logs:  make([]byte, size),
+		To:    segment.Address{Destination: route.Destination{Project: "pro", Logstore: logstore, Topic: topic, HashKey: d.hashKey}},
+		Logs:  logs[:size],
 		Count: 1, Outcome: d.flush.Add(1),
 	}
 	d.waiting[s] = true
@@ -86,11 +91,15 @@ func (d *desk) begin() (to []string) {
 	d.mu.Unlock()
 	for _, r := range begun {
 		d.running = append(d.running, r)
-		for _, s := range r.Segments {
+		for _, s := range r.Segments() {
 			require.True(d.t, d.waiting[s], "each segment once")
 			delete(d.waiting, s)
 		}
-		to = append(to, r.To.Logstore+"/"+r.To.Topic)
+		name := []string{r.Logstore}
+		for _, g := range r.Groups {
+			name = append(name, g.To.Topic)
+		}
+		to = append(to, strings.Join(name, "/"))
 	}
 	return to
 }
@@ -110,10 +119,21 @@ func (d *desk) pass(by time.Duration) {
 func (d *desk) end() {
 	r := d.running[0]
 	d.running = d.running[1:]
-	for _, s := range r.Segments {
-		s.Outcome.Accept(memory.Range{Count: 1})
+	for _, s := range r.Segments() {
+		_ = memory.Accept([]memory.Accepted{{Outcome: s.Outcome, Range: memory.Range{Count: 1}, Last: true}})
 		s.Settle()
 	}
+	r.Done()
+}
+
+// refuse ends the request that began first, which SLS has refused as a batch.
+func (d *desk) refuse() {
+	r := d.running[0]
+	d.running = d.running[1:]
+	for _, s := range r.Segments() {
+		d.waiting[s] = true
+	}
+	r.TakeApart()
 	r.Done()
 }
 
@@ -240,7 +260,7 @@ func TestNoTimerOfLingerIsLeftBehind(t *testing.T) {
 		require.Empty(t, d.begin())
 		var timer *time.Timer
 		for _, q := range d.logstore("logs").queues {
-			timer = q.timer
+			timer = q.alarm.timer
 		}
 		require.NotNil(t, timer)
 		require.Nil(t, d.Stop(), "there is no outage")
@@ -258,6 +278,8 @@ func TestScheduleLeavesNothingBehind(t *testing.T) {
 		"linger":             func(c *Config) { c.Concurrency, c.Linger = 3, 2*time.Second },
 		"ordered":            func(c *Config) { c.Ordered = true },
 		"ordered and linger": func(c *Config) { c.BatchCount, c.Linger, c.Ordered = 1, 100*time.Millisecond, true },
+		"batches":            func(c *Config) { c.Concurrency, c.Batches = 2, true },
+		"batches, all":       func(c *Config) { c.Concurrency, c.Batches, c.Linger, c.Ordered = 3, true, 2*time.Second, true },
 	} {
 		for range 5 {
 			seed := rand.Uint64()
@@ -272,7 +294,7 @@ func shuffle(t *testing.T, d *desk, random *rand.Rand) {
 	t.Helper()
 	size := []int{10, 1000, worthARequest, 3 << 20}
 	for range 400 {
-		switch random.IntN(8) {
+		switch random.IntN(9) {
 		case 0, 1, 2:
 			d.add(fmt.Sprint(random.IntN(3)), fmt.Sprint(random.IntN(3)), size[random.IntN(len(size))])
 		case 3, 4:
@@ -294,6 +316,10 @@ func shuffle(t *testing.T, d *desk, random *rand.Rand) {
 			}
 			d.mu.Unlock()
 		case 7:
+			if len(d.running) > 0 {
+				d.refuse()
+			}
+		case 8:
 			d.pass(time.Duration(random.IntN(500)) * time.Millisecond)
 		}
 		d.begin()
@@ -325,8 +351,13 @@ func (d *desk) requireReasons(t *testing.T) {
 	for s := range d.waiting {
 		q, ok := s.Outcome.Holder().(*queue)
 		require.True(t, ok)
-		require.True(t, q.logstore.inFlight >= int(q.logstore.allowed) || d.delay(q) > 0 || d.cfg.Ordered && q.inFlight > 0,
+		delay := d.delay(q)
+		if q.inLane != nil {
+			delay = d.laneDelay(&q.logstore.lane)
+		}
+		require.True(t, q.logstore.inFlight >= int(q.logstore.allowed) || delay > 0 || d.cfg.Ordered && q.inFlight > 0,
 			"%s waits for nothing", q.to.Logstore)
 		require.True(t, !d.cfg.Ordered || q.inFlight <= 1)
 	}
+	d.requireLanes(t)
 }

@@ -2,7 +2,6 @@ package segment
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -60,8 +59,9 @@ func NewBudget(limit int64, buffers *Buffers) *Budget {
 func (b *Budget) Take(ctx context.Context, s *Segment) error {
 	if cap(s.Logs) > 2*len(s.Logs) {
 		// A small segment in a large buffer would hold more than it is charged.
+		// Its log group is completed behind the logs.
 		large := s.Logs
-		s.Logs, s.fitted = slices.Clone(large), true
+		s.Logs, s.fitted = append(make([]byte, 0, len(large)+s.To.FieldsSize()), large...), true
 		b.buffers.put(large)
 	}
 	// A record larger than the whole budget goes alone rather than never.

@@ -12,7 +12,7 @@ import (
 // taken is a segment of used bytes in a buffer of size bytes, which a budget has taken.
 func taken(t *testing.T, b *Budget, used, size int) *Segment {
 	t.Helper()
-	s := &Segment{Logs: make([]byte, used, size), Count: 1, Outcome: memory.New().Begin("", nil).Add(1)}
+	s := &Segment{Logs: make([]byte, used, size), Count: 1, Outcome: memory.New(nil).Begin("", nil).Add(1)}
 	require.NoError(t, b.Take(t.Context(), s))
 	return s
 }

@@ -14,8 +14,19 @@ type Address struct {
 	Sequence string // "" = not numbered
 }
 
+// FieldsSize is about how many bytes a log group for a takes beside its logs.
+func (a *Address) FieldsSize() int {
+	const overhead = 64 // tags and lengths of the fields, and a number
+	return len(a.Topic) + len(a.Source) + len(a.Tags) + overhead
+}
+
 // PackIDKey is the tag of a log group that carries its number.
 const PackIDKey = "__pack_id__"
+
+// CuttingVersion is raised with every change by which the same chunk under the same
+// configuration is cut in another way, or its records become other logs. What is
+// remembered on disk goes by it.
+const CuttingVersion = 1
 
 // Segment is the part of one chunk that goes to one destination.
 type Segment struct {

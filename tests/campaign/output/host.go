@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"fluent-bit-sls/tests/campaign/faults"
+	"fluent-bit-sls/tests/campaign/output/judge"
 	"fluent-bit-sls/tests/campaign/output/record"
 	"fluent-bit-sls/tests/campaign/output/store"
 	"fluent-bit-sls/tests/campaign/plan"
@@ -194,6 +196,15 @@ func (h *host) flushOne(ctx context.Context, c *store.Chunk, to *flbhost.Instanc
 	return true
 }
 
+// options is where the options of a section are drawn from. What is remembered counts for a
+// section that cuts and encodes as before, so a plugin that remembers keeps its options.
+func (h *host) options(f *store.Feed) *rand.Rand {
+	if h.memory == judge.Forgets {
+		return h.random
+	}
+	return h.Stream(fmt.Sprint("options ", f.Number))
+}
+
 // hand hands a chunk over where it lies.
 func hand(ctx context.Context, c *store.Chunk, to *flbhost.Instance) (flbhost.Result, error) {
 	if c.Path != "" {
@@ -215,13 +226,14 @@ func (h *host) gone() bool {
 // props are the properties of the output section for one feed. What has no part
 // in it is drawn anew for each incarnation: no guarantee may hang on it.
 func (h *host) props(f *store.Feed) map[string]string {
-	r := h.random
+	r := h.options(f)
 	pick := func(values ...string) string { return values[r.IntN(len(values))] }
 	p := map[string]string{
 		"endpoint": h.endpoint, "project": plan.Project, "logstore": f.Logstore,
 		"access_key_id": h.key.ID, "access_key_secret": h.key.Secret, "startup_check": "off",
 		"topic": pick(f.Logstore, "$TAG[4]|none"), "tags": "env=campaign,tag=$TAG",
-		"hash_key": pick("", "$TAG", "$id|none", "$id|none"), "hash_buckets": pick("1", "8", "64"),
+		"hash_key": pick("", "", "", "$TAG", "$id|none", "$id|none"), "hash_buckets": pick("1", "8", "64"),
+		"group_batch": pick("auto", "auto", "auto", "off"),
 		"linger": pick("0s", "0s", "50ms"), "ordered": pick("off", "on"),
 		"request_timeout": faults.RequestTimeout.String(),
 		"compress":        pick("lz4", "lz4", "zstd", "none"),
@@ -233,6 +245,12 @@ func (h *host) props(f *store.Feed) map[string]string {
 	}
 	if h.outage {
 		p["flush_timeout"] = outageTimeout.String()
+	}
+	if h.memory != judge.Forgets {
+		p["state_path"], p["alias"] = h.Dir, fmt.Sprint("feed-", f.Number)
+	}
+	if h.memory == judge.ExactlyOnce {
+		p["exactly_once"] = "on"
 	}
 	if f.Named {
 		h.name(p, f)
@@ -250,7 +268,7 @@ func (h *host) props(f *store.Feed) map[string]string {
 func (h *host) name(p map[string]string, f *store.Feed) {
 	p["allow_destinations"] = record.Allowed
 	p["logstore"] = "$" + record.AppField + "|" + f.Logstore
-	if h.random.IntN(2) == 0 {
+	if h.options(f).IntN(2) == 0 {
 		p["logstore"], p["default_logstore"] = "$"+record.AppField, f.Logstore
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fluent-bit-sls/tests/campaign/campaigntest"
+	"fluent-bit-sls/tests/campaign/output/judge"
 	"fluent-bit-sls/tests/panicking"
 	"fluent-bit-sls/tests/slsfake"
 )
@@ -22,7 +23,7 @@ func TestPanicsAreSurvived(t *testing.T) {
 	c.PanicOutSo, err = panicking.Build(t.Context(), campaigntest.Root(t), c.Dir, "out_sls")
 	require.NoError(t, err)
 	var w *world
-	s, err := Attack(t.Context(), c, func(got *world) {
+	s, err := Attack(t.Context(), c, judge.Forgets, func(got *world) {
 		w = got
 		var calls atomic.Int64
 		w.server.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) {

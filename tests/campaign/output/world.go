@@ -6,6 +6,7 @@ package output
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ const (
 // world is what the actors of the attack share.
 type world struct {
 	plan.Plan
+	memory    judge.Memory // of the plugin
 	server    *slsfake.Server
 	endpoint  string
 	logstores []string
@@ -39,8 +41,8 @@ type world struct {
 
 // Attack runs the campaign against out_sls. With rig a test sabotages the emulator without
 // the judge's knowledge; else it is nil.
-func Attack(ctx context.Context, c plan.Plan, rig func(*world)) (judge.Summary, error) {
-	w, err := newWorld(c)
+func Attack(ctx context.Context, c plan.Plan, m judge.Memory, rig func(*world)) (judge.Summary, error) {
+	w, err := newWorld(c, m)
 	if err != nil {
 		return judge.Summary{}, err
 	}
@@ -94,13 +96,13 @@ func (w *world) up() {
 	w.history.Up()
 }
 
-func newWorld(c plan.Plan) (w *world, err error) {
+func newWorld(c plan.Plan, m judge.Memory) (w *world, err error) {
 	c.Prepare()
 	w = &world{
-		Plan: c, logstores: []string{"app-0", "app-1", "late"},
+		Plan: c, memory: m, logstores: []string{"app-0", "app-1", "late"},
 		history: judge.NewHistory(), failures: &report.Failures{Out: c.Out},
 	}
-	if w.OutSo, err = c.Plugin(c.OutSo, "out_sls.so"); err != nil {
+	if w.OutSo, err = c.Plugin(c.OutSo, "out_sls"+strings.TrimSpace(m.String())+".so"); err != nil {
 		return nil, err
 	}
 	w.server = slsfake.New(slsfake.Config{AccessKeyID: w.Keys[0].ID, AccessKeySecret: w.Keys[0].Secret, Trace: func(d slsfake.Done) {
@@ -136,14 +138,14 @@ func (w *world) createLate(ctx context.Context) {
 func (w *world) newAgents() (all []*agent) {
 	t := record.NewTemplates(&w.Plan)
 	stores := []string{"app-0", "app-1", "app-1", "late"}[:agents*perAgent]
-	w.judge = judge.NewJudge(w.server, w.history, t, w.failures, stores)
+	w.judge = judge.NewJudge(w.server, w.history, t, w.failures, w.memory, stores)
 	for n := range agents {
 		a := &agent{world: w, number: n, random: w.Stream(fmt.Sprint("agent ", n)), baseKey: w.Keys[n%len(w.Keys)]}
 		a.ended, a.workers, a.answers = map[string]int{}, map[int]int{}, map[string]int{}
 		for i := range perAgent {
 			number := n*perAgent + i
 			f := store.NewFeed(&w.Plan, number, stores[number], t, w.history.Now, w.judge.Sent)
-			if i == 1 {
+			if i == 1 || w.memory != judge.Forgets { // what lies in memory is forgotten at a kill
 				f.KeepFiles(w.Dir, w.failures)
 			}
 			a.feeds = append(a.feeds, f)

@@ -19,7 +19,7 @@ func sabotage(t *testing.T, rig func(*world)) (failures string, s judge.Summary)
 	t.Helper()
 	var w *world
 	c, out := campaigntest.Small(t)
-	s, err := Attack(t.Context(), c, func(got *world) {
+	s, err := Attack(t.Context(), c, judge.Forgets, func(got *world) {
 		w = got
 		rig(got)
 	})

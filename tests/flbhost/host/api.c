@@ -68,6 +68,9 @@ static bool reserved_set(struct instance *ins, const char *key, const char *valu
             return false;
         }
     }
+    else if (strcasecmp(key, "alias") == 0) {
+        snprintf(ins->name, sizeof(ins->name), "%s", value);
+    }
     else if (output && strcasecmp(key, "workers") == 0) {
         ins->workers = atoi(value);
     }

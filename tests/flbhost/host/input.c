@@ -119,8 +119,13 @@ static int exported_append(void *instance, const char *tag, size_t tag_size, con
     return size == 0 ? -1 : append(ins, monotonic(), tag, tag_size, data, size);
 }
 
-/* Lets plugins find flb_input_log_append: it is in a library beside this program. /proc
- * would name the loader of another glibc that runs the program. */
+static const char *exported_name(void *ins)
+{
+    return ((struct instance *) ins)->name;
+}
+
+/* Lets plugins find flb_input_log_append and the names of instances: they are in a library
+ * beside this program. /proc would name the loader of another glibc that runs the program. */
 bool append_export(void)
 {
     char path[4096];
@@ -128,17 +133,20 @@ bool append_export(void)
     int folder = end == NULL ? 0 : (int) (end + 1 - program_invocation_name);
     void *library;
     int (**function)(void *, const char *, size_t, const void *, size_t);
+    const char *(**name)(void *);
 
     if (snprintf(path, sizeof(path), "%.*sappend.so", folder, program_invocation_name) >= (int) sizeof(path)) {
         return false;
     }
     library = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
     function = library == NULL ? NULL : dlsym(library, "flbhost_append");
-    if (function == NULL) {
+    name = library == NULL ? NULL : dlsym(library, "flbhost_name");
+    if (function == NULL || name == NULL) {
         fprintf(stderr, "flbhost: %s\n", dlerror());
         return false;
     }
     *function = exported_append;
+    *name = exported_name;
     return true;
 }
 

@@ -1,4 +1,6 @@
 /* An output whose tag says what a flush does. */
+#include <dlfcn.h>
+
 #include "plugin.h"
 
 struct context {
@@ -40,10 +42,13 @@ int FLBPluginInit(struct flbgo_output_plugin *p)
     struct context *c = calloc(1, sizeof(*c));
     const char *keys = api->output_get_property("show", p->o_ins);
     char *copy = strdup(keys == NULL ? "" : keys), *save = NULL;
+    const char *(*name_of)(void *);
 
     c->api = api;
     c->ins = p->o_ins;
     c->id = show(api->output_get_property("id", p->o_ins));
+    *(void **) &name_of = dlsym(RTLD_DEFAULT, "flb_output_name");
+    trace("out %s: called %s\n", c->id, name_of == NULL ? "nothing" : name_of(p->o_ins));
     init_thread = 1;
     generation++;
     trace("out %s: init name=%s context=%p cmt=%p null=%s\n", c->id, p->name,

@@ -189,9 +189,13 @@ func (h *History) ambiguous() int {
 //
 // Of the writes of one incarnation all but the last must have been ambiguous. An incarnation
 // may write again what an earlier one wrote, if that one ended while the chunk was not
-// acknowledged. Which of the two the emulator got first says nothing: what a killed process
-// has sent may still lie in a socket.
-func (h *History) explain(numbers []int, acked time.Duration) (causes []string, unexplained int) {
+// acknowledged, and if the plugin forgets, or the earlier write was ambiguous or on its way at
+// that end. Which of the two the emulator got first says nothing: what a killed process has
+// sent may still lie in a socket. With ExactlyOnce there are no causes.
+func (h *History) explain(numbers []int, acked time.Duration, m Memory) (causes []string, unexplained int) {
+	if m == ExactlyOnce {
+		return nil, len(numbers) - 1
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	last := map[int32]int{} // by incarnation, its last write
@@ -207,14 +211,31 @@ func (h *History) explain(numbers []int, acked time.Duration) (causes []string, 
 	}
 	born := slices.Sorted(maps.Keys(last))
 	for i := range born[:len(born)-1] {
-		a, b := h.incarnations[born[i]], h.incarnations[born[i+1]]
-		if a.ended && a.at < acked && a.agent == b.agent {
-			causes = append(causes, a.how)
-		} else {
+		a, b := &h.incarnations[born[i]], &h.incarnations[born[i+1]]
+		switch w := &h.writes[last[born[i]]]; {
+		case !a.ended || a.at >= acked || a.agent != b.agent:
 			unexplained++
+		case m == Forgets || w.onItsWay(a):
+			causes = append(causes, a.how)
+		default:
+			if cause := h.ambiguityLocked(w); cause != "" {
+				causes = append(causes, cause)
+			} else {
+				unexplained++
+			}
 		}
 	}
 	return causes, unexplained
+}
+
+// onItsWay tells whether the answer to a write may not have reached its incarnation before
+// that ended. One that ends in good order takes answers until its end is complete.
+func (w *write) onItsWay(i *incarnation) bool {
+	until := i.over
+	if i.how == process.EndKill {
+		until = i.at
+	}
+	return w.took == 0 || w.at+w.took+CutGrace >= until
 }
 
 // describe tells what is known of some writes, for a failure.

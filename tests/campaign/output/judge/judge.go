@@ -27,6 +27,7 @@ type Judge struct {
 	server    *slsfake.Server
 	history   *History
 	failures  *report.Failures
+	memory    Memory
 	templates *record.Templates
 	hashSeed  maphash.Seed
 
@@ -60,9 +61,9 @@ func (f *feedRecords) chunkOf(seq uint32) int {
 }
 
 // NewJudge returns one for feeds that go to these logstores.
-func NewJudge(server *slsfake.Server, l *History, t *record.Templates, f *report.Failures, logstores []string) *Judge {
+func NewJudge(server *slsfake.Server, l *History, t *record.Templates, f *report.Failures, m Memory, logstores []string) *Judge {
 	k := &Judge{
-		server: server, history: l, failures: f, templates: t, hashSeed: maphash.MakeSeed(),
+		server: server, history: l, failures: f, memory: m, templates: t, hashSeed: maphash.MakeSeed(),
 		contentHash: make([]uint64, record.TemplateCount), again: map[record.ID][]uint32{}, Fallbacks: map[string]int{},
 		Order: newOrderWatch(),
 	}
@@ -231,7 +232,7 @@ func (k *Judge) Conclude() (Summary, map[string]int) {
 	for _, name := range slices.Sorted(maps.Keys(stores)) {
 		k.readLocked(name)
 	}
-	s := Summary{Stored: k.stored, ambiguous: k.history.ambiguous()}
+	s := Summary{memory: k.memory, Stored: k.stored, ambiguous: k.history.ambiguous()}
 	for number := range k.feeds {
 		s.Sent += len(k.feeds[number].first)
 		s.Lost += k.lostLocked(number)
@@ -296,7 +297,7 @@ func (k *Judge) explainLocked(id record.ID, more []uint32, causes map[string]int
 	if acked == 0 {
 		acked = math.MaxInt64
 	}
-	found, n := k.history.explain(numbers, acked)
+	found, n := k.history.explain(numbers, acked, k.memory)
 	for _, cause := range found {
 		causes[cause]++
 	}
@@ -307,6 +308,7 @@ func (k *Judge) explainLocked(id record.ID, more []uint32, causes map[string]int
 
 // Summary is what a campaign amounts to, in records unless said otherwise.
 type Summary struct {
+	memory     Memory
 	Sent       int // different records handed to the plugin
 	Stored     int // as often as they are stored
 	Lost       int // not stored at all
@@ -317,6 +319,9 @@ type Summary struct {
 
 // Line is the last line of a campaign.
 func (s Summary) Line(seed uint64) string {
-	return fmt.Sprintf("campaign: sent %d, stored %d, lost %d, duplicated %d, ambiguous %d, seed %d",
-		s.Sent, s.Stored, s.Lost, s.Duplicated, s.ambiguous, seed)
+	line := fmt.Sprintf("campaign%s: sent %d, stored %d, lost %d, duplicated %d", s.memory, s.Sent, s.Stored, s.Lost, s.Duplicated)
+	if s.memory == ExactlyOnce { // no request is an excuse
+		return fmt.Sprintf("%s, seed %d", line, seed)
+	}
+	return fmt.Sprintf("%s, ambiguous %d, seed %d", line, s.ambiguous, seed)
 }

@@ -35,7 +35,7 @@ func newBench(t *testing.T) *bench {
 	server.CreateLogstore(plan.Project, "b", 1)
 	b := &bench{}
 	names := []string{"a", "b", "home"}
-	b.Judge = NewJudge(server, NewHistory(), record.NewTemplates(&c), &report.Failures{Out: c.Out}, names)
+	b.Judge = NewJudge(server, NewHistory(), record.NewTemplates(&c), &report.Failures{Out: c.Out}, Forgets, names)
 	for n, name := range names {
 		b.feeds = append(b.feeds, store.NewFeed(&c, n, name, b.templates, b.history.Now, b.Sent))
 	}

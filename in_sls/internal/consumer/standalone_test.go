@@ -12,7 +12,7 @@ import (
 
 // Without a group nothing is asked of one and nothing is stored: each start
 // begins at start_position again.
-func TestSoloReadsWithoutAGroup(t *testing.T) {
+func TestStandaloneReadsWithoutAGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 3)
 		for shard := range 3 {
@@ -39,7 +39,7 @@ func TestSoloReadsWithoutAGroup(t *testing.T) {
 	})
 }
 
-func TestSoloReadsTheShardsChosen(t *testing.T) {
+func TestStandaloneReadsTheShardsChosen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 6)
 		var want []int
@@ -58,7 +58,7 @@ func TestSoloReadsTheShardsChosen(t *testing.T) {
 
 // Three generations: parents first, children from their beginning whatever
 // start_position says, the records of a key in their order.
-func TestSoloFollowsSplitsAndMerges(t *testing.T) {
+func TestStandaloneFollowsSplitsAndMerges(t *testing.T) {
 	for _, start := range []string{"begin", "end"} {
 		t.Run(start, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestSoloFollowsSplitsAndMerges(t *testing.T) {
 }
 
 // With in_order off nothing waits for anything, and still nothing is missed.
-func TestSoloOutOfOrder(t *testing.T) {
+func TestStandaloneOutOfOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)
 		r.put(0, 2)
@@ -104,7 +104,7 @@ func TestSoloOutOfOrder(t *testing.T) {
 
 // Old splits are read from start_position too; "end" is that of the first look
 // also for a child that has to wait for its parent, whatever this machine's clock shows.
-func TestSoloStartsOldChildrenAtStartPosition(t *testing.T) {
+func TestStandaloneStartsOldChildrenAtStartPosition(t *testing.T) {
 	for _, offset := range []time.Duration{0, 10 * time.Minute, -10 * time.Minute} {
 		t.Run(offset.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestSoloStartsOldChildrenAtStartPosition(t *testing.T) {
 }
 
 // Chosen shards that are read-only come to an end, and the engine says so.
-func TestSoloEndsWithItsShards(t *testing.T) {
+func TestStandaloneEndsWithItsShards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)
 		r.put(0, 3)

@@ -1,0 +1,128 @@
+package journal
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// index says where on file the statements about a chunk are. A chunk is known by half
+// of its ID: whoever goes by it compares the whole with what is on file.
+type index struct {
+	chunks map[uint64]place
+	prev   []uint32 // by frame: the one before about the same chunk; 0 = none
+	live   bitset   // frames that state something that holds
+}
+
+// place is what is known of one chunk.
+type place struct {
+	last uint32 // frame with the latest statement; 0 = none
+	// begun numbers the flight of a chunk in this instance that the statements are
+	// about. 0 = none has begun: they are left from an earlier instance.
+	begun   uint32
+	settled uint16 // segments of which nothing is open, at most 65535
+	total   uint16 // segments; 0 = not known
+	state   state
+	several uint8 // doubtful: chunks of these bytes that have not ended
+}
+
+// state is where the chunk of a place stands, in this instance.
+type state uint8
+
+const (
+	stateOpen     state = iota // it is flushed, or will come back
+	stateEnded                 // the engine has had its last answer
+	stateDoubtful              // several chunks of these bytes are open: nothing is stated of any
+)
+
+func newIndex(frames int) index {
+	return index{chunks: map[uint64]place{}, prev: make([]uint32, 1, frames+1)}
+}
+
+func (id ID) half() uint64 { return binary.LittleEndian.Uint64(id[:]) }
+
+// finished tells whether nothing of the chunk was open.
+func (p *place) finished() bool { return p.total > 0 && p.settled >= p.total }
+
+// add takes note of the next frame of the file.
+func (x *index) add(f frame) {
+	n := uint32(len(x.prev))
+	x.prev = append(x.prev, 0)
+	switch f.kind {
+	case kindAccepted:
+		p := x.chunks[f.id.half()]
+		x.prev[n] = p.last
+		p.last = n
+		p.note(f)
+		x.chunks[f.id.half()] = p
+		x.live.set(n, true)
+	case kindWithdrawn:
+		p, ok := x.chunks[f.id.half()]
+		x.forget(p)
+		if p.last, p.settled, p.total = 0, 0, 0; ok && p.begun == 0 {
+			delete(x.chunks, f.id.half())
+		} else if ok {
+			x.chunks[f.id.half()] = p
+		}
+	default:
+	}
+}
+
+func (p *place) note(f frame) {
+	const most = 1<<16 - 1
+	if f.settled && p.settled < most {
+		p.settled++
+	}
+	if f.total > 0 {
+		p.total = uint16(min(f.total, most))
+	}
+}
+
+// forget takes the statements at p for void.
+func (x *index) forget(p place) {
+	for n := p.last; n != 0; n = x.prev[n] {
+		x.live.set(n, false)
+	}
+}
+
+// begunOnly is an index that states nothing, and knows the chunks that have begun.
+func (x *index) begunOnly() index {
+	y := newIndex(0)
+	for half, p := range x.chunks {
+		if p.begun != 0 {
+			y.chunks[half] = place{begun: p.begun, state: p.state, several: p.several}
+		}
+	}
+	return y
+}
+
+// prune forgets the chunks that have ended and of which nothing is stated.
+func (x *index) prune() {
+	for half, p := range x.chunks {
+		if p.state == stateEnded && p.last == 0 {
+			delete(x.chunks, half)
+		}
+	}
+}
+
+// bitset is a set of frame numbers.
+type bitset []uint64
+
+func (b *bitset) set(n uint32, in bool) {
+	for int(n/64) >= len(*b) {
+		*b = append(*b, 0)
+	}
+	if in {
+		(*b)[n/64] |= 1 << (n % 64)
+	} else {
+		(*b)[n/64] &^= 1 << (n % 64)
+	}
+}
+
+func (b bitset) has(n uint32) bool { return int(n/64) < len(b) && b[n/64]&(1<<(n%64)) != 0 }
+
+func (b bitset) count() (n int) {
+	for _, w := range b {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}

@@ -1,0 +1,480 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Config says where an instance keeps its file.
+type Config struct {
+	Folder      string // the option state_path
+	Name        string // of the instance: the section's alias or name
+	Size        int64  // bytes the file may take, at least MinSize
+	Fingerprint uint64 // of everything that decides how a chunk is cut and encoded
+}
+
+// MinSize has room for what is under way.
+const MinSize = 1 << 20
+
+// Journal is the memory of one instance. It is safe for concurrent use. A file that
+// another process has, or that cannot be opened, is tried again each second.
+type Journal struct {
+	cfg      Config
+	log      *slog.Logger
+	capacity int // frames that fit beside the head
+	origins  *origins
+
+	// mu guards what follows. It is held while the file is written, which takes
+	// microseconds, and while a full one is replaced, which takes milliseconds. It is
+	// taken per chunk and per request, never under a lock of the engine.
+	mu        sync.Mutex
+	store     store
+	index     index
+	begun     uint32    // chunks that have begun
+	due       time.Time // when the file is tried again
+	told      string    // what was last logged about it
+	shrinkAt  time.Time // a full file is not replaced before, as that has just failed
+	young     uint64
+	errors    uint64
+	unlocated map[*Chunk]struct{} // chunks that a flush has, and whose file is not known
+	closed    bool
+	out       []byte // frames to be written
+}
+
+// New opens the file of an instance. What is wrong with it is logged: it costs the
+// memory only.
+func New(cfg Config, log *slog.Logger) *Journal {
+	cfg.Size = max(cfg.Size, MinSize)
+	j := &Journal{
+		cfg: cfg, log: log, capacity: int(cfg.Size/frameSize) - 1,
+		origins: newOrigins(), store: newStore(filePath(cfg.Folder, cfg.Name)), index: newIndex(0),
+		unlocated: map[*Chunk]struct{}{},
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.ownLocked()
+	return j
+}
+
+// Path is where the file of an instance of that name is.
+func (c *Config) Path() string { return filePath(c.Folder, c.Name) }
+
+// retryEvery is how often a file is tried that is not ours yet.
+const retryEvery = time.Second
+
+// ownLocked makes the file ours, if it is not and it is time to try.
+func (j *Journal) ownLocked() {
+	now := time.Now()
+	if j.store.file != nil || j.closed || now.Before(j.due) {
+		return
+	}
+	j.due = now.Add(retryEvery)
+	held := 0
+	err := j.openLocked(&held)
+	switch {
+	case errors.Is(err, errLocked):
+		j.tellLocked(slog.LevelWarn, "state_path: another process has the file, chunks are delivered without memory until it ends")
+	case err != nil:
+		j.tellLocked(slog.LevelError, "state_path: the file cannot be used, chunks are delivered without memory", "error", err)
+	default:
+		j.tellLocked(slog.LevelInfo, "state_path: what is delivered is remembered", "statements", held)
+	}
+}
+
+// tellLocked logs what has become of the file, once.
+func (j *Journal) tellLocked(level slog.Level, text string, args ...any) {
+	if j.told == text {
+		return
+	}
+	j.told = text
+	j.log.Log(context.Background(), level, text, append(args, "file", j.store.path)...)
+}
+
+// openLocked takes the lock, opens the file, and finds out what it states.
+func (j *Journal) openLocked(held *int) error {
+	if j.store.lock == nil {
+		if err := j.store.own(); err != nil {
+			return err
+		}
+	}
+	frames, aside, err := j.store.open(thisBoot())
+	if aside != nil {
+		j.log.Warn("state_path: what lay there is set aside", "file", j.store.path, "as", j.store.path+".broken", "error", aside)
+	}
+	if err != nil {
+		return err
+	}
+	x, err := j.store.load(frames)
+	if err != nil {
+		j.store.forget()
+		return err
+	}
+	*held = x.live.count()
+	before := j.index.chunks
+	j.index = x
+	return j.joinLocked(before)
+}
+
+// joinLocked adds the chunks that began before the file was ours. What is stated of
+// such bytes may be about another chunk.
+func (j *Journal) joinLocked(before map[uint64]place) error {
+	for half, p := range before {
+		old, stated := j.index.chunks[half]
+		p.last, p.settled, p.total = old.last, 0, 0
+		j.index.chunks[half] = p
+		if !stated {
+			continue
+		}
+		id, err := j.store.idOf(old.last)
+		if err == nil {
+			err = j.withdrawLocked(id)
+		}
+		if err != nil {
+			j.discardLocked()
+			return err
+		}
+	}
+	return nil
+}
+
+// Chunk is what is known of one chunk, from its first flush to its last answer. nil
+// knows nothing and takes note of nothing.
+type Chunk struct {
+	journal  *Journal
+	id       ID
+	begun    uint32         // 0 = nothing is stated of it
+	from     Origin         // zero = it lies in memory, or nobody has looked: nothing is stated
+	at       uintptr        // where a flush has it, until its file is known; journal.mu guards both
+	accepted map[int][]Span // by an earlier instance
+	segments int            // 0 = it is not cut yet; journal.mu guards it
+}
+
+// Begin begins the flush of a chunk. earlier is what Begin returned for the flush
+// before, if the caller remembers a chunk of this id, else nil. When Begin returns
+// earlier, it is the same chunk. When it does not, it is another one of equal bytes:
+// then what the caller remembers is not about this one.
+func (j *Journal) Begin(id ID, chunk []byte, earlier *Chunk) *Chunk {
+	from, known := j.origins.quick(chunk)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.ownLocked()
+	p, hit := j.index.chunks[id.half()]
+	if !known && (hit || earlier != nil) {
+		from, known = j.origins.find(chunk), true
+	}
+	switch {
+	case earlier != nil && earlier.from.hash == from.hash:
+		return earlier
+	case known && from.hash == 0:
+		return &Chunk{journal: j, id: id} // it dies with the process: nothing is to be kept
+	case !hit && !known:
+		c := j.freshLocked(id, place{}, from, nil)
+		if c.at = addressOf(chunk); c.at != 0 {
+			j.unlocated[c] = struct{}{}
+		}
+		return c
+	case !hit:
+		return j.freshLocked(id, place{}, from, nil)
+	case p.state == stateDoubtful:
+		if p.several < 255 { // or it stays
+			p.several++
+		}
+		j.index.chunks[id.half()] = p
+		return &Chunk{journal: j, id: id, from: from}
+	}
+	return j.claimLocked(id, p, from)
+}
+
+// freshLocked is a chunk that begins now.
+func (j *Journal) freshLocked(id ID, p place, from Origin, accepted map[int][]Span) *Chunk {
+	j.begun = max(j.begun+1, 1)
+	p.begun, p.state = j.begun, stateOpen
+	j.index.chunks[id.half()] = p
+	return &Chunk{journal: j, id: id, begun: p.begun, from: from, accepted: accepted}
+}
+
+// claimLocked decides whether what is stated of these bytes is about this chunk. Two
+// chunks can be equal to the byte. Their records are there twice and have to arrive
+// twice, so whatever is not surely about this chunk is withdrawn before it is sent.
+func (j *Journal) claimLocked(id ID, p place, from Origin) *Chunk {
+	mine, others, err := j.statementsLocked(id, p, from)
+	if err == nil && !others && (p.begun == 0 || len(mine) > 0) {
+		return j.freshLocked(id, p, from, spansBySegment(mine, j.cfg.Fingerprint))
+	}
+	if err == nil {
+		err = j.withdrawLocked(id)
+	}
+	if err != nil {
+		// A statement that stays could be taken for one about this chunk after a kill.
+		j.discardLocked()
+		j.tellLocked(slog.LevelError, "state_path: the file cannot be used, chunks are delivered without memory", "error", err)
+	}
+	if p.begun == 0 || p.state == stateEnded {
+		return j.freshLocked(id, place{}, from, nil)
+	}
+	// The other one is open as well. What is accepted of one must not be taken for
+	// the other's when one of them has gone.
+	p = place{begun: p.begun, state: stateDoubtful, several: 2}
+	j.index.chunks[id.half()] = p
+	return &Chunk{journal: j, id: id, from: from}
+}
+
+// statementsLocked reads what is stated of a chunk that lies in a file. others tells
+// whether some of it may be about another chunk.
+func (j *Journal) statementsLocked(id ID, p place, from Origin) (mine []frame, others bool, err error) {
+	var b [frameSize]byte
+	for n := p.last; n != 0; n = j.index.prev[n] {
+		if err := j.store.read(b[:], n); err != nil {
+			return nil, false, err
+		}
+		f := readFrame(b[:])
+		switch {
+		case f.kind != kindAccepted || f.id != id: // damaged since, or of the same half
+		case f.origin == from.hash:
+			mine = append(mine, f)
+		default:
+			others = true
+		}
+	}
+	return mine, others, nil
+}
+
+// withdrawLocked makes void what is stated of a chunk.
+func (j *Journal) withdrawLocked(id ID) error {
+	if p := j.index.chunks[id.half()]; p.last == 0 {
+		return nil
+	}
+	if len(j.index.prev) > j.capacity {
+		if err := j.shrinkLocked(); err != nil {
+			return err
+		}
+	}
+	f := frame{kind: kindWithdrawn, at: time.Now(), id: id}
+	if err := j.store.write(f.append(nil), uint32(len(j.index.prev))); err != nil {
+		return err
+	}
+	j.index.add(f)
+	return nil
+}
+
+// Accepted is what SLS has accepted of one segment, by position.
+type Accepted struct {
+	Chunk   *Chunk
+	Segment int
+	Spans   []Span
+	Settled bool // nothing else of the segment is open
+}
+
+// Accept puts on file what SLS has accepted with one answer. It returns when the kernel
+// has it. An error means that it is not remembered.
+func (j *Journal) Accept(list []Accepted) error {
+	j.locate(list)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	err := j.acceptLocked(list)
+	if err != nil {
+		j.errors++
+	}
+	return err
+}
+
+func (j *Journal) acceptLocked(list []Accepted) error {
+	if j.store.file == nil {
+		return nil // it was logged when it was tried
+	}
+	frames := j.framesLocked(list)
+	if len(frames) == 0 {
+		return nil
+	}
+	if len(j.index.prev)+len(frames) > j.capacity+1 {
+		if err := j.shrinkLocked(); err != nil {
+			return err
+		}
+		room := j.capacity + 1 - len(j.index.prev)
+		if len(frames) > room {
+			j.young += uint64(len(frames) - room)
+			frames = frames[:room]
+		}
+	}
+	j.out = j.out[:0]
+	for i := range frames {
+		j.out = frames[i].append(j.out)
+	}
+	if err := j.store.write(j.out, uint32(len(j.index.prev))); err != nil {
+		return err
+	}
+	for _, f := range frames {
+		j.index.add(f)
+	}
+	return nil
+}
+
+// framesLocked are the statements to be written, without those about chunks of which
+// nothing is stated.
+func (j *Journal) framesLocked(list []Accepted) []frame {
+	var frames []frame
+	now := time.Now()
+	for _, a := range list {
+		c := a.Chunk
+		if c == nil || c.begun == 0 || c.from.hash == 0 {
+			continue
+		}
+		if p := j.index.chunks[c.id.half()]; p.begun != c.begun || p.state == stateDoubtful {
+			continue
+		}
+		f := frame{
+			kind: kindAccepted, at: now, id: c.id, fingerprint: j.cfg.Fingerprint, origin: c.from.hash,
+			segment: uint32(a.Segment), total: uint32(c.segments),
+		}
+		for spans := a.Spans; len(spans) > 0; spans = spans[min(len(spans), spansPerFrame):] {
+			f.settled = a.Settled && len(spans) <= spansPerFrame
+			f.spans = [spansPerFrame]Span{}
+			copy(f.spans[:], spans)
+			frames = append(frames, f)
+		}
+	}
+	return frames
+}
+
+// Cut takes note of how many segments a chunk has.
+func (c *Chunk) Cut(segments int) {
+	if c == nil {
+		return
+	}
+	c.journal.mu.Lock()
+	defer c.journal.mu.Unlock()
+	c.segments = segments
+}
+
+// Accepted is what an earlier instance has delivered of a segment: spans in order,
+// which do not touch. They are not to be changed.
+func (c *Chunk) Accepted(segment int) []Span {
+	if c == nil {
+		return nil
+	}
+	return c.accepted[segment]
+}
+
+// Keep takes note of where a chunk lies that is given back to the engine, so that it is
+// known when it returns.
+func (c *Chunk) Keep(chunk []byte) {
+	if c == nil {
+		return
+	}
+	j := c.journal
+	from := j.origins.find(chunk)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	c.from = from
+	c.leaveLocked()
+}
+
+// Leave takes note that the flush returns: the chunk's bytes are the engine's again.
+func (c *Chunk) Leave() {
+	if c == nil {
+		return
+	}
+	c.journal.mu.Lock()
+	defer c.journal.mu.Unlock()
+	c.leaveLocked()
+}
+
+func (c *Chunk) leaveLocked() {
+	c.at = 0
+	delete(c.journal.unlocated, c)
+}
+
+// locate finds the files of the chunks of list. Before Linux 6.11 that takes a list of
+// all mappings, so one list serves all chunks that flushes have.
+func (j *Journal) locate(list []Accepted) {
+	var chunks []*Chunk
+	var at []uintptr
+	j.mu.Lock()
+	if slices.ContainsFunc(list, func(a Accepted) bool { return a.Chunk != nil && a.Chunk.at != 0 }) {
+		for c := range j.unlocated {
+			chunks, at = append(chunks, c), append(at, c.at)
+		}
+	}
+	j.mu.Unlock()
+	if len(chunks) == 0 {
+		return
+	}
+	origins := j.origins.list(at)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i, c := range chunks {
+		if c.at != 0 { // a flush has had it throughout
+			c.from = origins[i]
+			c.leaveLocked()
+		}
+	}
+}
+
+// End takes note of the last answer to a chunk. What is stated of it stays on file: the
+// engine deletes the chunk later, and not while another output is still to have it.
+func (c *Chunk) End() {
+	if c == nil {
+		return
+	}
+	j := c.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	p, ok := j.index.chunks[c.id.half()]
+	switch {
+	case !ok || c.from.hash == 0 && c.begun == 0: // nothing is stated of it
+		return
+	case p.state == stateDoubtful:
+		if p.several < 255 {
+			p.several--
+		}
+		if p.several == 0 {
+			p.state = stateEnded
+		}
+	case p.begun == c.begun:
+		p.state = stateEnded
+	}
+	if p.state == stateEnded && p.last == 0 {
+		delete(j.index.chunks, c.id.half())
+		return
+	}
+	j.index.chunks[c.id.half()] = p
+}
+
+// Stats is how a journal stands.
+type Stats struct {
+	Held         bool   // the file is this instance's
+	Entries      int    // on file, of those that hold
+	Errors       uint64 // calls of Accept that failed
+	EvictedYoung uint64 // entries that had to go within an hour, for lack of room
+}
+
+// Stats needs no synchronisation.
+func (j *Journal) Stats() Stats {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return Stats{Held: j.store.file != nil, Entries: j.index.live.count(), Errors: j.errors, EvictedYoung: j.young}
+}
+
+// Close gives the file up. The next instance goes on with it.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.closed = true
+	j.origins.close()
+	return j.store.close()
+}
+
+// discardLocked removes a file that cannot be trusted to say what it should. Chunks
+// that have begun stay known: of equal bytes there may be more.
+func (j *Journal) discardLocked() {
+	if err := j.store.discard(); err != nil {
+		j.log.Error("state_path: a file that cannot be written cannot be removed either: remove it before the next start, or records may be taken for delivered that are not",
+			"file", j.store.path, "error", err)
+	}
+	j.index = j.index.begunOnly()
+	j.index.prune()
+}
