@@ -144,18 +144,6 @@ func appendJSONScalar(dst []byte, t token, data []byte) []byte {
 	return append(dst, '"')
 }
 
-// isFinite is false for the floats that JSON has no number for.
-func (t token) isFinite() bool {
-	switch t.kind {
-	case kindFloat32:
-		return t.n&0x7f800000 != 0x7f800000
-	case kindFloat64:
-		return t.n&0x7ff0000000000000 != 0x7ff0000000000000
-	default:
-		return true
-	}
-}
-
 // appendQuoted appends the first n bytes of b as a JSON string: the quote, the
 // backslash and the bytes below 0x20 escaped, everything else as it is, invalid
 // UTF-8 repaired. HTML's characters are not escaped: these are logs.

@@ -176,6 +176,18 @@ func (t token) size() int {
 	return 0
 }
 
+// isFinite is false for the floats that JSON has no number for.
+func (t token) isFinite() bool {
+	switch t.kind {
+	case kindFloat32:
+		return t.n&0x7f800000 != 0x7f800000
+	case kindFloat64:
+		return t.n&0x7ff0000000000000 != 0x7ff0000000000000
+	default:
+		return true
+	}
+}
+
 // skip returns the offset behind the value at off. It does not recurse: no
 // depth of nesting costs more than the bytes that declare it. (The count of values
 // still expected cannot overflow: each byte adds less to it than there are bytes.)

@@ -1,6 +1,7 @@
 package metric
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -136,4 +137,55 @@ func clean(v string) string {
 		}
 		return r
 	}, v)
+}
+
+// compute fills in the values of a computed family.
+func (f *Family) compute() {
+	if f.collect == nil {
+		return
+	}
+	type emitted struct {
+		to *series
+		v  float64
+	}
+	var round []emitted
+	f.collect(func(v float64, labels ...string) { round = append(round, emitted{f.with(labels), v}) })
+
+	f.round.Lock()
+	defer f.round.Unlock()
+	totals := map[*series]float64{}
+	for _, e := range round {
+		v, again := totals[e.to]
+		switch {
+		case !again:
+			totals[e.to] = e.v
+		case f.Kind == KindGauge:
+			totals[e.to] = max(v, e.v)
+		default:
+			totals[e.to] = v + e.v
+		}
+	}
+	for _, s := range f.all() {
+		s.assign(f.Kind, totals[s])
+	}
+}
+
+// assign gives a computed series its value of this round, 0 for none.
+func (s *series) assign(kind Kind, v float64) {
+	if kind == KindGauge {
+		s.bits.Store(math.Float64bits(v))
+		return
+	}
+	if v > 0 && uint64(v) > s.count.Load() {
+		s.count.Store(uint64(v))
+	}
+}
+
+func (s *series) addFloat(v float64) {
+	for {
+		old := s.bits.Load()
+		if s.bits.CompareAndSwap(old, math.Float64bits(math.Float64frombits(old)+v)) {
+			return
+		}
+	}
 }

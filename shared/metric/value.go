@@ -44,12 +44,3 @@ func (h Histogram) Observe(v float64) {
 	h.s.buckets[i].Add(1)
 	h.s.addFloat(v)
 }
-
-func (s *series) addFloat(v float64) {
-	for {
-		old := s.bits.Load()
-		if s.bits.CompareAndSwap(old, math.Float64bits(math.Float64frombits(old)+v)) {
-			return
-		}
-	}
-}

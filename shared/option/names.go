@@ -14,26 +14,6 @@ type Hint struct {
 	Note  string   // what there is to know besides; required without Meant
 }
 
-// typed is what the user typed for the option, or why that cannot be known.
-func (o *Option) typed(get Getter) (raw, problem string) {
-	if lister, ok := get.(Lister); ok {
-		values, ok := lister.Values(o.Name)
-		switch {
-		case !ok || len(values) < 2:
-		case o.isList():
-			return strings.TrimSpace(strings.Join(values, ",")), ""
-		default:
-			return "", fmt.Sprintf("option %s: has %d values, as it is typed more than once or a list; it takes one", o.Name, len(values))
-		}
-	}
-	return strings.TrimSpace(get.Property(o.Name)), ""
-}
-
-func (o *Option) isList() bool {
-	k := kindOf(o.Dst)
-	return k == kindList || k == kindPairs
-}
-
 // Cut returns one sentence if a list was typed and get cannot tell whether it has more
 // than one item. The engine hands a plugin only the first item of a YAML list.
 func Cut(get Getter, opts []Option) string {

@@ -37,15 +37,6 @@ import (
 	"time"
 )
 
-// Size is a number of bytes, typed as 512k, 3M or 1G (powers of 1024).
-type Size int64
-
-// Pair is one item of a key=value list.
-type Pair struct{ Key, Value string }
-
-// String returns the pair as it would be typed.
-func (p Pair) String() string { return p.Key + "=" + p.Value }
-
 // Option declares one option of a plugin. The type of the option follows from
 // Dst.
 type Option struct {
@@ -301,4 +292,103 @@ func store(dst, v any) {
 	case *[]Pair:
 		*d, _ = v.([]Pair)
 	}
+}
+
+// typed is what the user typed for the option, or why that cannot be known.
+func (o *Option) typed(get Getter) (raw, problem string) {
+	if lister, ok := get.(Lister); ok {
+		values, ok := lister.Values(o.Name)
+		switch {
+		case !ok || len(values) < 2:
+		case o.isList():
+			return strings.TrimSpace(strings.Join(values, ",")), ""
+		default:
+			return "", fmt.Sprintf("option %s: has %d values, as it is typed more than once or a list; it takes one", o.Name, len(values))
+		}
+	}
+	return strings.TrimSpace(get.Property(o.Name)), ""
+}
+
+func (o *Option) isList() bool {
+	k := kindOf(o.Dst)
+	return k == kindList || k == kindPairs
+}
+
+// problem says what is wrong with raw, naming option, value and what is
+// allowed.
+func (o *Option) problem(raw string, err error) string {
+	return fmt.Sprintf("option %s = %s: %s; allowed: %s", o.Name, o.shown(raw), err, o.allowed(plain))
+}
+
+// shown returns raw quoted and shortened, or the mask.
+func (o *Option) shown(raw string) string {
+	if o.Secret {
+		return mask
+	}
+	if runes := []rune(raw); len(runes) > maxShown {
+		raw = string(runes[:maxShown]) + "..."
+	}
+	return strconv.Quote(raw)
+}
+
+// allowed describes the values the option accepts. code marks up each part
+// that a user could type.
+func (o *Option) allowed(code func(string) string) string {
+	if o.Allowed != "" {
+		return o.Allowed
+	}
+	list := ""
+	k := kindOf(o.Dst)
+	switch k {
+	case kindString:
+		if len(o.Enum) == 0 {
+			return "text"
+		}
+	case kindBool:
+		return code("on") + ", " + code("off")
+	case kindPairs:
+		return code("key=value") + ", comma-separated"
+	case kindList:
+		if len(o.Enum) == 0 {
+			return "comma-separated"
+		}
+		list = "comma-separated: "
+	default:
+		return o.allowedRange(k, code)
+	}
+	values := make([]string, len(o.Enum))
+	for i, v := range o.Enum {
+		values[i] = code(v)
+	}
+	return list + strings.Join(values, ", ")
+}
+
+func (o *Option) allowedRange(k kind, code func(string) string) string {
+	switch {
+	case o.Min != "" && o.Max != "":
+		return code(o.Min) + " to " + code(o.Max)
+	case o.Min != "":
+		return "at least " + code(o.Min)
+	case o.Max != "":
+		return "at most " + code(o.Max)
+	case k == kindInt:
+		return "any whole number"
+	case k == kindDuration:
+		return "a number with " + code("ms") + ", " + code("s") + ", " + code("m") + " or " + code("h")
+	default:
+		return "bytes, or a number with " + code("k") + ", " + code("M") + " or " + code("G")
+	}
+}
+
+func plain(s string) string { return s }
+
+// canonicalDefault returns the default in the form format gives values.
+func (o *Option) canonicalDefault() string {
+	v, err := o.value(o.Default)
+	if err != nil {
+		return o.Default
+	}
+	dst := newLike(o.Dst)
+	store(dst, v)
+	return format(dst)
 }

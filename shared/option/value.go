@@ -97,6 +97,9 @@ func parseSize(raw string) (Size, error) {
 	return Size(n << shift), nil
 }
 
+// Size is a number of bytes, typed as 512k, 3M or 1G (powers of 1024).
+type Size int64
+
 // String returns the size as it would be typed, in the largest unit that
 // divides it: 3M, 1536k, 1000.
 func (s Size) String() string {
@@ -112,6 +115,12 @@ func (s Size) String() string {
 	}
 	return strconv.FormatInt(n, 10)
 }
+
+// Pair is one item of a key=value list.
+type Pair struct{ Key, Value string }
+
+// String returns the pair as it would be typed.
+func (p Pair) String() string { return p.Key + "=" + p.Value }
 
 // formatDuration is time.Duration.String without trailing zero units: 1h30m,
 // not 1h30m0s.

@@ -132,13 +132,6 @@ func (c *Client) Logstore(project, name string) Logstore {
 	return Logstore{Project: project, Name: name, client: c}
 }
 
-// Logstore is a handle on one logstore of one project; made by Client.Logstore.
-type Logstore struct {
-	Project string
-	Name    string
-	client  *Client
-}
-
 // ClockOffset is how far the server's clock is ahead of this host's, as learnt
 // from the last refusal for time; 0 until there was one. Requests are signed
 // with the corrected time.

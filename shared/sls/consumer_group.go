@@ -56,12 +56,6 @@ func (l Logstore) doGroup(ctx context.Context, name string, r *request) error {
 	return l.client.do(ctx, r)
 }
 
-// setJSON gives the request a JSON body. The SDK says 0 for the raw size of all
-// consumer group calls, and so do we.
-func (r *request) setJSON(v any) {
-	r.contentType, r.body = typeJSON, jsonBody(v)
-}
-
 // ListConsumerGroups lists the logstore's groups: GET /logstores/L/consumergroups.
 func (l Logstore) ListConsumerGroups(ctx context.Context) ([]ConsumerGroup, error) {
 	var wire list[struct {

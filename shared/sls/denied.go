@@ -2,7 +2,6 @@ package sls
 
 import (
 	"regexp"
-	"strings"
 )
 
 // deniedPattern is how the service words a missing permission, with code
@@ -19,11 +18,6 @@ func Denied(err error) (action, resource string, ok bool) {
 		}
 	}
 	return "", "", false
-}
-
-// denied tells a missing permission from wrong keys, whatever the message goes on with.
-func (e *Error) denied() bool {
-	return strings.Contains(strings.ToLower(e.Message), "denied by sts or ram")
 }
 
 // mendDenied is what to look at when the key is right and its permissions are not;

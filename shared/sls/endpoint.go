@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+
+	"github.com/aliyun/aliyun-log-go-sdk/util"
 )
 
 // endpoint is where requests go. SLS tells projects apart by the Host header, which is
@@ -190,4 +192,15 @@ func escapeQuery(pairs ...string) string {
 		b.WriteString(strings.ReplaceAll(url.QueryEscape(pairs[i+1]), "+", "%20"))
 	}
 	return b.String()
+}
+
+// ownRegion is the region that the endpoint's name tells, "" if none, as the SDK reads
+// it: cn-hangzhou of cn-hangzhou-intranet.log.aliyuncs.com. The suffix -internal is
+// from Alibaba Cloud's gateway, which reads the same names.
+func (e endpoint) ownRegion() string {
+	region, err := util.ParseRegion(e.host)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(region, "-internal")
 }

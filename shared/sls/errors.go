@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 	"unicode"
@@ -84,6 +85,28 @@ func (e *Error) Error() string {
 // Unwrap gives the cause, so that errors.Is finds context.Canceled,
 // context.DeadlineExceeded (both: the caller's context) and the sentinels.
 func (e *Error) Unwrap() error { return e.Err }
+
+// cause is what went wrong, without what was tried.
+func (e *Error) cause() string {
+	switch {
+	case e.Status != 0:
+		return strings.TrimSpace(fmt.Sprintf("HTTP %d %s", e.Status, e.Code))
+	case e.Err != nil:
+		return shorten(e.Err.Error(), maxForeign)
+	}
+	return "no answer"
+}
+
+// denied tells a missing permission from wrong keys, whatever the message goes on with.
+func (e *Error) denied() bool {
+	return strings.Contains(strings.ToLower(e.Message), "denied by sts or ram")
+}
+
+// refusesKeys tells whether others may be accepted. A missing permission is not the
+// keys' fault, and fetching others for it would never end.
+func (e *Error) refusesKeys() bool {
+	return e != nil && e.Status == http.StatusUnauthorized && !e.denied()
+}
 
 // ClassOf is the class of an error; ClassRetry for errors of other packages.
 func ClassOf(err error) Class {

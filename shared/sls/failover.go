@@ -166,14 +166,3 @@ func outcomeOf(failure *Error) outcome {
 	}
 	return outcomeFailed
 }
-
-// cause is what went wrong, without what was tried.
-func (e *Error) cause() string {
-	switch {
-	case e.Status != 0:
-		return strings.TrimSpace(fmt.Sprintf("HTTP %d %s", e.Status, e.Code))
-	case e.Err != nil:
-		return shorten(e.Err.Error(), maxForeign)
-	}
-	return "no answer"
-}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	sdk "github.com/aliyun/aliyun-log-go-sdk"
 )
@@ -74,12 +73,6 @@ func isVisible(s string) bool {
 // credentialsTimeout bounds a wait for the Refresher by request_timeout.
 func (c *Client) credentialsTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, c.timeout, errSlowProvider)
-}
-
-// refusesKeys tells whether others may be accepted. A missing permission is not the
-// keys' fault, and fetching others for it would never end.
-func (e *Error) refusesKeys() bool {
-	return e != nil && e.Status == http.StatusUnauthorized && !e.denied()
 }
 
 // otherCredentials asks, after a refusal, for credentials other than those used.

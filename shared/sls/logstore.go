@@ -16,6 +16,13 @@ const (
 	maxLogstoreName = 256
 )
 
+// Logstore is a handle on one logstore of one project; made by Client.Logstore.
+type Logstore struct {
+	Project string
+	Name    string
+	client  *Client
+}
+
 // ListLogstores lists the names of a project's logstores, through all pages:
 // GET /logstores?offset=N&size=500. What is created or deleted meanwhile may be
 // missing; no name comes twice.

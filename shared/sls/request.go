@@ -85,6 +85,12 @@ func (r *request) fullPath() string {
 	return "/logstores/" + url.PathEscape(r.logstore) + r.path
 }
 
+// setJSON gives the request a JSON body. The SDK says 0 for the raw size of all
+// consumer group calls, and so do we.
+func (r *request) setJSON(v any) {
+	r.contentType, r.body = typeJSON, jsonBody(v)
+}
+
 // jsonBody encodes a request body made of plain structs and lists, which cannot
 // fail.
 func jsonBody(v any) []byte {

@@ -4,10 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
-
-	"github.com/aliyun/aliyun-log-go-sdk/util"
 )
 
 // Signature versions. V1 hashes a body with MD5 and signs with SHA-1. V4 uses SHA-256,
@@ -74,15 +71,4 @@ func checkRegion(region string) error {
 		}
 	}
 	return nil
-}
-
-// ownRegion is the region that the endpoint's name tells, "" if none, as the SDK reads
-// it: cn-hangzhou of cn-hangzhou-intranet.log.aliyuncs.com. The suffix -internal is
-// from Alibaba Cloud's gateway, which reads the same names.
-func (e endpoint) ownRegion() string {
-	region, err := util.ParseRegion(e.host)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSuffix(region, "-internal")
 }

@@ -86,21 +86,3 @@ func (a *Answers) say(level slog.Level, line string) {
 		a.check.Log.Log(context.Background(), level, line)
 	}
 }
-
-// target describes a destination that records have come to, with the options that name
-// it.
-func (c *Check) target(project, logstore string) Target {
-	to := Target{Project: project, Logstore: logstore}
-	for i := range c.Targets {
-		known := &c.Targets[i]
-		to.Action = known.Action
-		if known.Project != project {
-			continue
-		}
-		to.ProjectOption = known.ProjectOption
-		if known.Logstore == logstore {
-			return *known
-		}
-	}
-	return to
-}

@@ -184,3 +184,21 @@ func (c *Check) clock() string {
 	}
 	return "the clock of this host is " + off.String() + " " + word + " that of SLS; set it (NTP): requests are signed with the time of SLS meanwhile, but records get the time of this host"
 }
+
+// target describes a destination that records have come to, with the options that name
+// it.
+func (c *Check) target(project, logstore string) Target {
+	to := Target{Project: project, Logstore: logstore}
+	for i := range c.Targets {
+		known := &c.Targets[i]
+		to.Action = known.Action
+		if known.Project != project {
+			continue
+		}
+		to.ProjectOption = known.ProjectOption
+		if known.Logstore == logstore {
+			return *known
+		}
+	}
+	return to
+}
