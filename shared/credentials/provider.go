@@ -96,7 +96,7 @@ func (p *Provider) Credentials(ctx context.Context) (sdk.Credentials, error) {
 	return f.wait(ctx)
 }
 
-// Call Refused when the server has refused a request that was signed with used. It
+// Refused takes note that the server has refused a request that was signed with used. It
 // returns credentials for one more try, or false when there are no others. The first
 // refusal fetches at once. Until Accepted is called, the pauses between such fetches
 // grow. A missing permission is no refusal of the keys.
@@ -124,7 +124,7 @@ func (p *Provider) Refused(ctx context.Context, used sdk.Credentials) (sdk.Crede
 	return credential{}, false
 }
 
-// Call Accepted when the server has taken what Refused gave. The next refusal then
+// Accepted takes note that the server has taken what Refused gave. The next refusal then
 // fetches at once again.
 func (p *Provider) Accepted() {
 	p.mu.Lock()

@@ -65,12 +65,12 @@ type Owner interface {
 type Outcome int
 
 const (
-	// Over: there was nothing more to read, the engine stops, or the owner has ended the
-	// lease.
+	// Over says that there was nothing more to read, that the engine stops, or that the
+	// owner has ended the lease.
 	Over Outcome = iota
-	// Released: the group wanted the shard back.
+	// Released says that the group wanted the shard back.
 	Released
-	// Dropped: the server says that the shard is another's, or does not exist.
+	// Dropped says that the shard is another's, or does not exist, by the server's word.
 	Dropped
 )
 

@@ -90,10 +90,13 @@ func newRig(t *testing.T, shards int) *rig {
 	return r
 }
 
-// run reads until the end of the test.
-func (r *rig) run(t *testing.T, reads interface {
+// source is what is tested.
+type source interface {
 	Run(hard, reading context.Context)
-}) {
+}
+
+// run reads until the end of the test.
+func (r *rig) run(t *testing.T, reads source) {
 	t.Helper()
 	var running sync.WaitGroup
 	running.Go(func() {
