@@ -19,7 +19,16 @@
 // Two more sides attack an output that remembers what was delivered over its ends: it keeps
 // its options, and all its chunks lie in files. With side state a duplicate must belong to a
 // request whose answer did not reach the client; with side exactly_once there must be none.
-// They are no part of all as long as the output has no options for it.
+// What else they do:
+//   - Hosts are killed at a moment of a request: when it arrives, when it is stored, when its
+//     answer is on the way, when the flush has its answer and the chunk is still there. Their
+//     next hosts are so, too.
+//   - A number that comes again stays without a clear answer in three of ten cases.
+//   - A second output is down for the whole run, chunks are given up, and the clock that names
+//     their files jumps.
+//   - Two more hosts share one file of state_path. It is torn, cut, emptied and, with side state,
+//     replaced by an older one. Their disk is full, their options change, their chunks have
+//     twins. These may write twice, and lose nothing.
 //
 // # Input
 //

@@ -14,7 +14,11 @@ func (f *Injector) OnPutLogs(c *slsfake.Call) {
 	f.gate.RUnlock() //nolint:staticcheck // it only waits for the end of Hold
 	w, hit, luck := f.draw()
 	o, delay := Clear, time.Duration(0)
+	again := f.cameBefore(c)
 	switch {
+	case f.spring(c):
+		f.Count("killed around a request")
+		o, delay = Late, snareDelay
 	case f.Silenced(c.AccessKeyID):
 		f.Count("no answer at all")
 		o, delay = Late, forever
@@ -32,6 +36,15 @@ func (f *Injector) OnPutLogs(c *slsfake.Call) {
 	case w.smallBodies && oversize(c):
 		f.Count("body too large for everyone")
 		tooLarge(f, c, luck)
+	case again && luck < 0.3:
+		// It settles whether the earlier try was stored, and nobody is told.
+		f.Count("a number again, without a clear answer")
+		if o = Reset; luck < 0.1 {
+			o = ServerError
+			c.FailAfter(http.StatusInternalServerError, "InternalServerError", "internal error")
+		} else {
+			c.CloseAfter()
+		}
 	case hit.meets(c):
 		f.Count(hit.name)
 		o, delay = hit.do(f, c, luck)

@@ -36,11 +36,13 @@ type Injector struct {
 	conditions conditions
 	counts     map[string]int
 	silent     map[string]bool // keys: what they sign is never answered
+	snares     map[string]*Snare
+	numbers    map[number]bool // sequence numbers that came
 }
 
 // NewInjector returns one that makes calls meet the faults of the table once conditions say so.
 func NewInjector(table []Fault, random *rand.Rand, failures *report.Failures) *Injector {
-	return &Injector{table: table, random: random, failures: failures, counts: map[string]int{}, silent: map[string]bool{}}
+	return &Injector{table: table, random: random, failures: failures, counts: map[string]int{}, silent: map[string]bool{}, snares: map[string]*Snare{}, numbers: map[number]bool{}}
 }
 
 // Hold keeps all calls waiting while fn runs.

@@ -31,6 +31,9 @@ type agent struct {
 	feeds        []*store.Feed
 	cycle        []int // numbers of workers still to be tried
 	drain        bool  // hosts live until everything is delivered
+	battered     bool  // what its hosts remember is destroyed
+	caught       bool  // its last host was killed at a moment of a request
+	double       int   // hosts killed so right after another
 
 	mu      sync.Mutex // guards what follows
 	ended   map[string]int
@@ -90,8 +93,13 @@ func (a *agent) live(ctx, limit context.Context) error {
 	if a.PanicOutSo != "" && a.number == 0 && !a.drain {
 		h.so, h.Expected = a.PanicOutSo, a.injector.Expected
 	}
+	o := flbhost.Options{Workers: h.workers, HotReload: true, OnLog: h.Line}
+	if a.battered {
+		a.wreck()
+		o.Wrapper = a.fullDisk()
+	}
 	var err error
-	h.Host, err = flbhost.Start(ctx, a.HostBin, flbhost.Options{Workers: h.workers, HotReload: true, OnLog: h.Line})
+	h.Host, err = flbhost.Start(ctx, a.HostBin, o)
 	if err != nil {
 		return err
 	}

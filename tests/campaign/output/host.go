@@ -41,7 +41,7 @@ func (h *host) incarnate(ctx, limit context.Context) (how string, err error) {
 	instances := make([]*flbhost.Instance, len(h.feeds))
 	for i, f := range h.feeds {
 		props := h.props(f)
-		if props["ordered"] == "on" && props["hash_key"] != "" && !f.Named { // of one logstore
+		if props["ordered"] == "on" && props["hash_key"] != "" && !f.Named && !f.Twins { // of one logstore
 			h.judge.Promises(number, f.Number)
 		}
 		if instances[i], err = h.Init(h.plugin, props); err != nil {
@@ -96,7 +96,15 @@ func (h *host) await(limit context.Context, idle <-chan struct{}) string {
 	if h.outage {
 		how = []string{process.EndExit, process.EndReload}[h.random.IntN(2)]
 	}
+	caught := h.snare(&how)
+	defer h.injector.TakeUp(h.key.ID)
 	select {
+	case <-caught:
+		if h.caught {
+			h.double++
+		}
+		h.caught = true
+		return process.EndKill
 	case <-over:
 	case <-limit.Done():
 	case <-idle:
@@ -110,6 +118,21 @@ func (h *host) await(limit context.Context, idle <-chan struct{}) string {
 		h.beginOutage(limit)
 	}
 	return how
+}
+
+// snare makes the incarnation end by a kill at a moment of a request, if it is to. After one
+// that ended so the next does as a rule, at one of its first.
+func (h *host) snare(how *string) <-chan struct{} {
+	if h.memory == judge.Forgets || h.drain || h.outage {
+		return nil
+	}
+	left := h.random.IntN(12)
+	if h.caught && h.random.IntN(2) == 0 {
+		*how, left = process.EndKill, h.random.IntN(3)
+	} else if h.caught = false; *how != process.EndKill || h.random.IntN(3) == 0 {
+		return nil
+	}
+	return h.injector.Lay(h.key.ID, faults.Moment(h.random.IntN(int(faults.Moments))), left).Caught()
 }
 
 // end ends an incarnation in good order, with whatever flushes are in flight, and
@@ -182,11 +205,16 @@ func (h *host) flushOne(ctx context.Context, c *store.Chunk, to *flbhost.Instanc
 			h.failures.Addf("agent %d: %v", h.number, err)
 		}
 		return false
+	case result == flbhost.OK && h.injector.Ack(h.key.ID):
+		h.judge.Acked(c)
+		c.Feed.Undeleted(c)
 	case result == flbhost.OK:
 		h.judge.Acked(c)
 		c.Feed.Discard(c)
 	case result == flbhost.Retry:
-		c.Feed.GiveBack(c, true)
+		for _, c := range c.Feed.GiveBack(c, true) {
+			h.judge.GivenUp(c)
+		}
 	default: // the engine drops the chunk, and no fault here is for good
 		h.failures.Addf("agent %d: chunk %d of feed %d was answered with %v, log:\n%s",
 			h.number, c.Number, c.Feed.Number, result, h.LastLines())
@@ -202,7 +230,13 @@ func (h *host) options(f *store.Feed) *rand.Rand {
 	if h.memory == judge.Forgets {
 		return h.random
 	}
-	return h.Stream(fmt.Sprint("options ", f.Number))
+	if !h.battered {
+		return h.Stream(fmt.Sprint("options ", f.Number))
+	}
+	if h.random.IntN(4) == 0 {
+		return h.random // what is remembered is of another configuration
+	}
+	return h.Stream("options " + shared)
 }
 
 // hand hands a chunk over where it lies.
@@ -249,8 +283,12 @@ func (h *host) props(f *store.Feed) map[string]string {
 	if h.memory != judge.Forgets {
 		p["state_path"], p["alias"] = h.Dir, fmt.Sprint("feed-", f.Number)
 	}
+	if h.battered {
+		p["alias"] = shared
+	}
 	if h.memory == judge.ExactlyOnce {
 		p["exactly_once"] = "on"
+		p["hash_buckets"] = pick("1", "4", "8") // a shard remembers 10,000 keys
 	}
 	if f.Named {
 		h.name(p, f)

@@ -22,6 +22,7 @@ import (
 const (
 	agents   = 2 // host processes at a time
 	perAgent = 2 // output sections of each
+	battered = 2 // more of them, with one section each, where the output remembers
 )
 
 // world is what the actors of the attack share.
@@ -108,6 +109,7 @@ func newWorld(c plan.Plan, m judge.Memory) (w *world, err error) {
 	w.server = slsfake.New(slsfake.Config{AccessKeyID: w.Keys[0].ID, AccessKeySecret: w.Keys[0].Secret, Trace: func(d slsfake.Done) {
 		if d.Op == slsfake.OpPutLogs {
 			w.history.Answered(d.RequestID, d.Took)
+			w.injector.AnswerGiven(d.RequestID)
 		}
 	}})
 	if w.endpoint, err = w.server.Listen("127.0.0.1:0"); err != nil {
@@ -134,23 +136,41 @@ func (w *world) createLate(ctx context.Context) {
 }
 
 // newAgents makes the agents: the second section of each shares its logstore with
-// one of another agent or starts without any.
+// one of another agent or starts without any. Of an output that remembers there are more,
+// whose memory is destroyed.
 func (w *world) newAgents() (all []*agent) {
 	t := record.NewTemplates(&w.Plan)
-	stores := []string{"app-0", "app-1", "app-1", "late"}[:agents*perAgent]
+	stores := []string{"app-0", "app-1", "app-1", "late", "app-0", "app-1"}
+	n := agents
+	if w.memory == judge.Forgets {
+		stores = stores[:agents*perAgent]
+	} else {
+		n += battered
+	}
 	w.judge = judge.NewJudge(w.server, w.history, t, w.failures, w.memory, stores)
-	for n := range agents {
-		a := &agent{world: w, number: n, random: w.Stream(fmt.Sprint("agent ", n)), baseKey: w.Keys[n%len(w.Keys)]}
+	for number := range n {
+		a := &agent{world: w, number: number, random: w.Stream(fmt.Sprint("agent ", number)), baseKey: w.Keys[number%len(w.Keys)]}
 		a.ended, a.workers, a.answers = map[string]int{}, map[int]int{}, map[string]int{}
-		for i := range perAgent {
-			number := n*perAgent + i
-			f := store.NewFeed(&w.Plan, number, stores[number], t, w.history.Now, w.judge.Sent)
-			if i == 1 || w.memory != judge.Forgets { // what lies in memory is forgotten at a kill
-				f.KeepFiles(w.Dir, w.failures)
-			}
-			a.feeds = append(a.feeds, f)
-		}
 		all = append(all, a)
+	}
+	for i, logstore := range stores {
+		at := i / perAgent
+		if i >= agents*perAgent {
+			at = i - agents*(perAgent-1)
+		}
+		a := all[at]
+		f := store.NewFeed(&w.Plan, i, logstore, t, w.history.Now, w.judge.Sent)
+		if i%2 == 1 || w.memory != judge.Forgets { // what lies in memory is forgotten at a kill
+			f.KeepFiles(w.Dir, w.failures)
+		}
+		if w.memory != judge.Forgets {
+			f.Attacks = [...]store.Attacks{{Jumps: true}, {GivesUp: true}, {}, {HoldAll: true}, {Twins: true}, {Twins: true, Jumps: true}}[i]
+		}
+		if i >= agents*perAgent {
+			a.battered = true
+			w.judge.Batter(i)
+		}
+		a.feeds = append(a.feeds, f)
 	}
 	return all
 }
@@ -208,6 +228,16 @@ func (w *world) print(all []*agent, s judge.Summary, causes map[string]int) {
 	w.failures.Printf("ordered:    %d chunks checked", w.judge.Order.Checked)
 	if s.Duplicated > 0 {
 		w.failures.Printf("duplicates: %s", report.List(causes))
+	}
+	if w.memory != judge.Forgets {
+		double := 0
+		for _, a := range all {
+			double += a.double
+		}
+		w.failures.Printf("given up:   %d records that the engine dropped are not stored", s.GivenUp)
+		w.failures.Printf("kills:      %d within moments of a request and of the host before", double)
+		b := s.Battered
+		w.failures.Printf("battered:   sections whose memory is torn, full, shared or of twins: sent %d, stored %d, lost %d, duplicated %d", b.Sent, b.Stored, b.Lost, b.Duplicated)
 	}
 	if s.Failures > 0 {
 		w.failures.Printf("FAILURES:   %d", s.Failures)

@@ -43,7 +43,9 @@ type Judge struct {
 // feedRecords is what is known of one feed's records.
 type feedRecords struct {
 	logstore string
-	named    bool     // records say which logstore they belong to; logstore has the others
+	named    bool // records say which logstore they belong to; logstore has the others
+	battered bool // its memory is destroyed again and again: records may come twice, not be lost
+	stored   int
 	first    []uint32 // by record, the number of the write that stored it first; 0 = not stored
 	chunks   []chunkRecords
 }
@@ -52,6 +54,10 @@ type feedRecords struct {
 type chunkRecords struct {
 	from, to uint32
 	acked    time.Duration // 0 = not yet
+	gone     bool          // given up by the engine
+	twin     bool          // of an earlier one: what follows is counted there
+	copies   int           // chunks of these bytes
+	acks     int           // of these, acknowledged
 }
 
 // chunkOf returns the number of the chunk that a record is in.
@@ -78,8 +84,22 @@ func (k *Judge) Sent(c *store.Chunk) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	f := &k.feeds[c.Feed.Number]
-	f.chunks = append(f.chunks, chunkRecords{from: c.From, to: c.To})
+	f.chunks = append(f.chunks, chunkRecords{from: c.From, to: c.To, copies: 1, twin: c.Twin != nil})
+	if c.Twin != nil {
+		f.chunks[c.Twin.Number].copies++
+		return
+	}
 	f.first = append(f.first, make([]uint32, c.To-c.From)...)
+}
+
+// Batter says that what is remembered of a feed is destroyed again and again.
+func (k *Judge) Batter(feed int) { k.feeds[feed].battered = true }
+
+// GivenUp is called when the engine has dropped a chunk that was not acknowledged.
+func (k *Judge) GivenUp(c *store.Chunk) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.feeds[c.Feed.Number].chunks[c.Number].gone = true
 }
 
 // Acked is called when the plugin has answered FLB_OK for a chunk: all its
@@ -91,11 +111,19 @@ func (k *Judge) Acked(c *store.Chunk) {
 	for _, name := range f.stores() {
 		k.readLocked(name)
 	}
+	of := c
+	if c.Twin != nil {
+		of = c.Twin
+	}
+	chunk := &f.chunks[of.Number]
+	if c.Flushes > 0 && f.chunks[c.Number].acked == 0 {
+		chunk.acks++
+	}
 	f.chunks[c.Number].acked = k.history.Now()
 	missing := 0
 	var example uint32
 	for seq := c.From; seq < c.To; seq++ {
-		if f.first[seq] == 0 {
+		if k.copiesLocked(c.Feed.Number, seq) < chunk.acks {
 			missing++
 			example = seq
 		}
@@ -138,6 +166,7 @@ func (k *Judge) takeLocked(logstore string, l *slsfake.Log) {
 		k.failures.Addf("record %d.%d, stored by request %s: %v", id.Feed, id.Seq, l.RequestID, err)
 		return
 	}
+	k.feeds[id.Feed].stored++
 	first := &k.feeds[id.Feed].first[id.Seq]
 	if *first == 0 {
 		*first = uint32(number)
@@ -234,12 +263,25 @@ func (k *Judge) Conclude() (Summary, map[string]int) {
 	}
 	s := Summary{memory: k.memory, Stored: k.stored, ambiguous: k.history.ambiguous()}
 	for number := range k.feeds {
-		s.Sent += len(k.feeds[number].first)
-		s.Lost += k.lostLocked(number)
+		f := &k.feeds[number]
+		sent, lost, gone := k.lostLocked(number)
+		if s.GivenUp += gone; f.battered {
+			s.Battered.Sent += sent
+			s.Battered.Lost += lost
+			s.Battered.Stored += f.stored
+			s.Stored -= f.stored
+			s.Battered.Duplicated += f.stored - (sent - lost)
+			continue
+		}
+		s.Sent += sent
+		s.Lost += lost
 	}
 	causes := map[string]int{}
 	unexplained := map[duplicate]int{}
 	for id, more := range k.again {
+		if k.feeds[id.Feed].battered {
+			continue
+		}
 		s.Duplicated += len(more)
 		k.explainLocked(id, more, causes, unexplained)
 	}
@@ -251,19 +293,38 @@ func (k *Judge) Conclude() (Summary, map[string]int) {
 	return s, causes
 }
 
-// lostLocked counts the lost records of a feed and reports them by chunk.
-func (k *Judge) lostLocked(feed int) (lost int) {
+// copiesLocked is how often a record is stored.
+func (k *Judge) copiesLocked(feed int, seq uint32) int {
+	if k.feeds[feed].first[seq] == 0 {
+		return 0
+	}
+	return 1 + len(k.again[record.ID{Feed: uint32(feed), Seq: seq}])
+}
+
+// lostLocked counts the records of a feed, as often as they are to be stored, and those that
+// are not, and reports these by chunk. What the engine has given up may be missing, and is
+// not among those sent then.
+func (k *Judge) lostLocked(feed int) (sent, lost, gone int) {
 	f := &k.feeds[feed]
 	for number, c := range f.chunks {
+		if c.twin {
+			continue
+		}
 		missing := 0
 		var example uint32
 		for seq := c.from; seq < c.to; seq++ {
-			if f.first[seq] == 0 {
-				missing++
+			if n := c.copies - k.copiesLocked(feed, seq); n > 0 {
+				missing += n
 				example = seq
 			}
 		}
+		sent += c.copies * int(c.to-c.from)
 		if missing == 0 {
+			continue
+		}
+		if c.gone {
+			gone += missing
+			sent -= missing
 			continue
 		}
 		lost += missing
@@ -272,9 +333,9 @@ func (k *Judge) lostLocked(feed int) (lost int) {
 			state = fmt.Sprintf("acknowledged at %.1fs", c.acked.Seconds())
 		}
 		k.failures.Addf("lost: %d of the %d records of chunk %d of feed %d (%s), record %d.%d for one",
-			missing, c.to-c.from, number, feed, state, feed, example)
+			missing, c.copies*int(c.to-c.from), number, feed, state, feed, example)
 	}
-	return lost
+	return sent, lost, gone
 }
 
 // duplicate is what unexplained duplicates of one kind have in common.
@@ -314,7 +375,10 @@ type Summary struct {
 	Lost       int // not stored at all
 	Duplicated int // stored once too often, each time counted
 	ambiguous  int // requests accepted without a clear answer
+	GivenUp    int // not stored, as the engine has dropped their chunks: not among Sent
 	Failures   int
+	// Battered are the feeds whose memory is destroyed, which are not in the sums above.
+	Battered struct{ Sent, Stored, Lost, Duplicated int }
 }
 
 // Line is the last line of a campaign.

@@ -252,3 +252,32 @@ func TestWrongLogsAreFound(t *testing.T) {
 		})
 	}
 }
+
+// What the engine has dropped may be missing. What it has twice has to be stored twice.
+func TestGivenUpAndEqualChunks(t *testing.T) {
+	b := newBench(t)
+	c, i := b.chunk(), b.incarnation(0)
+	n := int(c.To - c.From)
+	b.write(i, faults.Clear, c, c.From, c.From+3)
+	b.GivenUp(c)
+	s, _, found := b.verdict()
+	require.Empty(t, found)
+	require.Equal(t, Summary{Sent: int(c.From) + 3, Stored: int(c.From) + 3, GivenUp: n - 3}, s)
+
+	b = newBench(t)
+	b.Batter(0)
+	c, i = b.chunk(), b.incarnation(0)
+	twin := *c
+	twin.Twin, twin.Number = c, c.Number+1
+	b.Sent(&twin)
+	b.write(i, faults.Clear, c, c.From, c.To)
+	b.Acked(c)
+	require.Zero(t, b.failures.Count())
+	b.Acked(&twin)
+	require.Contains(t, b.failures.Texts()[0], "early OK: ")
+	s, _, found = b.verdict()
+	require.Contains(t, found, "lost: ")
+	require.Zero(t, s.Sent)
+	require.Equal(t, n, s.Battered.Lost)
+	require.Equal(t, int(c.From)+2*n, s.Battered.Sent)
+}

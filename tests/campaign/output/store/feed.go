@@ -29,6 +29,7 @@ type Chunk struct {
 	From, To uint32 // its records
 	Flushes  int
 	Path     string        // of its file; "" = it is in memory
+	Twin     *Chunk        // an earlier one of equal bytes; nil = none
 	due      time.Duration // not handed to the plugin before
 }
 
@@ -38,6 +39,7 @@ type Feed struct {
 	Number    int
 	Logstore  string
 	Named     bool // its records name their logstore, logstore is where the others go
+	Attacks        // on what is remembered of its chunks
 	templates *record.Templates
 	clock     func() time.Duration
 	register  func(*Chunk) // told of each chunk before its first flush
@@ -51,7 +53,17 @@ type Feed struct {
 	records uint32
 	chunks  int
 	closed  bool // makes no new chunks
+	last    *Chunk
+	jump    time.Duration
 	files   files
+}
+
+// Attacks are what a feed does beside making chunks.
+type Attacks struct {
+	Twins   bool // makes chunks of equal bytes now and then
+	GivesUp bool // drops chunks that came back, as retry_limit and storage.total_limit_size do
+	HoldAll bool // its other output is down for the whole run
+	Jumps   bool // the clock that names its files jumps
 }
 
 // NewFeed returns one that sends to a logstore. clock is the campaign's; register is told of
@@ -83,6 +95,8 @@ func (f *Feed) Take() (c *Chunk, done bool) {
 	case len(due) > 0 && (!fresh || f.luck.IntN(3) > 0):
 		c = due[f.luck.IntN(len(due))]
 		f.remove(c)
+	case fresh && f.Twins && f.chunks > 0 && f.luck.IntN(4) == 0:
+		c = f.twin()
 	case fresh:
 		c = f.make()
 	default:
@@ -104,14 +118,39 @@ func (f *Feed) remove(c *Chunk) {
 }
 
 // GiveBack puts a chunk back that was not acknowledged, to be flushed again
-// after the engine's back-off.
-func (f *Feed) GiveBack(c *Chunk, retry bool) {
+// after the engine's back-off. A feed that gives chunks up drops it now and then, or, as an
+// engine without room does, all that wait: gone are those that never come back.
+func (f *Feed) GiveBack(c *Chunk, retry bool) (gone []*Chunk) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c.due = f.clock()
 	if retry {
 		c.due += time.Duration(10+f.luck.IntN(100*min(c.Flushes, 8))) * time.Millisecond
 	}
+	f.waiting = append(f.waiting, c)
+	if !retry || !f.GivesUp || f.closed {
+		return nil
+	}
+	switch n := f.luck.IntN(200); {
+	case n == 0:
+		gone, f.waiting = f.waiting, nil
+	case n < 10:
+		gone = append(gone, c)
+		f.remove(c)
+	}
+	for _, c := range gone {
+		f.open--
+		f.bytes -= len(c.Data)
+		f.files.remove(c)
+	}
+	return gone
+}
+
+// Undeleted puts a chunk back that was acknowledged, and whose file outlives its engine.
+func (f *Feed) Undeleted(c *Chunk) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c.due = f.clock() + 300*time.Millisecond // in the next engine
 	f.waiting = append(f.waiting, c)
 }
 
@@ -122,8 +161,8 @@ func (f *Feed) Discard(c *Chunk) {
 	defer f.mu.Unlock()
 	f.open--
 	f.bytes -= len(c.Data)
-	if c.Path != "" && !f.closed && f.luck.IntN(2) == 0 {
-		f.files.hold(c)
+	if c.Path != "" && !f.closed && (f.HoldAll || f.luck.IntN(2) == 0) {
+		f.files.hold(c, f.HoldAll)
 	} else {
 		f.files.remove(c)
 	}
@@ -190,10 +229,31 @@ func (f *Feed) make() *Chunk {
 		c.Data = form.AppendMarker(c.Data, record.GroupEnd)
 	}
 	c.To, f.records = seq, seq
+	f.last = c
+	f.begin(c)
+	return c
+}
+
+// twin makes a chunk that is equal to the byte to the one made before. f.mu is held.
+func (f *Feed) twin() *Chunk {
+	of := f.last
+	c := &Chunk{Feed: f, Number: f.chunks, Tag: of.Tag, Data: of.Data, From: of.From, To: of.To, Twin: of}
+	f.begin(c)
+	return c
+}
+
+// begin puts a new chunk into the store. f.mu is held.
+func (f *Feed) begin(c *Chunk) {
 	f.chunks++
 	f.open++
 	f.bytes += len(c.Data)
-	f.files.write(c)
+	at := time.Now()
+	if f.Jumps {
+		if f.luck.IntN(20) == 0 {
+			f.jump = time.Duration(f.luck.IntN(5)-2) * 13 * time.Hour
+		}
+		at = at.Add(f.jump)
+	}
+	f.files.write(c, at)
 	f.register(c)
-	return c
 }

@@ -11,8 +11,11 @@ import (
 )
 
 // maxHeld is how many acknowledged chunks a feed keeps for another output. Of more the other
-// output takes the oldest.
-const maxHeld = 20
+// output takes the oldest, or the engine drops it where that output is down for the whole run.
+const (
+	maxHeld    = 20
+	maxHeldAll = 150
+)
 
 // files are those of a feed's chunks, as in Fluent Bit's filesystem storage. A second output
 // of the engine is down for most of the time: what the first has acknowledged stays until
@@ -31,20 +34,20 @@ func (f *Feed) KeepFiles(dir string, failures *report.Failures) {
 	f.files.check(os.MkdirAll(f.files.dir, 0o700))
 }
 
-// write writes the file of a new chunk. Its name says when it was made.
-func (s *files) write(c *Chunk) {
+// write writes the file of a new chunk. Its name says that it was made at that time.
+func (s *files) write(c *Chunk, at time.Time) {
 	if s.dir == "" {
 		return
 	}
 	var err error
-	c.Path, err = flbhost.WriteChunk(s.dir, flbhost.ChunkName(os.Getpid(), time.Now()), c.Tag, c.Data)
+	c.Path, err = flbhost.WriteChunk(s.dir, flbhost.ChunkName(os.Getpid(), at), c.Tag, c.Data)
 	s.check(err)
 }
 
 // hold keeps a chunk for the other output.
-func (s *files) hold(c *Chunk) {
+func (s *files) hold(c *Chunk, all bool) {
 	s.held = append(s.held, c)
-	if len(s.held) > maxHeld {
+	if limit := map[bool]int{false: maxHeld, true: maxHeldAll}[all]; len(s.held) > limit {
 		s.remove(s.held[0])
 		s.held = s.held[1:]
 	}

@@ -85,3 +85,34 @@ func TestChunkThatCannotBeWritten(t *testing.T) {
 	f.Take()
 	require.Equal(t, 1, failures.Count())
 }
+
+// An engine drops chunks that came back, and makes chunks of equal bytes.
+func TestGivenUpAndEqualChunks(t *testing.T) {
+	p := plan.Plan{Seed: 1}
+	now := time.Duration(0)
+	f := NewFeed(&p, 4, "a", record.NewTemplates(&p), func() time.Duration { now += time.Second; return now }, func(*Chunk) {})
+	f.KeepFiles(t.TempDir(), &report.Failures{Out: &bytes.Buffer{}})
+	f.Attacks = Attacks{Twins: true, GivesUp: true, Jumps: true}
+	gone, twins := 0, 0
+	for n := range 300 {
+		c, _ := f.Take()
+		if c.Twin != nil {
+			twins++
+			require.Equal(t, c.Twin.Data, c.Data)
+			require.Equal(t, c.Twin.Tag, c.Tag)
+			require.NotEqual(t, c.Twin.Path, c.Path)
+		}
+		if n%2 == 0 {
+			f.Discard(c)
+			continue
+		}
+		for _, lost := range f.GiveBack(c, true) {
+			gone++
+			require.NoFileExists(t, lost.Path)
+			require.NotContains(t, f.waiting, lost)
+		}
+	}
+	require.Positive(t, gone)
+	require.Positive(t, twins)
+	require.Equal(t, len(f.waiting), f.Pending())
+}
