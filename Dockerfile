@@ -50,11 +50,11 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     export CGO_CFLAGS="-O2 -g -include /src/shared/flb/glibc.h" && \
     export CGO_LDFLAGS="-O2 -g -Wl,--no-as-needed -l:libpthread.so.0 -l:libdl.so.2" && \
     for plugin in out_sls in_sls; do \
-        CGO_ENABLED=1 go build -buildmode=c-shared -trimpath -tags netgo,osusergo -ldflags "-s -w -buildid= -X main.version=$VERSION" \
+        CGO_ENABLED=1 go build -buildmode=c-shared -trimpath -tags netgo,osusergo,nethttpomithttp2,notfastpath -ldflags "-s -w -buildid= -X main.version=$VERSION" \
             -o "/image/plugins/$plugin.so" "./$plugin" || exit 1; \
     done && \
     rm /image/plugins/*.h && \
-    CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o /image/install ./install
+    CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -buildid=' -o /image/install ./install
 
 FROM scratch AS plugins
 ARG VERSION=dev
@@ -71,7 +71,7 @@ FROM build AS build-slsfake
 ARG TARGETARCH
 COPY tests/slsfake tests/slsfake
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 GOARCH="$TARGETARCH" go build -trimpath -ldflags '-s -w' -o /slsfake ./tests/slsfake/cmd/slsfake
+    CGO_ENABLED=0 GOARCH="$TARGETARCH" go build -trimpath -ldflags '-s -w -buildid=' -o /slsfake ./tests/slsfake/cmd/slsfake
 
 FROM scratch AS slsfake
 ARG VERSION=dev
@@ -80,7 +80,7 @@ LABEL org.opencontainers.image.title="slsfake" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build-slsfake /slsfake /
-COPY LICENSE /
+COPY LICENSE THIRD_PARTY_NOTICES sbom.cdx.json /
 USER 65532:65532
 ENTRYPOINT ["/slsfake"]
 

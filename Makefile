@@ -14,7 +14,8 @@ FUZZTIME ?= 10s
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PLUGINS  := build/out_sls.so build/in_sls.so
 RACED    := build/race/out_sls.so build/race/in_sls.so
-FLAGS    := -buildmode=c-shared -trimpath -tags netgo,osusergo -ldflags '-s -w -buildid= -X main.version=$(VERSION)'
+# With Go's own resolver, and without what no plugin uses: HTTP/2, and ugorji/codec's functions for each type.
+FLAGS    := -buildmode=c-shared -trimpath -tags netgo,osusergo,nethttpomithttp2,notfastpath -ldflags '-s -w -buildid= -X main.version=$(VERSION)'
 # With these and Go's own resolver a plugin needs no glibc above 2.17. Where functions have
 # moved into libc.so.6 since, an older system finds them in the two libraries.
 OLDEST   := CGO_CFLAGS='-O2 -g -include $(CURDIR)/shared/flb/glibc.h' CGO_LDFLAGS='-O2 -g -Wl,--no-as-needed -l:libpthread.so.0 -l:libdl.so.2'

@@ -38,6 +38,7 @@ bring() {
 # old_glibc brings the C library of Debian 11 for a processor.
 old_glibc() {
     folder=$tools/glibc-$1
+    mkdir -p "$tools"
     if [ -d "$folder" ]; then
         return
     fi

@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,13 +14,17 @@ import (
 // oldest systems promised, CentOS 7 and Alibaba Cloud Linux 2.
 const glibcMinor = 17
 
+// maxBytes is what a plugin may be large, 13 MB: about 12.5 MB is what its modules need with
+// Go 1.26. One that makes the linker keep every method, or brings HTTP/2, is above it.
+const maxBytes = 13_000_000
+
 // libraries are the shared libraries that a plugin may need: those of glibc. A
 // Fluent Bit image holds little more.
 var libraries = []string{"libc.so.6", "libpthread.so.0", "libdl.so.2", "libresolv.so.2"}
 
 // check reports what the plugin needs of the system it is loaded on, or every
 // reason not to release it: another processor, a shared library that may not be
-// there, a glibc that is too new.
+// there, a glibc that is too new, or its size.
 func check(so string, machine elf.Machine) (report string, err error) {
 	f, err := elf.Open(so)
 	if err != nil {
@@ -43,10 +48,15 @@ func check(so string, machine elf.Machine) (report string, err error) {
 	}
 	newest, err := newestGlibc(versions)
 	problems = append(problems, err, tooNew(newest))
+	info, err := os.Stat(so)
+	if err != nil {
+		return "", fmt.Errorf("check: %w", err)
+	}
+	problems = append(problems, tooLarge(info.Size()))
 	if err := errors.Join(problems...); err != nil {
 		return "", fmt.Errorf("%s:\n%w", so, err)
 	}
-	return fmt.Sprintf("%s, needs %s, glibc 2.%d", machine, strings.Join(needs, ", "), newest), nil
+	return fmt.Sprintf("%s, %.2f MB, needs %s, glibc 2.%d", machine, float64(info.Size())/1e6, strings.Join(needs, ", "), newest), nil
 }
 
 // newestGlibc returns the minor number of the newest GLIBC_2.x among the symbol
@@ -69,6 +79,13 @@ func newestGlibc(needs []elf.DynamicVersionNeed) (int, error) {
 		}
 	}
 	return newest, nil
+}
+
+func tooLarge(bytes int64) error {
+	if bytes <= maxBytes {
+		return nil
+	}
+	return fmt.Errorf("has %d bytes, above %d: see DESIGN.md, Decisions, what a plugin weighs", bytes, maxBytes)
 }
 
 func tooNew(minor int) error {

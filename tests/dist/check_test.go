@@ -84,3 +84,8 @@ func TestNewestGlibc(t *testing.T) {
 	require.ErrorContains(t, tooNew(glibcMinor+1), "needs glibc 2.18, newer than 2.17")
 	require.NoError(t, tooNew(glibcMinor))
 }
+
+func TestTooLarge(t *testing.T) {
+	require.NoError(t, tooLarge(maxBytes))
+	require.ErrorContains(t, tooLarge(maxBytes+1), "has 13000001 bytes, above 13000000")
+}

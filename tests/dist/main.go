@@ -2,7 +2,8 @@
 // checksums in build/dist. Before a plugin is packed it is checked (processor,
 // shared libraries, glibc) and has shipped records to the emulator of SLS and
 // read them back, under user-mode emulation where it was built for another
-// processor than this machine's.
+// processor than this machine's. The emulator alone, slsfake, is packed with them: it has
+// no need of the system at all, and has shown its page.
 //
 //	dist --version VERSION -- FLAGS OF go build
 //
@@ -61,7 +62,15 @@ func run(ctx context.Context, version string, buildFlags []string, lines int) er
 		if err := t.prove(ctx, plugins, version, lines); err != nil {
 			return fmt.Errorf("linux/%s: %w", t.arch, err)
 		}
-		name, err := pack(ctx, ".", dir, t.arch, version, stamp, plugins)
+		emulator, err := t.buildEmulator(ctx)
+		if err != nil {
+			return err
+		}
+		if err := t.proveEmulator(ctx, emulator); err != nil {
+			return fmt.Errorf("linux/%s: %w", t.arch, err)
+		}
+		built := map[string]string{"out_sls.so": plugins.Out, "in_sls.so": plugins.In, "slsfake": emulator}
+		name, err := pack(ctx, ".", dir, t.arch, version, stamp, built)
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// linked is a module that the plugins or the install program contain.
+// linked is a module that the plugins or a program of a release contain.
 type linked struct {
 	Path, Version, Dir string
 	licence            string // of SPDX
@@ -52,7 +52,7 @@ func licenceOf(text string) (string, error) {
 // readLinked lists what is linked into a release, in order of its paths, Go itself first.
 func readLinked(ctx context.Context) ([]linked, error) {
 	const form = "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}"
-	out, err := exec.CommandContext(ctx, "go", "list", "-deps", "-tags", "netgo,osusergo", "-f", form, "./out_sls", "./in_sls", "./install").Output()
+	out, err := exec.CommandContext(ctx, "go", "list", "-deps", "-tags", "netgo,osusergo", "-f", form, "./out_sls", "./in_sls", "./install", "./tests/slsfake/cmd/slsfake").Output()
 	if err != nil {
 		return nil, fmt.Errorf("go list: %w", err)
 	}
@@ -111,7 +111,7 @@ func (m *linked) name() string {
 
 // writeNotices writes what the licences of the parts ask to be told.
 func writeNotices(w io.Writer, all []linked) {
-	fmt.Fprintln(w, "The plugins contain these works of others, under the licences that follow.") //nolint:errcheck // of a buffer
+	fmt.Fprintln(w, "The plugins and programs contain these works of others, under the licences that follow.") //nolint:errcheck // of a buffer
 	for _, m := range all {
 		fmt.Fprintf(w, "\n%s\n%s (%s)\n\n%s\n", strings.Repeat("=", 80), m.name(), m.licence, strings.Join(m.texts, "\n\n")) //nolint:errcheck // of a buffer
 	}

@@ -18,11 +18,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"fluent-bit-sls/tests/e2e"
 )
 
-// contents are what a tarball holds beside the plugins: files of the module,
+// contents are what a tarball holds beside what was built: files of the module,
 // and folders with all that is in them.
 var contents = []string{"CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "THIRD_PARTY_NOTICES", "sbom.cdx.json", "conf", "docs", "in_sls/README.md", "out_sls/README.md"}
 
@@ -44,12 +42,12 @@ func commitTime(ctx context.Context) (time.Time, error) {
 	return time.Unix(seconds, 0).UTC(), nil
 }
 
-// pack writes the tarball of one processor to folder and returns its path. root
-// is the module's. Names are sorted, owners are 0, modes 0755 and 0644, and all
+// pack writes the tarball of one processor to folder and returns its path: what was
+// built, by its name there, and contents below root, the module's. Names are sorted, owners are 0, modes 0755 and 0644, and all
 // times are stamp.
-func pack(ctx context.Context, root, folder, arch, version string, stamp time.Time, plugins e2e.Plugins) (string, error) {
+func pack(ctx context.Context, root, folder, arch, version string, stamp time.Time, built map[string]string) (string, error) {
 	top := fmt.Sprintf("fluent-bit-sls-%s-linux-%s", version, arch)
-	files := map[string]string{"out_sls.so": plugins.Out, "in_sls.so": plugins.In}
+	files := maps.Clone(built)
 	for _, name := range contents {
 		if err := collect(root, name, files); err != nil {
 			return "", err
@@ -66,7 +64,7 @@ func pack(ctx context.Context, root, folder, arch, version string, stamp time.Ti
 	}
 	w := tar.NewWriter(zipped)
 	for _, inside := range slices.Sorted(maps.Keys(files)) {
-		err = errors.Join(ctx.Err(), add(w, path.Join(top, inside), files[inside], stamp))
+		err = errors.Join(ctx.Err(), add(w, path.Join(top, inside), files[inside], mode(built, inside), stamp))
 		if err != nil {
 			break
 		}
@@ -99,7 +97,15 @@ func collect(root, name string, files map[string]string) error {
 	return nil
 }
 
-func add(w *tar.Writer, inside, file string, stamp time.Time) error {
+// mode is that of what was built, which is run or loaded, or of a text.
+func mode(built map[string]string, inside string) int64 {
+	if _, ok := built[inside]; ok {
+		return 0o755
+	}
+	return 0o644
+}
+
+func add(w *tar.Writer, inside, file string, mode int64, stamp time.Time) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
@@ -108,10 +114,6 @@ func add(w *tar.Writer, inside, file string, stamp time.Time) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
-	}
-	mode := int64(0o644)
-	if strings.HasSuffix(inside, ".so") {
-		mode = 0o755
 	}
 	head := &tar.Header{
 		Typeflag: tar.TypeReg, Name: inside, Size: info.Size(), Mode: mode,

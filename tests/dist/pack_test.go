@@ -13,12 +13,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"fluent-bit-sls/tests/e2e"
 )
 
-// module lays out what a release takes of the project, and two plugins.
-func module(t *testing.T) (root string, plugins e2e.Plugins) {
+// module lays out what a release takes of the project, and what was built.
+func module(t *testing.T) (root string, built map[string]string) {
 	t.Helper()
 	root = t.TempDir()
 	write := func(name string) string {
@@ -33,13 +31,17 @@ func module(t *testing.T) (root string, plugins e2e.Plugins) {
 	} {
 		write(name)
 	}
-	return root, e2e.Plugins{Out: write("build/linux-arm64/out_sls.so"), In: write("build/linux-arm64/in_sls.so")}
+	built = map[string]string{}
+	for _, name := range []string{"out_sls.so", "in_sls.so", "slsfake"} {
+		built[name] = write("build/linux-arm64/" + name)
+	}
+	return root, built
 }
 
 func TestPack(t *testing.T) {
-	root, plugins := module(t)
+	root, built := module(t)
 	stamp := time.Unix(1_700_000_000, 0).UTC()
-	name, err := pack(t.Context(), root, t.TempDir(), "arm64", "v1.2.3", stamp, plugins)
+	name, err := pack(t.Context(), root, t.TempDir(), "arm64", "v1.2.3", stamp, built)
 	require.NoError(t, err)
 	require.Equal(t, "fluent-bit-sls-v1.2.3-linux-arm64.tar.gz", filepath.Base(name))
 
@@ -62,7 +64,7 @@ func TestPack(t *testing.T) {
 		names = append(names, inside)
 		require.Contains(t, string(text), filepath.Base(inside))
 		mode := int64(0o644)
-		if filepath.Ext(inside) == ".so" {
+		if filepath.Ext(inside) == ".so" || inside == "slsfake" {
 			mode = 0o755
 		}
 		require.Equal(t, []int64{mode, 0, 0}, []int64{head.Mode, int64(head.Uid), int64(head.Gid)}, inside)
@@ -71,7 +73,7 @@ func TestPack(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "THIRD_PARTY_NOTICES", "conf/a.yaml", "conf/kubernetes/agent/daemonset.yaml", "conf/z.yaml",
-		"docs/tuning.md", "in_sls.so", "in_sls/README.md", "out_sls.so", "out_sls/README.md", "sbom.cdx.json",
+		"docs/tuning.md", "in_sls.so", "in_sls/README.md", "out_sls.so", "out_sls/README.md", "sbom.cdx.json", "slsfake",
 	}, names)
 }
 
@@ -79,12 +81,12 @@ func TestPack(t *testing.T) {
 func TestPackIsReproducible(t *testing.T) {
 	var sums []string
 	for age := range 2 {
-		root, plugins := module(t)
+		root, built := module(t)
 		then := time.Now().Add(-time.Duration(age) * time.Hour)
 		require.NoError(t, os.Chtimes(filepath.Join(root, "LICENSE"), then, then))
 		require.NoError(t, os.Chmod(filepath.Join(root, "README.md"), os.FileMode(0o600+age)))
 		folder := t.TempDir()
-		_, err := pack(t.Context(), root, folder, "amd64", "v1", time.Unix(1, 0), plugins)
+		_, err := pack(t.Context(), root, folder, "amd64", "v1", time.Unix(1, 0), built)
 		require.NoError(t, err)
 		text, err := writeSums(folder)
 		require.NoError(t, err)
@@ -101,15 +103,15 @@ func TestPackIsReproducible(t *testing.T) {
 
 func TestPackMisses(t *testing.T) {
 	for _, gone := range []string{"conf", "LICENSE", "out_sls/README.md", "build/linux-arm64/in_sls.so"} {
-		root, plugins := module(t)
+		root, built := module(t)
 		require.NoError(t, os.RemoveAll(filepath.Join(root, gone)))
-		_, err := pack(t.Context(), root, t.TempDir(), "arm64", "v1", time.Unix(1, 0), plugins)
+		_, err := pack(t.Context(), root, t.TempDir(), "arm64", "v1", time.Unix(1, 0), built)
 		require.ErrorContains(t, err, filepath.Base(gone))
 	}
-	root, plugins := module(t)
+	root, built := module(t)
 	require.NoError(t, os.RemoveAll(filepath.Join(root, "conf")))
 	require.NoError(t, os.Mkdir(filepath.Join(root, "conf"), 0o755))
-	_, err := pack(t.Context(), root, t.TempDir(), "arm64", "v1", time.Unix(1, 0), plugins)
+	_, err := pack(t.Context(), root, t.TempDir(), "arm64", "v1", time.Unix(1, 0), built)
 	require.EqualError(t, err, "collect conf: there is no file in it")
 }
 

@@ -79,6 +79,10 @@ func TestDockerfileTargets(t *testing.T) {
 		require.Equal(t, "$VERSION", labels["version"], name)
 		require.NotEmpty(t, labels["title"], name)
 		require.NotEmpty(t, labels["description"], name)
+
+		// What the licences of others ask for, and the list of parts.
+		copied := only[*instructions.CopyCommand](all[name])
+		require.Equal(t, []string{"LICENSE", "THIRD_PARTY_NOTICES", "sbom.cdx.json"}, copied[len(copied)-1].SourcePaths, name)
 	}
 
 	// The same Fluent Bit in all of them.
