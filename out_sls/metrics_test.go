@@ -15,7 +15,7 @@ import (
 // published is what an instance publishes.
 func published(t *testing.T) *metric.Set {
 	t.Helper()
-	p, err := producer.New(producer.Config{StatePath: t.TempDir()}, nil, nil, slog.New(slog.DiscardHandler))
+	p, err := producer.New(producer.Config{StatePath: t.TempDir(), ExactlyOnce: true}, nil, nil, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { p.Stop(context.Background()) })
 	return p.Metrics()

@@ -11,6 +11,7 @@ import (
 	"fluent-bit-sls/out_sls/internal/report"
 	"fluent-bit-sls/out_sls/internal/schedule"
 	"fluent-bit-sls/out_sls/internal/segment"
+	"fluent-bit-sls/out_sls/internal/sequence"
 	"fluent-bit-sls/shared/buffer"
 	"fluent-bit-sls/shared/panics"
 	"fluent-bit-sls/shared/sls"
@@ -31,7 +32,8 @@ type Delivery struct {
 	log     *report.Log
 	metrics *report.Metrics
 	panics  *panics.Guard
-	buffers buffer.Pool // of log groups
+	buffers buffer.Pool     // of log groups
+	numbers *sequence.Table // nil: writes have no sequence numbers
 	// answered takes the answer to every request, where somebody listens.
 	answered func(project, logstore string, err error)
 
@@ -71,6 +73,9 @@ func (d *Delivery) Wait() { d.wg.Wait() }
 // after an answer that is not clear, some of that may be in SLS.
 func (d *Delivery) run(r *schedule.Request) {
 	send := func() { d.deliver(wholeOf(r)) }
+	if d.numbers != nil {
+		send = func() { d.once(r) }
+	}
 	if d.panics.Catch("a request, which fails", send, "project", r.Project, "logstore", r.Logstore) == nil {
 		return
 	}
@@ -96,7 +101,11 @@ func (d *Delivery) accepted(m *message) {
 		run++
 		list = append(list, memory.Accepted{Outcome: p.of.segment.Outcome, Range: p.Range, Last: run == p.of.open})
 		if p.rewritten {
-			d.metrics.Rewritten.With(m.request.Logstore).Add(uint64(p.Count))
+			n := p.Count
+			if m.run != nil {
+				n = m.run.rewritten(m.run.rewrite)
+			}
+			d.metrics.Rewritten.With(m.request.Logstore).Add(uint64(n))
 		}
 	}
 	if err := memory.Accept(list); err != nil {
@@ -176,6 +185,11 @@ func (d *Delivery) attempts(m *message) error {
 // put sends m once.
 func (d *Delivery) put(m *message, body *sls.Body) (err error) {
 	r := m.request
+	if m.run != nil {
+		if err := d.number(m); err != nil {
+			return err
+		}
+	}
 	if err := r.Begin(m.giveUp); err != nil {
 		return err
 	}
@@ -187,10 +201,13 @@ func (d *Delivery) put(m *message, body *sls.Body) (err error) {
 	if m.isBatch() {
 		err = to.PutBatch(d.ctx, body.Data, body.Codec)
 	} else {
-		err = to.PutLogs(d.ctx, *body, m.groups[0].to.HashKey)
+		err = to.PutLogs(d.ctx, *body, m.sending(body))
 	}
 	d.metrics.Answered(r.Logstore, m.logs(), body, time.Since(begin), err)
 	d.answered(r.Project, r.Logstore, err)
+	if m.run != nil {
+		err = d.judge(m, err)
+	}
 	return err
 }
 

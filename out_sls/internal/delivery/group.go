@@ -3,6 +3,7 @@ package delivery
 import (
 	"fluent-bit-sls/out_sls/internal/schedule"
 	"fluent-bit-sls/out_sls/internal/segment"
+	"fluent-bit-sls/out_sls/internal/sequence"
 	"fluent-bit-sls/shared/loggroup"
 	"fluent-bit-sls/shared/sls"
 )
@@ -11,7 +12,9 @@ import (
 type message struct {
 	request *schedule.Request
 	groups  []*logGroup
-	whole   bool // all that the request carries
+	whole   bool           // all that the request carries
+	run     *run           // that it is, under a sequence number; nil = it has none
+	turn    *sequence.Turn // of the run
 }
 
 // logGroup is whole segments of one destination or, after SLS refused them together, parts
@@ -44,6 +47,17 @@ func (m *message) only(p part) *message {
 
 // isBatch tells whether m goes out as a group batch.
 func (m *message) isBatch() bool { return len(m.groups) > 1 }
+
+// sending begins a try of m, which is one group, and returns its hash key.
+func (m *message) sending(body *sls.Body) (hashKey string) {
+	if m.run == nil {
+		return m.groups[0].to.HashKey
+	}
+	n := m.run.number
+	n.Sending()
+	body.SequenceID = n.Number.Number
+	return n.Key.String()
+}
 
 // keep leaves the groups that have parts, of which it is given others if change is not nil.
 func (m *message) keep(change func(*logGroup) []part) {
@@ -78,7 +92,13 @@ func (m *message) logs() (n int) {
 }
 
 // giveUp settles the segments of m if no flush waits for any of them.
-func (m *message) giveUp() bool { return segment.GiveUp(segmentsOf(m.parts())...) }
+func (m *message) giveUp() bool {
+	var before func()
+	if m.run != nil {
+		before = m.turn.Park
+	}
+	return segment.GiveUp(before, segmentsOf(m.parts())...)
+}
 
 // fields encodes what g has behind its logs.
 func (g *logGroup) fields() []byte {

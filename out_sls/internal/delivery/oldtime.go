@@ -34,6 +34,15 @@ func isOldTime(err error) bool {
 		strings.Contains(strings.ToLower(e.Message), "time is out of range"))
 }
 
+// takenAt tells which logs have a time that SLS takes at a time.
+func takenAt(now time.Time) func(log []byte) bool {
+	oldest, newest := now.Add(time.Minute-oldestTime).Unix(), now.Add(newestTime-time.Minute).Unix()
+	return func(log []byte) bool {
+		t := int64(loggroup.LogTime(log))
+		return t >= oldest && t <= newest
+	}
+}
+
 // mendTimes deals with the logs of m whose time SLS does not take, as old_log_time says. It
 // is false when m has none that was not dealt with before.
 func (d *Delivery) mendTimes(m *message, err error) bool {
@@ -53,13 +62,12 @@ func (d *Delivery) mendTimes(m *message, err error) bool {
 // whether it has found any.
 func (d *Delivery) mendGroup(g *logGroup, alone bool, err error) (left []part, mended bool) {
 	now := time.Now().Add(d.client.ClockOffset())
-	oldest, newest := now.Add(time.Minute-oldestTime).Unix(), now.Add(newestTime-time.Minute).Unix()
+	takes := takenAt(now)
 	for _, p := range g.parts {
 		for i, log := range loggroup.EachLog(p.body) {
-			t := int64(loggroup.LogTime(log))
 			one := part{of: p.of, body: log, Range: memory.Range{First: p.First + i, Count: 1}, rewritten: p.rewritten}
 			switch {
-			case p.rewritten || !alone && t >= oldest && t <= newest:
+			case p.rewritten || !alone && takes(log):
 				left = join(left, one)
 				continue
 			case d.cfg.OldLogTime == OldTimeRewrite:

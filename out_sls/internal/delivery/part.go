@@ -25,10 +25,13 @@ type progress struct {
 
 // partsOf are the parts of s that are to be sent, in order: all of it, or what an earlier
 // flush has left.
-func partsOf(s *segment.Segment) (parts []part) {
+func partsOf(s *segment.Segment) []part { return cut(s, s.Outcome.Missing()) }
+
+// cut cuts ranges, in order, out of s.
+func cut(s *segment.Segment, ranges []memory.Range) (parts []part) {
 	of := &progress{segment: s}
 	from, log := 0, 0
-	for _, r := range s.Outcome.Missing() {
+	for _, r := range ranges {
 		from += loggroup.LogsSize(s.Logs[from:], r.First-log)
 		size := len(s.Logs) - from
 		if r.First+r.Count < s.Count {

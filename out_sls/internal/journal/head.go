@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/zeebo/xxh3"
 )
 
 // The first frame of a file:
@@ -30,6 +32,14 @@ func thisBoot() (b boot) {
 		copy(b[:], strings.TrimSpace(string(text)))
 	}
 	return b
+}
+
+// mark is b as a number has it on file, 0 where the kernel does not tell.
+func (b boot) mark() uint64 {
+	if b == (boot{}) {
+		return 0
+	}
+	return max(xxh3.Hash(b[:]), 1)
 }
 
 func appendHead(dst []byte, of boot) []byte {

@@ -11,6 +11,7 @@ type index struct {
 	chunks map[uint64]place
 	prev   []uint32 // by frame: the one before about the same chunk; 0 = none
 	live   bitset   // frames that state something that holds
+	numbers
 }
 
 // place is what is known of one chunk.
@@ -35,7 +36,7 @@ const (
 )
 
 func newIndex(frames int) index {
-	return index{chunks: map[uint64]place{}, prev: make([]uint32, 1, frames+1)}
+	return index{chunks: map[uint64]place{}, prev: make([]uint32, 1, frames+1), numbers: newNumbers()}
 }
 
 func (id ID) half() uint64 { return binary.LittleEndian.Uint64(id[:]) }
@@ -49,22 +50,44 @@ func (x *index) add(f frame) {
 	x.prev = append(x.prev, 0)
 	switch f.kind {
 	case kindAccepted:
-		p := x.chunks[f.id.half()]
-		x.prev[n] = p.last
-		p.last = n
-		p.note(f)
-		x.chunks[f.id.half()] = p
-		x.live.set(n, true)
+		x.link(n, f)
+		x.accepted(f)
+	case kindNumber:
+		x.next = f
+	case kindSent:
+		if x.next.kind == kindNumber {
+			x.link(n, f)
+			x.sent(n, x.next, f)
+		}
+	case kindRefused:
+		x.refused(f)
 	case kindWithdrawn:
 		p, ok := x.chunks[f.id.half()]
 		x.forget(p)
+		x.withdrawn(f.id.half())
 		if p.last, p.settled, p.total = 0, 0, 0; ok && p.begun == 0 {
 			delete(x.chunks, f.id.half())
 		} else if ok {
 			x.chunks[f.id.half()] = p
 		}
-	default:
+	default: // It may have been the end of any number.
+		x.doubt()
 	}
+	if f.kind != kindNumber {
+		x.next = frame{}
+	}
+}
+
+// link takes frame n for the latest statement about its chunk.
+func (x *index) link(n uint32, f frame) {
+	p := x.chunks[f.id.half()]
+	x.prev[n] = p.last
+	p.last = n
+	if f.kind == kindAccepted {
+		p.note(f)
+	}
+	x.chunks[f.id.half()] = p
+	x.live.set(n, true)
 }
 
 func (p *place) note(f frame) {
@@ -87,6 +110,7 @@ func (x *index) forget(p place) {
 // begunOnly is an index that states nothing, and knows the chunks that have begun.
 func (x *index) begunOnly() index {
 	y := newIndex(0)
+	y.forgotten = x.forgotten
 	for half, p := range x.chunks {
 		if p.begun != 0 {
 			y.chunks[half] = place{begun: p.begun, state: p.state, several: p.several}

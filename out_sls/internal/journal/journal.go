@@ -27,6 +27,7 @@ type Journal struct {
 	log      *slog.Logger
 	capacity int // frames that fit beside the head
 	origins  *origins
+	boot     uint64
 
 	// mu guards what follows. It is held while the file is written, which takes
 	// microseconds, and while a full one is replaced, which takes milliseconds. It is
@@ -51,7 +52,8 @@ func New(cfg Config, log *slog.Logger) *Journal {
 	cfg.Size = max(cfg.Size, MinSize)
 	j := &Journal{
 		cfg: cfg, log: log, capacity: int(cfg.Size/frameSize) - 1,
-		origins: newOrigins(), store: newStore(filePath(cfg.Folder, cfg.Name)), index: newIndex(0),
+		origins: newOrigins(), boot: thisBoot().mark(),
+		store: newStore(filePath(cfg.Folder, cfg.Name)), index: newIndex(0),
 		unlocated: map[*Chunk]struct{}{},
 	}
 	j.mu.Lock()
@@ -113,6 +115,8 @@ func (j *Journal) openLocked(held *int) error {
 		j.store.forget()
 		return err
 	}
+	x.inherit(j.boot)
+	x.forgotten += j.index.forgotten
 	*held = x.live.count()
 	before := j.index.chunks
 	j.index = x
@@ -150,7 +154,8 @@ type Chunk struct {
 	from     Origin         // zero = it lies in memory, or nobody has looked: nothing is stated
 	at       uintptr        // where a flush has it, until its file is known; journal.mu guards both
 	accepted map[int][]Span // by an earlier instance
-	segments int            // 0 = it is not cut yet; journal.mu guards it
+	sent     map[int][]Number
+	segments int // 0 = it is not cut yet; journal.mu guards it
 }
 
 // Begin begins the flush of a chunk. earlier is what Begin returned for the flush
@@ -203,7 +208,9 @@ func (j *Journal) freshLocked(id ID, p place, from Origin, accepted map[int][]Sp
 func (j *Journal) claimLocked(id ID, p place, from Origin) *Chunk {
 	mine, others, err := j.statementsLocked(id, p, from)
 	if err == nil && !others && (p.begun == 0 || len(mine) > 0) {
-		return j.freshLocked(id, p, from, spansBySegment(mine, j.cfg.Fingerprint))
+		c := j.freshLocked(id, p, from, spansBySegment(mine, j.cfg.Fingerprint))
+		c.sent = numbersBySegment(mine, j.cfg.Fingerprint)
+		return c
 	}
 	if err == nil {
 		err = j.withdrawLocked(id)
@@ -226,14 +233,16 @@ func (j *Journal) claimLocked(id ID, p place, from Origin) *Chunk {
 // statementsLocked reads what is stated of a chunk that lies in a file. others tells
 // whether some of it may be about another chunk.
 func (j *Journal) statementsLocked(id ID, p place, from Origin) (mine []frame, others bool, err error) {
-	var b [frameSize]byte
 	for n := p.last; n != 0; n = j.index.prev[n] {
-		if err := j.store.read(b[:], n); err != nil {
+		if !j.index.live.has(n) {
+			continue // a number that is over
+		}
+		f, err := j.store.statement(n)
+		if err != nil {
 			return nil, false, err
 		}
-		f := readFrame(b[:])
 		switch {
-		case f.kind != kindAccepted || f.id != id: // damaged since, or of the same half
+		case f.id != id: // damaged since, or of the same half
 		case f.origin == from.hash:
 			mine = append(mine, f)
 		default:
@@ -248,16 +257,34 @@ func (j *Journal) withdrawLocked(id ID) error {
 	if p := j.index.chunks[id.half()]; p.last == 0 {
 		return nil
 	}
-	if len(j.index.prev) > j.capacity {
-		if err := j.shrinkLocked(); err != nil {
-			return err
-		}
-	}
-	f := frame{kind: kindWithdrawn, at: time.Now(), id: id}
-	if err := j.store.write(f.append(nil), uint32(len(j.index.prev))); err != nil {
+	_, err := j.roomLocked(1)
+	if err != nil {
 		return err
 	}
-	j.index.add(f)
+	return j.appendLocked([]frame{{kind: kindWithdrawn, at: time.Now(), id: id}})
+}
+
+// roomLocked is how many frames the file has room for. If that is less than wanted, it is
+// replaced before.
+func (j *Journal) roomLocked(wanted int) (room int, err error) {
+	if len(j.index.prev)+wanted > j.capacity+1 {
+		err = j.shrinkLocked()
+	}
+	return j.capacity + 1 - len(j.index.prev), err
+}
+
+// appendLocked writes frames, which the file has room for.
+func (j *Journal) appendLocked(frames []frame) error {
+	j.out = j.out[:0]
+	for i := range frames {
+		j.out = frames[i].append(j.out)
+	}
+	if err := j.store.write(j.out, uint32(len(j.index.prev))); err != nil {
+		return err
+	}
+	for _, f := range frames {
+		j.index.add(f)
+	}
 	return nil
 }
 
@@ -272,7 +299,7 @@ type Accepted struct {
 // Accept puts on file what SLS has accepted with one answer. It returns when the kernel
 // has it. An error means that it is not remembered.
 func (j *Journal) Accept(list []Accepted) error {
-	j.locate(list)
+	j.locate(chunksOf(list)...)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	err := j.acceptLocked(list)
@@ -290,27 +317,25 @@ func (j *Journal) acceptLocked(list []Accepted) error {
 	if len(frames) == 0 {
 		return nil
 	}
-	if len(j.index.prev)+len(frames) > j.capacity+1 {
-		if err := j.shrinkLocked(); err != nil {
-			return err
-		}
-		room := j.capacity + 1 - len(j.index.prev)
-		if len(frames) > room {
-			j.young += uint64(len(frames) - room)
-			frames = frames[:room]
-		}
-	}
-	j.out = j.out[:0]
-	for i := range frames {
-		j.out = frames[i].append(j.out)
-	}
-	if err := j.store.write(j.out, uint32(len(j.index.prev))); err != nil {
+	room, err := j.roomLocked(len(frames))
+	if err != nil {
 		return err
 	}
-	for _, f := range frames {
-		j.index.add(f)
+	if len(frames) > room {
+		j.young += uint64(len(frames) - room)
+		frames = frames[:room]
 	}
-	return nil
+	return j.appendLocked(frames)
+}
+
+// statedLocked tells whether something is to be stated of c: not of a chunk that dies with
+// the process, and not of one of several equal ones that are open.
+func (j *Journal) statedLocked(c *Chunk) bool {
+	if c == nil || c.begun == 0 || c.from.hash == 0 {
+		return false
+	}
+	p := j.index.chunks[c.id.half()]
+	return p.begun == c.begun && p.state != stateDoubtful
 }
 
 // framesLocked are the statements to be written, without those about chunks of which
@@ -320,10 +345,7 @@ func (j *Journal) framesLocked(list []Accepted) []frame {
 	now := time.Now()
 	for _, a := range list {
 		c := a.Chunk
-		if c == nil || c.begun == 0 || c.from.hash == 0 {
-			continue
-		}
-		if p := j.index.chunks[c.id.half()]; p.begun != c.begun || p.state == stateDoubtful {
+		if !j.statedLocked(c) {
 			continue
 		}
 		f := frame{
@@ -388,13 +410,22 @@ func (c *Chunk) leaveLocked() {
 	delete(c.journal.unlocated, c)
 }
 
-// locate finds the files of the chunks of list. Before Linux 6.11 that takes a list of
+// chunksOf are the chunks that list is about.
+func chunksOf(list []Accepted) []*Chunk {
+	chunks := make([]*Chunk, 0, len(list))
+	for _, a := range list {
+		chunks = append(chunks, a.Chunk)
+	}
+	return chunks
+}
+
+// locate finds the files of chunks. Before Linux 6.11 that takes a list of
 // all mappings, so one list serves all chunks that flushes have.
-func (j *Journal) locate(list []Accepted) {
+func (j *Journal) locate(wanted ...*Chunk) {
 	var chunks []*Chunk
 	var at []uintptr
 	j.mu.Lock()
-	if slices.ContainsFunc(list, func(a Accepted) bool { return a.Chunk != nil && a.Chunk.at != 0 }) {
+	if slices.ContainsFunc(wanted, func(c *Chunk) bool { return c != nil && c.at != 0 }) {
 		for c := range j.unlocated {
 			chunks, at = append(chunks, c), append(at, c.at)
 		}
@@ -450,13 +481,18 @@ type Stats struct {
 	Entries      int    // on file, of those that hold
 	Errors       uint64 // calls of Accept that failed
 	EvictedYoung uint64 // entries that had to go within an hour, for lack of room
+	Waiting      int    // numbers of earlier instances whose segments have not come back
+	Forgotten    uint64 // numbers of which nobody will know whether they were accepted
 }
 
 // Stats needs no synchronisation.
 func (j *Journal) Stats() Stats {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return Stats{Held: j.store.file != nil, Entries: j.index.live.count(), Errors: j.errors, EvictedYoung: j.young}
+	return Stats{
+		Held: j.store.file != nil, Entries: j.index.live.count() - len(j.index.open), Errors: j.errors, EvictedYoung: j.young,
+		Waiting: j.index.waiting(), Forgotten: j.index.forgotten,
+	}
 }
 
 // Close gives the file up. The next instance goes on with it.
@@ -475,6 +511,8 @@ func (j *Journal) discardLocked() {
 		j.log.Error("state_path: a file that cannot be written cannot be removed either: remove it before the next start, or records may be taken for delivered that are not",
 			"file", j.store.path, "error", err)
 	}
+	waiting := j.index.waiting()
 	j.index = j.index.begunOnly()
+	j.index.forgotten += uint64(waiting)
 	j.index.prune()
 }

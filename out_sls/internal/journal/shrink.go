@@ -8,8 +8,9 @@ import (
 )
 
 // What a full file keeps when it is replaced, as parts of its frames. Statements about
-// chunks that are not finished have room of their own: theirs are sure to return. A
-// quarter at least is free then.
+// chunks that are not finished have room of their own: theirs are sure to return. Numbers
+// without an answer are all kept, and the parts are of what they leave. A quarter of that
+// is free then at least.
 const (
 	finishedPart   = 2
 	unfinishedPart = 4
@@ -58,12 +59,21 @@ func (j *Journal) replaceLocked() error {
 	return nil
 }
 
-// chooseLocked chooses the frames to be kept: the latest of both kinds.
+// chooseLocked chooses the frames to be kept: the latest of both kinds, and the numbers
+// without an answer.
 func (j *Journal) chooseLocked() (keep bitset, young uint64, err error) {
-	finished, unfinished := j.capacity/finishedPart, j.capacity/unfinishedPart
+	room := j.capacity - framesPerNumber*len(j.index.open)
+	finished, unfinished := room/finishedPart, room/unfinishedPart
 	now := time.Now()
 	for n, f := range j.store.backwards(&err, uint32(len(j.index.prev))) {
-		if f.kind != kindAccepted || !j.index.live.has(n) {
+		if !j.index.live.has(n) {
+			continue
+		}
+		if f.kind == kindSent {
+			keep.set(n-1, true)
+			keep.set(n, true)
+		}
+		if f.kind != kindAccepted {
 			continue
 		}
 		p := j.index.chunks[f.id.half()]
@@ -110,5 +120,9 @@ func (j *Journal) copyLocked(f *os.File, keep bitset) (index, error) {
 		return x, err
 	}
 	x.prune()
+	for key, o := range x.open {
+		o.earlier = j.index.open[key].earlier
+		x.open[key] = o
+	}
 	return x, flush()
 }

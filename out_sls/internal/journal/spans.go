@@ -10,7 +10,7 @@ import (
 func spansBySegment(frames []frame, fingerprint uint64) map[int][]Span {
 	all := map[int][]Span{}
 	for _, f := range frames {
-		if f.fingerprint != fingerprint {
+		if f.kind != kindAccepted || f.fingerprint != fingerprint {
 			continue
 		}
 		for _, s := range f.spans {

@@ -192,6 +192,24 @@ func (s *store) load(frames int) (index, error) {
 	return x, err
 }
 
+// statement reads what frame n states of a chunk, together with the number before it, if
+// it is one of a write. It is of kindNone if it has been damaged since.
+func (s *store) statement(n uint32) (frame, error) {
+	var b [2 * frameSize]byte
+	if err := s.read(b[:], n-1); err != nil {
+		return frame{}, err
+	}
+	f := readFrame(b[frameSize:])
+	if f.kind == kindSent {
+		number := readFrame(b[:frameSize])
+		if number.kind != kindNumber {
+			return frame{}, nil
+		}
+		f.key, f.number, f.place, f.rewrite = number.key, number.number, number.place, number.rewrite
+	}
+	return f, nil
+}
+
 // idOf reads whom a frame is about.
 func (s *store) idOf(n uint32) (ID, error) {
 	var b [frameSize]byte

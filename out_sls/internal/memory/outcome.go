@@ -51,6 +51,9 @@ const (
 	stateFailed                 // something is missing and may be sent again
 )
 
+// Chunk is what is on disk of the chunk of o, and the number of the segment in it.
+func (o *Outcome) Chunk() (note *journal.Chunk, segment int) { return o.note, o.number }
+
 // Accepted is a run of logs of a segment that SLS has accepted.
 type Accepted struct {
 	Outcome *Outcome
@@ -161,8 +164,10 @@ func (o *Outcome) Settle() {
 }
 
 // GiveUp settles outcomes if no flush waits for any of them. Both happen under one lock:
-// a flush that comes in between would wait for what is about to fail.
-func GiveUp(outcomes ...*Outcome) bool {
+// a flush that comes in between would wait for what is about to fail. before, which may be
+// nil, is called under it, when they are going to be settled: a flush that comes after
+// finds what before has left.
+func GiveUp(before func(), outcomes ...*Outcome) bool {
 	if len(outcomes) == 0 {
 		return false
 	}
@@ -171,6 +176,9 @@ func GiveUp(outcomes ...*Outcome) bool {
 	defer m.mu.Unlock()
 	if slices.ContainsFunc(outcomes, func(o *Outcome) bool { return len(o.waiting) > 0 }) {
 		return false
+	}
+	if before != nil {
+		before()
 	}
 	for _, o := range outcomes {
 		o.settleLocked()

@@ -9,6 +9,7 @@ import (
 	"fluent-bit-sls/out_sls/internal/delivery"
 	"fluent-bit-sls/out_sls/internal/schedule"
 	"fluent-bit-sls/out_sls/internal/segment"
+	"fluent-bit-sls/out_sls/internal/sequence"
 	"fluent-bit-sls/shared/option"
 	"fluent-bit-sls/shared/sls"
 )
@@ -35,6 +36,8 @@ type Config struct {
 
 	StatePath string // folder; "" = what is delivered is forgotten with the process
 	StateSize option.Size
+	// ExactlyOnce gives writes sequence numbers.
+	ExactlyOnce bool
 	// Instance is the section's alias or name, which its state is kept under. It is no
 	// option.
 	Instance string
@@ -48,6 +51,9 @@ func (c *Config) Validate() error {
 	_, err := c.Content.EncodeOptions()
 	if c.OldLogTime == delivery.OldTimeDeadLetter && c.DeadLetterFile == "" {
 		err = errors.Join(err, errors.New("option old_log_time = \"dead_letter\": needs dead_letter_file"))
+	}
+	if c.ExactlyOnce && c.StatePath == "" {
+		err = errors.Join(err, errors.New("option exactly_once = \"on\": needs state_path"))
 	}
 	if 0 < c.FlushTimeout && c.FlushTimeout <= c.Linger {
 		err = errors.Join(err, fmt.Errorf("option linger = %v: must be below flush_timeout, which is %v:"+
@@ -63,7 +69,7 @@ func (c *Config) segment() (segment.Config, error) {
 }
 
 func (c *Config) schedule() schedule.Config {
-	return schedule.Config{
+	s := schedule.Config{
 		BatchBytes: int(c.BatchBytes), BatchCount: c.BatchCount,
 		Linger: c.Linger, Ordered: c.Ordered, Concurrency: c.Concurrency,
 		// No client sends a processor with a batch.
@@ -72,6 +78,10 @@ func (c *Config) schedule() schedule.Config {
 		// has met its deadline.
 		Patience: c.FlushTimeout * 9 / 10,
 	}
+	if c.ExactlyOnce { // a request takes one segment, so none has to wait for others
+		s.Alone, s.Batches, s.Linger, s.Concurrency = true, false, 0, min(c.Concurrency, sequence.Slots)
+	}
+	return s
 }
 
 func (c *Config) delivery() delivery.Config {
@@ -106,7 +116,7 @@ func (c *Config) batchOptions() []option.Option {
 		{Name: "batch_count", Dst: &c.BatchCount, Default: "4096", Min: "1", Max: "40960", Help: "number of logs at which a request is full"},
 		{Name: "linger", Dst: &c.Linger, Example: "2s", Default: "0", Max: "1m", Help: "how long a small request waits for more, also when nothing else is in flight"},
 		{Name: "concurrency", Dst: &c.Concurrency, Default: "16", Min: "1", Max: "256", Help: "most requests in flight at once per logstore; halved when SLS throttles, and grown again"},
-		{Name: "group_batch", Dst: &c.GroupBatch, Default: groupBatchAuto, Enum: []string{groupBatchAuto, "off"}, Help: "send small log groups of several topics, sources and tags in one request per logstore; not with hash_key or processor, and not to a server that refuses it"},
+		{Name: "group_batch", Dst: &c.GroupBatch, Default: groupBatchAuto, Enum: []string{groupBatchAuto, "off"}, Help: "send small log groups of several topics, sources and tags in one request per logstore; not with hash_key, processor or exactly_once, and not to a server that refuses it"},
 		{Name: "memory_limit", Dst: &c.MemoryLimit, Example: "32M", Default: "100M", Min: "8M", Help: "bytes buffered and in flight, over all flushes of the instance"},
 	}
 }
@@ -119,6 +129,7 @@ func (c *Config) deliveryOptions() []option.Option {
 		{Name: "dead_letter_size", Dst: &c.DeadLetterSize, Default: "100M", Min: "64k", Help: "size at which the dead-letter file is rotated; four old ones are kept"},
 		{Name: "state_path", Dst: &c.StatePath, Example: "/var/lib/fluent-bit/state", Help: "folder in which is remembered what SLS has accepted of which chunk, so that chunks in `storage.type filesystem` are not sent twice after a kill or a restart; one file per section, named after its alias"},
 		{Name: "state_size", Dst: &c.StateSize, Default: "16M", Min: "1M", Max: "1G", Help: "size that a file in state_path may have; half of it at least holds the latest segments of finished chunks, 64 bytes each"},
+		{Name: "exactly_once", Dst: &c.ExactlyOnce, Default: "off", Help: "number each write under a hash key of its own, so that SLS refuses what it has had; needs state_path. A request then carries one segment of one chunk, and linger does nothing"},
 		{Name: "old_log_time", Dst: &c.OldLogTime, Default: delivery.OldTimeRewrite, Enum: []string{delivery.OldTimeRewrite, delivery.OldTimeDeadLetter, delivery.OldTimeDrop}, Help: "what to do with a log that SLS refuses for its age: send it with the current time and its own in `__orig_time__`, keep it in dead_letter_file, or drop it"},
 	}
 }

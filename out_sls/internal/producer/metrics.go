@@ -58,6 +58,15 @@ func (p *Producer) publishState() {
 	s.CounterFunc("state_evicted_young_total", "Entries of state_path that had to go within an hour, for lack of room in state_size.", of(func(s journal.Stats) float64 {
 		return float64(s.EvictedYoung)
 	}))
+	if p.numbers == nil {
+		return
+	}
+	s.GaugeFunc("sequence_parked", "Sequence numbers without a clear answer, kept until their segments come back.", func(emit metric.Emit) {
+		emit(float64(p.numbers.Stats().Parked))
+	})
+	s.CounterFunc("sequence_forgotten_total", "Sequence numbers given up without a clear answer: what they carried may come twice.", func(emit metric.Emit) {
+		emit(float64(p.numbers.Stats().Forgotten))
+	})
 }
 
 func (p *Producer) emitAllowed(emit metric.Emit) {

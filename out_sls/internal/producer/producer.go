@@ -14,6 +14,7 @@ import (
 	"fluent-bit-sls/out_sls/internal/route"
 	"fluent-bit-sls/out_sls/internal/schedule"
 	"fluent-bit-sls/out_sls/internal/segment"
+	"fluent-bit-sls/out_sls/internal/sequence"
 	"fluent-bit-sls/shared/panics"
 	"fluent-bit-sls/shared/sls"
 )
@@ -40,6 +41,7 @@ type Producer struct {
 	delivery  *delivery.Delivery
 	letters   *deadletter.Writer // nil: what SLS refuses is dropped
 	journal   *journal.Journal   // nil: what is delivered is forgotten with the process
+	numbers   *sequence.Table    // nil: writes have no sequence numbers
 }
 
 // New returns a producer that sends through client, which it does not close. The
@@ -58,6 +60,10 @@ func New(cfg Config, router *route.Router, client *sls.Client, logger *slog.Logg
 	p.memory = memory.New(p.journal)
 
 	p.delivery = delivery.New(cfg.delivery(), client, log, metrics, guard)
+	if cfg.ExactlyOnce {
+		p.numbers = sequence.New(p.journal)
+		p.delivery.NumberBy(p.numbers)
+	}
 	p.scheduler = schedule.New(cfg.schedule(), router.Home, metrics, guard, p.delivery.Start)
 	if cfg.PackID {
 		cutting.Sequence = p.scheduler.Sequence
@@ -84,6 +90,12 @@ func (p *Producer) Flush(ctx context.Context, tag string, chunk []byte) Result {
 	if err != nil {
 		p.refused(err)
 		return Retry
+	}
+	if p.numbers != nil {
+		if err := p.numbers.Ready(); err != nil {
+			p.log.Error("exactly_once", "sequence numbers cannot be put on file, so nothing is sent, and chunks are handed back", "error", err)
+			return Retry
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.FlushTimeout)
 	defer cancel()
@@ -133,7 +145,7 @@ func (p *Producer) submit(ctx context.Context, f *memory.Flush, a *schedule.Admi
 // when something is left to be sent.
 func (p *Producer) recall(f *memory.Flush, s *segment.Segment) bool {
 	for _, r := range f.Earlier(s.Count) {
-		p.metrics.Remembered.With(s.To.Logstore).Add(uint64(r.Count))
+		p.metrics.Avoided.With(s.To.Logstore, report.AvoidedByMemory).Add(uint64(r.Count))
 	}
 	return f.Delivered(s.Count)
 }

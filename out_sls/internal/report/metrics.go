@@ -15,6 +15,12 @@ const (
 	ReasonCorrupt    = "Corrupt"
 )
 
+// Why a record was not stored a second time.
+const (
+	AvoidedByMemory   = "memory"   // it was not sent: state_path
+	AvoidedBySequence = "sequence" // SLS refused it: exactly_once
+)
+
 // resultOK is the label result of a request that SLS has accepted; the others are
 // the classes of errors.
 const resultOK = "ok"
@@ -34,7 +40,7 @@ type Metrics struct {
 	Retries     metric.Counters
 	Ambiguous   metric.Counters
 	Skipped     metric.Counters
-	Remembered  metric.Counters
+	Avoided     metric.Counters
 	Dropped     metric.Counters
 	DeadLetters metric.Counters
 	Rewritten   metric.Counters
@@ -63,7 +69,7 @@ func NewMetrics() *Metrics {
 		Retries:     s.Counter("request_retries_total", "Requests that the plugin sent again by itself.", "logstore"),
 		Ambiguous:   s.Counter("ambiguous_requests_total", "Requests that SLS may have accepted although no clear answer came.", "logstore"),
 		Skipped:     s.Counter("skipped_segments_total", "Parts of returned chunks that were delivered already and not sent again.", "logstore"),
-		Remembered:  s.Counter("remembered_records_total", "Records not sent, because an earlier instance had delivered them, as state_path remembers.", "logstore"),
+		Avoided:     s.Counter("avoided_duplicates_total", "Records that are in SLS once and not twice: not sent, as state_path remembers them (memory), or refused by SLS, as it has had their number (sequence).", "logstore", "reason"),
 		Dropped:     s.Counter("dropped_records_total", "Records lost for good, by SLS's code or what was wrong with them.", "logstore", "reason"),
 		DeadLetters: s.Counter("dead_letter_records_total", "Records written to the dead-letter file.", "logstore", "reason"),
 		Rewritten:   s.Counter("rewritten_times_total", "Logs sent with the current time, because SLS refused theirs.", "logstore"),
@@ -82,7 +88,7 @@ func NewMetrics() *Metrics {
 // putClasses are what may become of a write that is not accepted.
 var putClasses = []sls.Class{
 	sls.ClassRetry, sls.ClassThrottle, sls.ClassSplit, sls.ClassPermanent,
-	sls.ClassCredentials, sls.ClassClock, sls.ClassConfiguration,
+	sls.ClassCredentials, sls.ClassClock, sls.ClassConfiguration, sls.ClassConflict,
 }
 
 // Sending makes the counters of a logstore begin at 0 with its first request, so that
@@ -102,8 +108,11 @@ func (m *Metrics) Sending(logstore string) {
 	for _, class := range putClasses {
 		m.Requests.With(logstore, class.String())
 	}
-	for _, c := range []metric.Counters{m.Records, m.BytesRaw, m.BytesSent, m.Retries, m.Ambiguous, m.Skipped, m.Remembered, m.Rewritten} {
+	for _, c := range []metric.Counters{m.Records, m.BytesRaw, m.BytesSent, m.Retries, m.Ambiguous, m.Skipped, m.Rewritten} {
 		c.With(logstore)
+	}
+	for _, reason := range []string{AvoidedByMemory, AvoidedBySequence} {
+		m.Avoided.With(logstore, reason)
 	}
 }
 

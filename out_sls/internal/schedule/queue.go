@@ -58,11 +58,11 @@ func (q *queue) addFirst(segments []*segment.Segment) {
 }
 
 // take removes the segments of one request: in order, at least one, and together within
-// the limits of a batch.
-func (q *queue) take(maxBytes, maxLogs int) []*segment.Segment {
+// the limits of a batch. With alone it is one.
+func (q *queue) take(maxBytes, maxLogs int, alone bool) []*segment.Segment {
 	n, bytes, logs := 0, 0, 0
 	for _, s := range q.waiting {
-		if n > 0 && (bytes+len(s.Logs) > maxBytes || logs+s.Count > maxLogs) {
+		if n > 0 && (alone || bytes+len(s.Logs) > maxBytes || logs+s.Count > maxLogs) {
 			break
 		}
 		n++
@@ -88,7 +88,7 @@ func (q *queue) giveUp() {
 	kept := q.waiting[:0:0]
 	for _, s := range q.waiting {
 		size := len(s.Logs)
-		if !segment.GiveUp(s) {
+		if !segment.GiveUp(nil, s) {
 			kept = append(kept, s)
 			continue
 		}

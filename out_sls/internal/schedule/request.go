@@ -50,7 +50,7 @@ func newRequest(s *Scheduler, l *logstore) *Request {
 
 // takeLocked adds a group of what waits in q to r.
 func (s *Scheduler) takeLocked(q *queue, r *Request) {
-	g := Group{To: q.to, Segments: q.take(s.cfg.BatchBytes, s.cfg.BatchCount), PackID: s.nextPackID(&q.to)}
+	g := Group{To: q.to, Segments: q.take(s.cfg.BatchBytes, s.cfg.BatchCount, s.cfg.Alone), PackID: s.nextPackID(&q.to)}
 	r.Groups = append(r.Groups, g)
 	r.queues = append(r.queues, q)
 	r.trial, q.trial = q.trial, nil

@@ -26,6 +26,7 @@ type Config struct {
 	Ordered     bool          // one request in flight per destination
 	Concurrency int           // most requests in flight per logstore
 	Batches     bool          // small groups of several destinations share a request
+	Alone       bool          // a request carries one segment
 	// Patience is how long SLS may go without an answer before that is an outage.
 	Patience time.Duration
 }
@@ -431,6 +432,9 @@ func (s *Scheduler) delay(q *queue) (d time.Duration) {
 	}
 	if !s.stopped && q.bytes < s.cfg.BatchBytes && q.logs < s.cfg.BatchCount {
 		d = s.cfg.Linger - time.Since(q.waiting[0].Queued)
+	}
+	if s.cfg.Alone {
+		return d
 	}
 	return max(d, gathering(q.latest, q.bytes))
 }

@@ -36,7 +36,7 @@ func TestBudgetChargesCapacity(t *testing.T) {
 	s.Settle()
 	s = taken(t, b, 10, 10)
 	require.EqualValues(t, overhead, b.Used())
-	require.False(t, GiveUp(s), "a flush waits for it")
+	require.False(t, GiveUp(nil, s), "a flush waits for it")
 	s.Settle()
 	require.Zero(t, b.Used())
 }

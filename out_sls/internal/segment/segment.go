@@ -53,13 +53,14 @@ func (s *Segment) Settle() {
 	s.Outcome.Settle()
 }
 
-// GiveUp settles segments if no flush waits for any of them.
-func GiveUp(segments ...*Segment) bool {
+// GiveUp settles segments if no flush waits for any of them. before, which may be nil, is
+// called just before that, under a lock of memory.
+func GiveUp(before func(), segments ...*Segment) bool {
 	outcomes := make([]*memory.Outcome, 0, len(segments))
 	for _, s := range segments {
 		outcomes = append(outcomes, s.Outcome)
 	}
-	if !memory.GiveUp(outcomes...) {
+	if !memory.GiveUp(before, outcomes...) {
 		return false
 	}
 	for _, s := range segments {
