@@ -13,7 +13,7 @@ import (
 	"fluent-bit-sls/tests/e2e"
 )
 
-// What make build has built needs an old glibc alone, and works there.
+// The plugins of make build need nothing newer than an old glibc, and work there.
 func TestPluginsUnderAnOldGlibc(t *testing.T) {
 	t.Chdir("../..")
 	plugins, err := e2e.FindPlugins("build")

@@ -104,7 +104,7 @@ func startHostLogging(t *testing.T, match func(string) bool, said chan struct{})
 	return h, log
 }
 
-// What can be read of a corrupt chunk is delivered; the log says where it breaks.
+// The readable part of a corrupt chunk is delivered; the log says where it breaks.
 func TestCorruptChunk(t *testing.T) {
 	c := newCloud(t, 1)
 	h, i, log := start(t, raced.Out, c.props())

@@ -24,8 +24,8 @@ import (
 	"fluent-bit-sls/tests/flbhost"
 )
 
-// Where the host has the function for it, records are handed over directly, elsewhere by
-// callback. The section says which way it takes, and refuses to start where it cannot.
+// A host that has the function for it gets records directly, another one by callback. The
+// section says which way it takes, and refuses to start where it cannot.
 func TestHandoverIsChosen(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -134,8 +134,8 @@ func TestAStopEndsTheCheck(t *testing.T) {
 	require.Empty(t, grep(log.String(), "startup_check: "), log)
 }
 
-// What users of other plugins have typed is explained, also where it makes a required
-// option missing.
+// Options that users of other plugins have typed are explained, also where a required
+// option is missing because of them.
 func TestNamesOfOtherPlugins(t *testing.T) {
 	c := newCloud(t, 1)
 	h, i, log := start(t, raced.Out, c.props("max_raw_bytes_per_batch", "16500", "Access-Key-Id", "x"))

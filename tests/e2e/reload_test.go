@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What docs/tuning.md says of a reload beside workers holds for this engine: it goes on, and
-// leaves the threads behind that it started first, with their files. Without the plugin's
-// help it crashes within two reloads. An engine that has been mended leaves nothing
-// behind: then the page's advice to restart has had its day.
+// docs/tuning.md says what a reload beside workers does. It holds for this engine: the
+// engine goes on, and leaves behind the threads that it started first, with their files.
+// Without the plugin's help it crashes within two reloads. An engine without this fault
+// leaves nothing behind, and the page's advice to restart is out of date then.
 func TestReloadBesideWorkersUnderFluentBit(t *testing.T) {
 	const workers, reloads = 3, 4
 	for _, host := range hosts[1:] {

@@ -113,7 +113,7 @@ func TestFlushStack(t *testing.T) {
 	exit(t, h)
 }
 
-// What is lent for one flush cannot be read after it, nor beyond its end.
+// Memory that is lent for one flush cannot be read after it, nor beyond its end.
 func TestFlushBytesAreLent(t *testing.T) {
 	t.Parallel()
 	for _, tag := range []string{"use kept chunk", "use kept tag", "overread chunk", "overread tag"} {

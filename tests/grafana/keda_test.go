@@ -9,7 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// What KEDA asks Prometheus is a number made of metrics that are exposed.
+// KEDA asks Prometheus for a number that is made of metrics that are exposed.
 func TestKEDAQuery(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "conf/kubernetes/consumer/keda/scaledobject.yaml"))
 	require.NoError(t, err)

@@ -99,7 +99,7 @@ func TestDockerfileTargets(t *testing.T) {
 	}
 }
 
-// What is copied from the project is there, and .dockerignore lets it through.
+// Everything that is copied from the project is there, and .dockerignore lets it through.
 func TestDockerfileContext(t *testing.T) {
 	all, _ := stages(t)
 	text, err := os.ReadFile(filepath.Join(root, ".dockerignore"))

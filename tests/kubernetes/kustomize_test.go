@@ -151,7 +151,7 @@ func TestConsumerWritesAsAlone(t *testing.T) {
 	require.Equal(t, outputs("consume-to-elasticsearch.yaml"), outputs("kubernetes/consumer/fluent-bit.yaml"))
 }
 
-// What docs/kubernetes.md tells to write, on top of a base that lies where it says.
+// The overlay that docs/kubernetes.md shows, on top of a base that lies where it says.
 func TestOverlayOfThePage(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs/kubernetes.md"))
 	require.NoError(t, err)

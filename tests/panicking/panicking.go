@@ -20,7 +20,7 @@ import (
 	"fluent-bit-sls/tests/slsfake"
 )
 
-// What a fault of a panic is made of.
+// The parts of a panic's fault.
 const (
 	Fault   = "panic"             // its name
 	Text    = "a panic of a test" // of the panic

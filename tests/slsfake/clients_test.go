@@ -18,7 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What official clients other than the Go SDK send, and what they go by.
+// Official clients other than the Go SDK: the requests that they send, and the answers
+// that they go by.
 
 // The Java and Python SDKs ask for type=log where the Go SDK asks for type=logs.
 func TestPullAsLogOrLogs(t *testing.T) {
@@ -318,7 +319,7 @@ func TestLogstoreRefusals(t *testing.T) {
 	c.get("/logstores/ls", &info)
 	require.Equal(t, []any{"standard", 64, "sm4_gcm"}, []any{info.Mode, info.MaxSplitShard, info.EncryptConf.EncryptType})
 
-	// What is refused leaves nothing behind.
+	// A refused request leaves nothing behind.
 	require.Equal(t, 200, c.sendJSON("PUT", "/logstores/ls", logstore("ls", map[string]any{"infrequentAccessTTL": 31})).status)
 	refused := logstore("ls", map[string]any{"infrequentAccessTTL": 99, "mode": "lite"})
 	require.Equal(t, 400, c.sendJSON("PUT", "/logstores/ls", refused).status)

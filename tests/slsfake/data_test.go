@@ -116,7 +116,7 @@ func TestDataOverARestart(t *testing.T) {
 	require.Equal(t, n, end.LogCount("proj", "store"))
 }
 
-// What has been answered is in the file, whatever becomes of the process.
+// A write that has been answered is in the file, whatever becomes of the process.
 func TestDataIsWrittenBeforeTheAnswer(t *testing.T) {
 	dir := t.TempDir()
 	s, _ := open(t, dir)

@@ -94,7 +94,7 @@ func TestJSONNamesAreExact(t *testing.T) {
 	require.Equal(t, 200, res.status, "unknown names are ignored, whatever is in them")
 }
 
-// Who sends a raw size at all must send a size, whatever the operation.
+// A request with a raw size must have it as a number, whatever the operation.
 func TestRawSizeIsASize(t *testing.T) {
 	_, c := newServer(t, Config{})
 	for _, size := range []string{"x", "-1", "1.5", "0x10"} {

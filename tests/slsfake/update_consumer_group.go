@@ -4,7 +4,7 @@ import "time"
 
 // UpdateConsumerGroup: PUT /logstores/L/consumergroups/G {"order"[, "timeout"]}
 //
-// What the body leaves out stays as it is. Takes effect with the next
+// Settings that the body leaves out stay as they are. A change takes effect with the next
 // heartbeat.
 func (s *Server) updateConsumerGroup(r *request) (answer, *apiError) {
 	var body groupBody

@@ -101,7 +101,7 @@ func TestNewRefusesBadTemplates(t *testing.T) {
 	}
 }
 
-// What looks as if it reached into a value, as in jq, and does not.
+// Names that look as if they reached into a value, as in jq, and do not.
 func TestDotsBehindAKeyAreWarnedOf(t *testing.T) {
 	const reach = " is text behind the whole value; to reach into it write "
 	for value, want := range map[string]string{

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What a record chooses of its log group is bounded for each logstore and chunk; the
-// records behind that go without what is of their choice, and keep the rest.
+// The log groups that records choose are bounded for each logstore and chunk. The records
+// beyond the bound lose what they chose, and keep the rest.
 func TestLogGroupsOfRecordsAreBounded(t *testing.T) {
 	r := configured(t, "logstore", "$l|logs", "topic", "$t|own", "source", "$s", "tags", "a=$t,b=$TAG,c=fix", "hash_key", "$t",
 		"hash_buckets", "1", "max_log_groups", "3")
@@ -40,7 +40,7 @@ func TestLogGroupsOfRecordsAreBounded(t *testing.T) {
 	require.EqualValues(t, 4, r.Stats().Capped)
 }
 
-// What no record chooses is not counted.
+// Only choices of records count.
 func TestLogGroupsOfTagsAreNotBounded(t *testing.T) {
 	r := configured(t, "topic", "$TAG", "hash_key", "$t", "max_log_groups", "1")
 	s := r.Begin("tag")

@@ -28,7 +28,7 @@ func TestSmallSegmentsDoNotKeepLargeBuffers(t *testing.T) {
 	require.Zero(t, b.Used())
 }
 
-// What is charged is the buffer and not what is in it, and a segment has a least weight.
+// The buffer is charged, not what is in it, and a segment has a least weight.
 func TestBudgetChargesCapacity(t *testing.T) {
 	b := NewBudget(8<<20, &Buffers{})
 	s := taken(t, b, 100_000, 150_000)

@@ -268,7 +268,7 @@ func (h *host) props(f *store.Feed) map[string]string {
 		"topic": pick(f.Logstore, "$TAG[4]|none"), "tags": "env=campaign,tag=$TAG",
 		"hash_key": pick("", "", "", "$TAG", "$id|none", "$id|none"), "hash_buckets": pick("1", "8", "64"),
 		"group_batch": pick("auto", "auto", "auto", "off"),
-		"linger": pick("0s", "0s", "50ms"), "ordered": pick("off", "on"),
+		"linger":      pick("0s", "0s", "50ms"), "ordered": pick("off", "on"),
 		"request_timeout": faults.RequestTimeout.String(),
 		"compress":        pick("lz4", "lz4", "zstd", "none"),
 		"batch_bytes":     pick("64k", "256k", "1M", "3M"),

@@ -100,7 +100,7 @@ func TestCrashIsFound(t *testing.T) {
 	require.Zero(t, s.Lost, found)
 }
 
-// What is stored where nobody reads it is lost.
+// A record that is stored where nobody reads it is lost.
 func TestRecordsInAStrangeLogstoreAreFound(t *testing.T) {
 	t.Parallel()
 	found, s := sabotage(t, func(w *world) {

@@ -145,7 +145,7 @@ func TestPageTellsTheFigures(t *testing.T) {
 	require.Len(t, regexp.MustCompile(`>passed<`).FindAllString(page, -1), 4)
 }
 
-// What was lost stands at the top, in red, and fails the run.
+// Lost logs stand at the top, in red, and fail the run.
 func TestPageOfALoss(t *testing.T) {
 	page := write(t, lossy())
 	require.False(t, lossy().OK())

@@ -125,8 +125,8 @@ func TestInputAllIsWell(t *testing.T) {
 	require.Empty(t, causes)
 }
 
-// What a killed host had for less than handoff_delay is gone, what it had longer
-// and was not committed comes twice, and the rest once.
+// A killed host loses what it had for less than handoff_delay. What it had longer and had
+// not committed comes twice, and the rest once.
 func TestInputTakenOver(t *testing.T) {
 	c := newCourt(t)
 	a, b := c.member("a"), c.member("b")

@@ -72,7 +72,7 @@ func TestOrderOfHashBuckets(t *testing.T) {
 	}
 }
 
-// What is read late because its shard is must be sorted in.
+// Logs that are read late because their shard is must be sorted in.
 func TestOrderIsThatOfTheRequests(t *testing.T) {
 	b := newBench(t)
 	c, i := b.chunk(), b.incarnation(0)

@@ -75,7 +75,7 @@ func TestChunksInMemory(t *testing.T) {
 	require.Zero(t, f.Pending())
 }
 
-// What cannot be written is told.
+// A file that cannot be written is an error.
 func TestChunkThatCannotBeWritten(t *testing.T) {
 	p := plan.Plan{Seed: 1}
 	f := NewFeed(&p, 3, "a", record.NewTemplates(&p), func() time.Duration { return 0 }, func(*Chunk) {})

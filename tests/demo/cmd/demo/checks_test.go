@@ -108,7 +108,7 @@ func TestChecksOfARunBrokenOff(t *testing.T) {
 	}
 }
 
-// What SLS stores in place of bytes that are no UTF-8 is not taken for a change.
+// SLS stores a replacement for bytes that are no UTF-8. That is not taken for a change.
 func TestInvalidUTF8IsNoChange(t *testing.T) {
 	w := &world{sent: newTally(), evidence: evidence{ended: true}}
 	w.sent.add("a\xffb")
