@@ -42,20 +42,52 @@ type piece struct {
 	events []byte
 }
 
-// quota bounds what is appended in a quarter of a second. That is what may lie in the ring
-// when the engine pauses the input, beyond its mem_buf_limit.
+// quota bounds what is appended in any quarter of a second. That is what may lie in the ring
+// when the engine pauses the input, beyond its mem_buf_limit. A quota for one quarter after
+// the other would let two of them stand side by side: at the end of one and the beginning of
+// the next.
 type quota struct {
-	each int // bytes a quarter
-	used int
-	ends time.Time // of this quarter
+	each   int // bytes in a quarter
+	used   int // in the slices
+	slices [quarterSlices + 1]int
+	newest int       // number of the newest slice, from 0
+	begun  time.Time // of slice 0
 }
+
+const (
+	quarterSlices = 50
+	sliceTime     = emptyEvery / quarterSlices
+)
 
 // room is how many bytes may be appended now.
 func (q *quota) room(now time.Time) int {
-	if !now.Before(q.ends) {
-		q.used, q.ends = 0, now.Add(emptyEvery)
+	if q.begun.IsZero() {
+		q.begun = now
 	}
+	n := int(now.Sub(q.begun) / sliceTime)
+	for range min(n-q.newest, len(q.slices)) {
+		q.newest++
+		q.used -= q.slices[q.newest%len(q.slices)]
+		q.slices[q.newest%len(q.slices)] = 0
+	}
+	q.newest = max(q.newest, n)
 	return q.each - q.used
+}
+
+// take notes what was appended since room was called.
+func (q *quota) take(n int) {
+	q.slices[q.newest%len(q.slices)] += n
+	q.used += n
+}
+
+// more is when there is more room than now.
+func (q *quota) more() time.Time {
+	for old := q.newest - quarterSlices; old < q.newest; old++ {
+		if old >= 0 && q.slices[old%len(q.slices)] > 0 {
+			return q.begun.Add(time.Duration(old+len(q.slices)) * sliceTime)
+		}
+	}
+	return q.begun.Add(time.Duration(q.newest+len(q.slices)) * sliceTime)
 }
 
 // HandOver appends what is queued, and what comes meanwhile, for most of a second. The
@@ -74,7 +106,7 @@ func (h *Queues) HandOver(engine Engine) {
 		var pushed <-chan struct{}
 		until := now.Add(emptyEvery)
 		if room := h.quota.room(now); room <= 0 {
-			until = h.quota.ends
+			until = h.quota.more()
 		} else if ready, open := h.fill(min(room, pieceSize), now); !open {
 			return
 		} else if ready {
@@ -146,7 +178,7 @@ func (h *Queues) append(engine Engine) bool {
 	}
 	h.copying = false
 	h.emptying.without(h.changed.Sub(begun), h.changed)
-	h.quota.used += len(h.piece.events)
+	h.quota.take(len(h.piece.events))
 	if cap(h.piece.events) > 4*pieceSize { // of one large event
 		h.piece.events = nil
 	}

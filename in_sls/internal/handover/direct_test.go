@@ -205,7 +205,7 @@ func TestDirectBoundsAQuarter(t *testing.T) {
 		}
 		require.Len(t, sums, 4)
 		for quarter := range 4 {
-			require.InDelta(t, 1000, sums[time.Duration(quarter)*emptyEvery], 110)
+			require.InDelta(t, 1000, sums[time.Duration(quarter)*(emptyEvery+sliceTime)], 110)
 		}
 	})
 }
@@ -340,6 +340,46 @@ func TestLeastDirectDelay(t *testing.T) {
 		cursor, _ = q.Safe()
 		require.Equal(t, "start", cursor)
 	})
+}
+
+// The engine's mem_buf_limit is overrun by a quarter of buffer_size and a piece at most, also
+// when data comes so that much is appended at the end of one quarter and the beginning of
+// the next, and the engine empties its ring before and behind that.
+func TestLimitIsOverrunByAQuarter(t *testing.T) {
+	const quarter, size = 10 << 20, 500 << 10
+	most := 0
+	for comes := 200 * time.Millisecond; comes < 300*time.Millisecond; comes += 10 * time.Millisecond {
+		synctest.Test(t, func(t *testing.T) {
+			e, b := newEngine(t, 4*quarter)
+			e.limit = 1
+			q := b.open(0)
+			go func() {
+				<-time.After(comes)
+				for range 60 {
+					b.add(t, q, "c", size, 1)
+				}
+			}()
+			go func() {
+				<-time.After(comes - time.Millisecond)
+				e.empty()
+				<-time.After(emptyEvery)
+				e.empty()
+			}()
+			for range 3 {
+				e.call()
+			}
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			require.True(t, e.paused)
+			got := e.chunks
+			for _, p := range e.ring {
+				got += len(p.events)
+			}
+			most = max(most, got-e.limit)
+		})
+	}
+	require.LessOrEqual(t, most, quarter+pieceSize)
+	require.Greater(t, most, quarter/2, "the test comes near the bound")
 }
 
 // Whatever an engine does with pauses, limits, slow and failing appends, late news or none:
