@@ -81,7 +81,7 @@ func TestDataFlowsOneWay(t *testing.T) {
 		"out_sls/internal/report":     {"shared/metric", "shared/sls"},
 		"out_sls/internal/journal":    nil,
 		"out_sls/internal/memory":     {"out_sls/internal/journal"},
-		"out_sls/internal/segment":    {"out_sls/internal/memory", "out_sls/internal/report", "out_sls/internal/route", "shared/loggroup"},
+		"out_sls/internal/segment":    {"out_sls/internal/memory", "out_sls/internal/report", "out_sls/internal/route", "shared/buffer", "shared/loggroup"},
 		"out_sls/internal/schedule":   {"out_sls/internal/memory", "out_sls/internal/report", "out_sls/internal/route", "out_sls/internal/segment", "shared/panics", "shared/sls"},
 		"out_sls/internal/sequence":   {"out_sls/internal/journal"},
 		"out_sls/internal/delivery":   {"out_sls/internal/journal", "out_sls/internal/memory", "out_sls/internal/report", "out_sls/internal/schedule", "out_sls/internal/segment", "out_sls/internal/sequence", "shared/"},

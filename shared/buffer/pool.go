@@ -7,54 +7,69 @@ import (
 	"sync"
 )
 
-// Buffers come in sizes of a power of two, 4 KiB to 16 MiB. A larger one is
-// allocated for the occasion and not kept.
+// Buffers come in sizes of four steps to a power of two, 4 KiB to 16 MiB: none has more
+// than a quarter to spare. A larger one is allocated for the occasion and not kept.
 const (
 	smallest = 12 // 4 KiB = 1<<12
 	largest  = 24 // 16 MiB
+	steps    = 4
 )
 
 // Pool is a set of buffers that may be lent. The zero value is ready; it is safe
 // for concurrent use. What nobody has borrowed is the garbage collector's to take.
 type Pool struct {
-	classes [largest - smallest + 1]sync.Pool // of *[]byte
+	classes [(largest-smallest)*steps + 1]sync.Pool // of *[]byte
 }
 
 // class is the number of the smallest class with room for n bytes.
 func class(n int) int {
-	return max(bits.Len(uint(max(n, 1)-1)), smallest)
+	if n <= 1<<smallest {
+		return 0
+	}
+	power := bits.Len(uint(n-1)) - 1 // 1<<power < n
+	step := (n - 1 - 1<<power) >> (power - 2)
+	return (power-smallest)*steps + step + 1
+}
+
+// size is how many bytes a buffer of a class has.
+func size(class int) int {
+	power, step := smallest+class/steps, class%steps
+	return (steps + step) << (power - 2)
 }
 
 // Room is the capacity, in bytes, of what Get returns for n bytes.
 func Room(n int) int {
-	if c := class(n); c <= largest {
-		return 1 << c
+	if n > 1<<largest {
+		return n
 	}
-	return n
+	return size(class(n))
 }
 
 // Get returns an empty slice with room for n bytes. What lies behind its length is
 // left over from others.
 func (p *Pool) Get(n int) []byte {
-	c := class(n)
-	if c > largest {
+	if n > 1<<largest {
 		return make([]byte, 0, n)
 	}
-	if b, ok := p.classes[c-smallest].Get().(*[]byte); ok {
+	c := class(n)
+	if b, ok := p.classes[c].Get().(*[]byte); ok {
 		return (*b)[:0]
 	}
-	return make([]byte, 0, 1<<c)
+	return make([]byte, 0, size(c))
 }
 
 // Put takes a slice over, from wherever it came; nil is allowed. One that has grown
 // goes to the class it fills, one below the smallest is not kept.
 func (p *Pool) Put(b []byte) {
-	c := bits.Len(uint(cap(b))) - 1
-	if c < smallest || cap(b) > 1<<largest {
+	if cap(b) < 1<<smallest || cap(b) > 1<<largest {
 		return
 	}
+	c := class(cap(b))
+	if size(c) > cap(b) {
+		c--
+	}
 	b = b[:0]
-	p.classes[c-smallest].Put(&b)
+	p.classes[c].Put(&b)
 }
 
 // Fit moves the content of b, which it takes over, to a smaller buffer where that

@@ -38,3 +38,19 @@ func TestFitSavesHalfOrMore(t *testing.T) {
 	full := append(make([]byte, 0, 1<<17), make([]byte, 1<<16+1)...)
 	require.Equal(t, 1<<17, cap(p.Fit(full)))
 }
+
+// No buffer has more than a quarter to spare, and what is put back serves its size again.
+func TestBuffersFit(t *testing.T) {
+	for n := 4096; n <= 1<<24; n += 1 + n/31 {
+		room := buffer.Room(n)
+		require.GreaterOrEqual(t, room, n)
+		require.LessOrEqual(t, room-n, n/4, n)
+		require.Equal(t, room, buffer.Room(room))
+		var p buffer.Pool
+		b := make([]byte, 0, n)
+		p.Put(b)
+		if room == n {
+			require.Same(t, &b[:1][0], &p.Get(n)[:1][0])
+		}
+	}
+}

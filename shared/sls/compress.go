@@ -69,6 +69,19 @@ func Compress(c Codec, dst, src []byte) []byte {
 	return append(dst, src...)
 }
 
+// TryCompress is Compress into the room that dst has. It is false if what src becomes is
+// larger; what lies behind dst is then anything.
+func TryCompress(c Codec, dst, src []byte) ([]byte, bool) {
+	start, room := len(dst), cap(dst)
+	if c != LZ4 || len(src) == 0 || room-start >= CompressBound(len(src)) {
+		out := Compress(c, dst, src)
+		return out, cap(out) == room
+	}
+	// The library says how much room is missing by an error, or by 0.
+	n, err := lz4v3.CompressBlock(src, dst[start:room:room], nil)
+	return dst[:start+max(n, 0)], err == nil && n > 0
+}
+
 // CompressBound is the most bytes that n bytes become as LZ4. The other codecs need
 // no more, but for some bytes of a zstd header.
 func CompressBound(n int) int { return lz4.CompressBlockBound(n) }

@@ -174,3 +174,33 @@ func FuzzCompressAfterAnother(f *testing.F) {
 		}
 	})
 }
+
+// What does not fit is said so, whatever the room is, and what fits is the same.
+func TestTryCompress(t *testing.T) {
+	random := make([]byte, 20_000)
+	_, _ = rand.Read(random)
+	for name, src := range map[string][]byte{
+		"none": nil, "one": {1}, "text": bytes.Repeat([]byte("a line of a log\n"), 1000), "random": random,
+		"half": append(bytes.Repeat([]byte("x"), 10_000), random...),
+	} {
+		for _, codec := range []Codec{LZ4, ZSTD, None} {
+			fitted := false
+			for room := 0; room <= len(src)+200; room += 1 + room/7 {
+				dst := append(make([]byte, 0, room+3), "abc"...)
+				out, ok := TryCompress(codec, dst, src)
+				require.False(t, fitted && !ok && codec != LZ4, "%s %s fits in less than %d", name, codec, room)
+				if !ok {
+					continue
+				}
+				fitted = true
+				require.Equal(t, "abc", string(out[:3]))
+				require.LessOrEqual(t, len(out), room+3)
+				raw, err := Decompress(codec, nil, out[3:], len(src))
+				require.NoError(t, err)
+				require.True(t, bytes.Equal(src, raw))
+			}
+			_, ok := TryCompress(codec, make([]byte, 0, CompressBound(len(src))+zstdFrame), src)
+			require.True(t, ok, "%s %s", name, codec)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fluent-bit-sls/out_sls/internal/memory"
@@ -32,7 +33,8 @@ type Delivery struct {
 	log     *report.Log
 	metrics *report.Metrics
 	panics  *panics.Guard
-	buffers buffer.Pool     // of log groups
+	buffers *buffer.Pool
+	dense   atomic.Bool     // the last log group has shrunk by less than half
 	numbers *sequence.Table // nil: writes have no sequence numbers
 	// answered takes the answer to every request, where somebody listens.
 	answered func(project, logstore string, err error)
@@ -42,11 +44,12 @@ type Delivery struct {
 	wg     sync.WaitGroup
 }
 
-// New returns a delivery through client, which it does not close.
-func New(cfg Config, client *sls.Client, log *report.Log, metrics *report.Metrics, guard *panics.Guard) *Delivery {
+// New returns a delivery through client, which it does not close. What it sends lies in
+// buffers, which segments may come from, too.
+func New(cfg Config, client *sls.Client, buffers *buffer.Pool, log *report.Log, metrics *report.Metrics, guard *panics.Guard) *Delivery {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Delivery{
-		cfg: cfg, client: client, log: log, metrics: metrics, panics: guard,
+		cfg: cfg, client: client, buffers: buffers, log: log, metrics: metrics, panics: guard,
 		answered: func(string, string, error) {}, ctx: ctx, cancel: cancel,
 	}
 }

@@ -141,12 +141,27 @@ func (d *Delivery) body(m *message) sls.Body {
 		body.Data = raw
 		return body
 	}
-	// The answer may be long in coming: what waits for it has no room to spare.
-	body.Data = d.buffers.Fit(sls.Compress(body.Codec, d.buffers.Get(sls.CompressBound(len(raw))), raw))
+	body.Data = d.compress(raw)
 	if pooled {
 		d.buffers.Put(raw)
 	}
 	return body
+}
+
+// compress returns raw, compressed, in a pooled buffer. The answer may be long in coming:
+// what waits for it has no room to spare. Logs shrink to a third or less, so half of the
+// room that they might take does, as a rule.
+func (d *Delivery) compress(raw []byte) []byte {
+	if !d.dense.Load() {
+		half := d.buffers.Get(len(raw) / 2)
+		if data, ok := sls.TryCompress(d.cfg.Codec, half, raw); ok {
+			return d.buffers.Fit(data)
+		}
+		d.buffers.Put(half)
+	}
+	data := sls.Compress(d.cfg.Codec, d.buffers.Get(sls.CompressBound(len(raw))), raw)
+	d.dense.Store(len(data) > len(raw)/2)
+	return d.buffers.Fit(data)
 }
 
 // packages builds a group batch, each group compressed by itself, all in one buffer.

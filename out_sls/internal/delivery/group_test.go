@@ -13,6 +13,7 @@ import (
 	"fluent-bit-sls/out_sls/internal/report"
 	"fluent-bit-sls/out_sls/internal/schedule"
 	"fluent-bit-sls/out_sls/internal/segment"
+	"fluent-bit-sls/shared/buffer"
 	"fluent-bit-sls/shared/sls"
 )
 
@@ -25,7 +26,7 @@ func TestGroupIsCompletedInTheBufferOfItsSegment(t *testing.T) {
 	for _, codec := range []sls.Codec{sls.LZ4, sls.ZSTD, sls.None} {
 		for _, room := range []int{0, 10, 100} {
 			t.Run(fmt.Sprint(codec, " ", room), func(t *testing.T) {
-				d := New(Config{Codec: codec}, nil, report.NewLog(slog.New(slog.DiscardHandler)), report.NewMetrics(), nil)
+				d := New(Config{Codec: codec}, nil, &buffer.Pool{}, report.NewLog(slog.New(slog.DiscardHandler)), report.NewMetrics(), nil)
 				defer d.Cancel()
 				logs := bytes.Repeat([]byte("\x0a\x08abcdefgh"), 50)
 				s := &segment.Segment{Logs: append(make([]byte, 0, len(logs)+room), logs...), Count: 50, Outcome: memory.New(nil).Begin("", nil).Add(50)}
@@ -70,7 +71,7 @@ func TestGroupIsCompletedInTheBufferOfItsSegment(t *testing.T) {
 func TestBatchIsAPackageForEachGroup(t *testing.T) {
 	for _, codec := range []sls.Codec{sls.LZ4, sls.ZSTD, sls.None} {
 		t.Run(string(codec), func(t *testing.T) {
-			d := New(Config{Codec: codec}, nil, report.NewLog(slog.New(slog.DiscardHandler)), report.NewMetrics(), nil)
+			d := New(Config{Codec: codec}, nil, &buffer.Pool{}, report.NewLog(slog.New(slog.DiscardHandler)), report.NewMetrics(), nil)
 			defer d.Cancel()
 			flush := memory.New(nil).Begin("", nil)
 			m := &message{request: &schedule.Request{}}
@@ -103,7 +104,7 @@ func TestBatchIsAPackageForEachGroup(t *testing.T) {
 
 // What a batch costs does not grow with its records, and not by a buffer with each group.
 func TestBatchIsBuiltInPooledBuffers(t *testing.T) {
-	d := New(Config{Codec: sls.LZ4}, nil, report.NewLog(slog.New(slog.DiscardHandler)), report.NewMetrics(), nil)
+	d := New(Config{Codec: sls.LZ4}, nil, &buffer.Pool{}, report.NewLog(slog.New(slog.DiscardHandler)), report.NewMetrics(), nil)
 	defer d.Cancel()
 	flush := memory.New(nil).Begin("", nil)
 	m := &message{request: &schedule.Request{}}

@@ -28,7 +28,7 @@ func replicated(t *testing.T, n int, topic, env string) []byte {
 // Records that carry what they had in SLS go back to it, whatever the section says
 // of others; more of them than may be open are cut the same way each time.
 func TestRestoredRecordsGoBackToTheirGroups(t *testing.T) {
-	run(t, "restore_meta=record", func(t *testing.T, b *bench) {
+	run(t, "restore_meta=record group_batch=off", func(t *testing.T, b *bench) {
 		var c []byte
 		for n := range 2000 {
 			c = append(c, replicated(t, n, fmt.Sprint("topic", n*7919%(3*maxRestored)), fmt.Sprint(n%2))...)

@@ -15,6 +15,7 @@ import (
 	"fluent-bit-sls/out_sls/internal/schedule"
 	"fluent-bit-sls/out_sls/internal/segment"
 	"fluent-bit-sls/out_sls/internal/sequence"
+	"fluent-bit-sls/shared/buffer"
 	"fluent-bit-sls/shared/panics"
 	"fluent-bit-sls/shared/sls"
 )
@@ -59,7 +60,8 @@ func New(cfg Config, router *route.Router, client *sls.Client, logger *slog.Logg
 	}
 	p.memory = memory.New(p.journal)
 
-	p.delivery = delivery.New(cfg.delivery(), client, log, metrics, guard)
+	buffers := &buffer.Pool{}
+	p.delivery = delivery.New(cfg.delivery(), client, buffers, log, metrics, guard)
 	if cfg.ExactlyOnce {
 		p.numbers = sequence.New(p.journal)
 		p.delivery.NumberBy(p.numbers)
@@ -68,7 +70,6 @@ func New(cfg Config, router *route.Router, client *sls.Client, logger *slog.Logg
 	if cfg.PackID {
 		cutting.Sequence = p.scheduler.Sequence
 	}
-	buffers := &segment.Buffers{}
 	p.budget = segment.NewBudget(int64(cfg.MemoryLimit), buffers)
 	p.cutter = segment.NewCutter(cutting, router, buffers, log)
 	if cfg.DeadLetterFile != "" {

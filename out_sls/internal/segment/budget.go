@@ -2,39 +2,16 @@ package segment
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
+
+	"fluent-bit-sls/shared/buffer"
 )
 
-// Bounds of the buffers that are kept for segments. A full segment with the record that
-// overshot it fits. Larger buffers, and those that are cheap to make, are left to the
-// collector.
-const (
-	minPooled = 64 << 10
-	maxPooled = 8 << 20
-)
-
-// Buffers recycles what segments are encoded into. How large a segment becomes shows only
-// at its end, so all buffers are as large as the largest segment so far. (What a request
-// needs is known, and comes from a buffer.Pool.) The zero value is ready; it is safe for
-// concurrent use.
-type Buffers struct{ pool sync.Pool }
-
-func (b *Buffers) get() []byte {
-	if p, ok := b.pool.Get().(*[]byte); ok {
-		return (*p)[:0]
-	}
-	return nil
-}
-
-func (b *Buffers) put(buf []byte) {
-	if cap(buf) < minPooled || cap(buf) > maxPooled {
-		return
-	}
-	b.pool.Put(&buf)
-}
+// minPooled is the least room for which a buffer comes from the pool: it has none smaller,
+// and a chunk can have a segment for each of its records.
+const minPooled = 4 << 10
 
 // overhead is about what a segment takes beside its bytes. A chunk can have one for each
 // of its records.
@@ -44,13 +21,13 @@ const overhead = 1 << 10
 // all flushes of an instance. It is safe for concurrent use.
 type Budget struct {
 	limit   int64
-	buffers *Buffers
+	buffers *buffer.Pool
 	free    *semaphore.Weighted
 	used    atomic.Int64
 }
 
 // NewBudget returns a budget of that many bytes for segments whose buffers are of buffers.
-func NewBudget(limit int64, buffers *Buffers) *Budget {
+func NewBudget(limit int64, buffers *buffer.Pool) *Budget {
 	return &Budget{limit: limit, buffers: buffers, free: semaphore.NewWeighted(limit)}
 }
 
@@ -58,11 +35,16 @@ func NewBudget(limit int64, buffers *Buffers) *Budget {
 // ends before: s is over then.
 func (b *Budget) Take(ctx context.Context, s *Segment) error {
 	if cap(s.Logs) > 2*len(s.Logs) {
-		// A small segment in a large buffer would hold more than it is charged.
-		// Its log group is completed behind the logs.
-		large := s.Logs
-		s.Logs, s.fitted = append(make([]byte, 0, len(large)+s.To.FieldsSize()), large...), true
-		b.buffers.put(large)
+		// A small segment in a large buffer would hold more than it is charged. Its log
+		// group is completed behind the logs.
+		large, room := s.Logs, len(s.Logs)+s.To.FieldsSize()
+		if room < minPooled {
+			s.Logs = make([]byte, 0, room)
+		} else {
+			s.Logs = b.buffers.Get(room)
+		}
+		s.Logs = append(s.Logs, large...)
+		b.buffers.Put(large)
 	}
 	// A record larger than the whole budget goes alone rather than never.
 	s.weight = min(max(int64(cap(s.Logs)), overhead), b.limit)
@@ -77,9 +59,7 @@ func (b *Budget) Take(ctx context.Context, s *Segment) error {
 
 // Discard recycles the buffer of a segment that is not needed, and was charged for nothing.
 func (b *Budget) Discard(s *Segment) {
-	if !s.fitted {
-		b.buffers.put(s.Logs)
-	}
+	b.buffers.Put(s.Logs)
 	s.Logs = nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fluent-bit-sls/out_sls/internal/memory"
+	"fluent-bit-sls/shared/buffer"
 )
 
 // taken is a segment of used bytes in a buffer of size bytes, which a budget has taken.
@@ -17,10 +18,10 @@ func taken(t *testing.T, b *Budget, used, size int) *Segment {
 	return s
 }
 
-// A small segment does not keep a large buffer: a node has many small chunks, and
-// the buffers are as large as the largest segment was.
+// A small segment does not keep a large buffer, as the first one of a chunk for many
+// destinations has.
 func TestSmallSegmentsDoNotKeepLargeBuffers(t *testing.T) {
-	b := NewBudget(8<<20, &Buffers{})
+	b := NewBudget(8<<20, &buffer.Pool{})
 	s := taken(t, b, 3000, 2<<20)
 	require.Less(t, cap(s.Logs), 2*len(s.Logs))
 	require.EqualValues(t, cap(s.Logs), b.Used())
@@ -30,7 +31,7 @@ func TestSmallSegmentsDoNotKeepLargeBuffers(t *testing.T) {
 
 // The buffer is charged, not what is in it, and a segment has a least weight.
 func TestBudgetChargesCapacity(t *testing.T) {
-	b := NewBudget(8<<20, &Buffers{})
+	b := NewBudget(8<<20, &buffer.Pool{})
 	s := taken(t, b, 100_000, 150_000)
 	require.EqualValues(t, cap(s.Logs), b.Used())
 	s.Settle()
@@ -43,7 +44,7 @@ func TestBudgetChargesCapacity(t *testing.T) {
 
 // A segment larger than the whole budget takes all of it, and gives all of it back.
 func TestSegmentLargerThanTheBudget(t *testing.T) {
-	b := NewBudget(1<<20, &Buffers{})
+	b := NewBudget(1<<20, &buffer.Pool{})
 	s := taken(t, b, 2<<20, 2<<20)
 	require.EqualValues(t, 1<<20, b.Used())
 	ctx, cancel := context.WithCancel(t.Context())

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync/atomic"
 
 	"fluent-bit-sls/out_sls/internal/report"
 	"fluent-bit-sls/out_sls/internal/route"
+	"fluent-bit-sls/shared/buffer"
 	"fluent-bit-sls/shared/loggroup"
 )
 
@@ -24,13 +26,25 @@ type Config struct {
 type Cutter struct {
 	cfg     Config
 	router  *route.Router
-	buffers *Buffers
+	buffers *buffer.Pool
 	log     *report.Log
+	full    atomic.Int64 // bytes of the last segment that was full
 }
 
 // NewCutter returns a cutter whose segments' buffers are of buffers.
-func NewCutter(cfg Config, router *route.Router, buffers *Buffers, log *report.Log) *Cutter {
-	return &Cutter{cfg: cfg, router: router, buffers: buffers, log: log}
+func NewCutter(cfg Config, router *route.Router, buffers *buffer.Pool, log *report.Log) *Cutter {
+	c := &Cutter{cfg: cfg, router: router, buffers: buffers, log: log}
+	c.full.Store(int64(cfg.Bytes))
+	return c
+}
+
+// room is about what a segment takes of that many bytes of a chunk: logs are a little
+// larger than their events, and a full segment is as large as the last one. What takes more
+// grows.
+func (c *Cutter) room(events int) int {
+	const more = 8 // one part in
+	full := int(c.full.Load())
+	return min(events+events/more, full+full/(4*more)) + 512
 }
 
 // Summary is what was found out about a chunk.
@@ -57,7 +71,7 @@ func (c *Cutter) Cut(tag string, chunk []byte, full func(*Segment) error) (Summa
 func (c *Cutter) CutAgain(tag string, chunk []byte, full func(*Segment), unread func(offset int, bytes []byte, reason string)) {
 	w := work{cutter: c, tag: tag, unread: unread, full: func(s *Segment) error {
 		full(s)
-		c.buffers.put(s.Logs)
+		c.buffers.Put(s.Logs)
 		return nil
 	}}
 	_ = w.cut(chunk) // full gives no error
@@ -88,7 +102,7 @@ func (w *work) cut(chunk []byte) error {
 	}
 	// An event is encoded where the one before went. It is moved in the rare case that it
 	// goes elsewhere.
-	start := &Segment{Logs: w.cutter.buffers.get()}
+	start := &Segment{Logs: w.cutter.buffers.Get(w.cutter.room(len(chunk)))}
 	cur := start
 	var last *route.Target // of cur, nil when the record itself said where it goes
 	for {
@@ -125,12 +139,13 @@ func (w *work) cut(chunk []byte) error {
 			continue
 		}
 		full := cur
-		cur = w.renew(full)
+		w.cutter.full.Store(int64(len(full.Logs)))
+		cur = w.renew(full, w.cutter.room(len(chunk)-r.Event().Offset))
 		if err := w.full(full); err != nil {
 			return w.discard(start, err)
 		}
 	}
-	w.cutter.buffers.put(start.Logs)
+	w.cutter.buffers.Put(start.Logs)
 	start.Logs = nil
 	return w.finish(start)
 }
@@ -170,7 +185,7 @@ func (w *work) segment(t *route.Target, from *loggroup.Restored, cur *Segment) (
 	}
 	w.open[t.Slot] = &Segment{To: to}
 	if s.Count == 0 {
-		w.cutter.buffers.put(s.Logs)
+		w.cutter.buffers.Put(s.Logs)
 		return w.open[t.Slot], nil
 	}
 	return w.open[t.Slot], w.full(s)
@@ -227,8 +242,8 @@ func (w *work) closeRestored(cur *Segment) error {
 const maxRestored = 64
 
 // renew puts an empty segment in the place of a full one.
-func (w *work) renew(full *Segment) *Segment {
-	s := &Segment{To: full.To, Logs: w.cutter.buffers.get()}
+func (w *work) renew(full *Segment, room int) *Segment {
+	s := &Segment{To: full.To, Logs: w.cutter.buffers.Get(room)}
 	for _, list := range [][]*Segment{w.open, w.restored} {
 		if i := slices.Index(list, full); i >= 0 {
 			list[i] = s
@@ -243,7 +258,7 @@ func (w *work) finish(start *Segment) error {
 	w.restored = nil
 	for i, s := range w.open {
 		if s.Count == 0 {
-			w.cutter.buffers.put(s.Logs)
+			w.cutter.buffers.Put(s.Logs)
 		} else if err := w.full(s); err != nil {
 			w.open = w.open[i+1:]
 			return w.discard(start, err)
@@ -255,7 +270,7 @@ func (w *work) finish(start *Segment) error {
 // discard recycles what is open, and returns the error that has ended the cutting.
 func (w *work) discard(start *Segment, err error) error {
 	for _, s := range append(append(w.open, w.restored...), start) {
-		w.cutter.buffers.put(s.Logs)
+		w.cutter.buffers.Put(s.Logs)
 	}
 	return err
 }

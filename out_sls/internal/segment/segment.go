@@ -38,7 +38,6 @@ type Segment struct {
 	// Outcome is set before the segment is queued.
 	Outcome *memory.Outcome
 
-	fitted bool    // Logs is as large as its content: no buffer to encode into again
 	budget *Budget // that the weight is of; nil = it takes nothing
 	weight int64
 }
