@@ -97,7 +97,7 @@ func copied(i *instance, data unsafe.Pointer) (ret int) {
 }
 
 // FLBPluginInputPause is called when the engine can take no more of an instance. Only the
-// thread that it is called on shows which instance that is.
+// calling thread shows which instance is meant.
 //
 //export FLBPluginInputPause
 func FLBPluginInputPause() {

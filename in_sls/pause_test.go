@@ -16,9 +16,9 @@ import (
 	"fluent-bit-sls/tests/slsfake"
 )
 
-// A pause and a resume mean the section on whose thread they come, and no other: what
-// an input that is paused has been given stays in its ring buffer, and one that is not
-// goes on. On a thread of none they mean all.
+// A pause and a resume mean the section on whose thread they come, and no other: a paused
+// input keeps what it was given in its ring buffer, and another one goes on. On a thread of
+// none they mean all.
 func TestPauseMeansOneSection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := slsfake.New(slsfake.Config{})

@@ -72,8 +72,7 @@ func (p *Pool) Put(b []byte) {
 	p.classes[c].Put(&b)
 }
 
-// Fit moves the content of b, which it takes over, to a smaller buffer where that
-// saves half or more.
+// Fit takes b over and moves its content to a smaller buffer if that saves half or more.
 func (p *Pool) Fit(b []byte) []byte {
 	if cap(b) <= 1<<smallest || len(b) > cap(b)/2 {
 		return b

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// everySource is a configuration for each kind that asks a server, all of which are h.
+// everySource has a configuration for each kind that asks a server. All servers are h.
 func everySource(t *testing.T, h http.HandlerFunc) map[string]Config {
 	plain, secure := serve(t, false, h), serve(t, true, h)
 	endpoint := secure.Listener.Addr().String()

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// worker is a thread as the engine starts them for an output: it waits for work and for
-// a timer that goes off all the time, whose callback reads what an exit frees.
+// worker is a thread as the engine starts them for an output: it waits for work and for a
+// timer. The timer goes off all the time, and its callback reads what an exit frees.
 type worker struct {
 	epoll, timer int
 	work         [2]int // a pipe: what is written ends the thread

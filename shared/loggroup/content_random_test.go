@@ -34,7 +34,7 @@ func randomPaths(rnd *rand.Rand) (paths [][]string) {
 	return paths
 }
 
-// randomContent are options of which each is not set about half the time.
+// randomContent are options, each of them set about half the time.
 func randomContent(seed int64) (EncodeOptions, ContentOptions) {
 	rnd := rand.New(rand.NewSource(seed))
 	half := func() bool { return rnd.Intn(2) == 0 }

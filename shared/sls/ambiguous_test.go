@@ -158,8 +158,8 @@ func TestNotSentIsNotAmbiguous(t *testing.T) {
 	require.ErrorIs(t, e, context.Canceled)
 }
 
-// The request's time-out and the caller's context end a call that waits for its
-// answer, at once, and are told apart.
+// The request's time-out and the caller's context end a waiting call at once, with
+// different errors.
 func TestEndedWhileWaiting(t *testing.T) {
 	slow := pipeClient(t, readUntilClosed, func(cfg *Config) { cfg.RequestTimeout = 30 * time.Millisecond }).Logstore("p", "l")
 	e := requireError(t, slow.PutLogs(t.Context(), oneByte, ""))

@@ -51,7 +51,7 @@ type Config struct {
 	// Proxy chooses the proxy of a request; nil = by the environment, and none for
 	// endpoints that are addresses.
 	Proxy func(*http.Request) (*url.URL, error)
-	// Logger is told when another endpoint is used; nil = silent.
+	// Logger gets a line when another endpoint is used; nil = silent.
 	Logger *slog.Logger
 	// Transport replaces the client's own transport; for tests.
 	Transport http.RoundTripper

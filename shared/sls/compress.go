@@ -82,8 +82,8 @@ func TryCompress(c Codec, dst, src []byte) ([]byte, bool) {
 	return dst[:start+max(n, 0)], err == nil && n > 0
 }
 
-// CompressBound is the most bytes that n bytes become as LZ4. The other codecs need
-// no more, but for some bytes of a zstd header.
+// CompressBound is the most bytes that n bytes become as LZ4. The other codecs need no
+// more, except some bytes of a zstd header.
 func CompressBound(n int) int { return lz4.CompressBlockBound(n) }
 
 func compressLZ4(dst, src []byte) []byte {

@@ -241,8 +241,8 @@ func TestNoSecretInErrors(t *testing.T) {
 	require.Error(t, put(t, c))
 }
 
-// Nor in what net/http says of an answer that is none, or what is said of one that
-// breaks the protocol: such texts quote it, and shortened.
+// Nor in net/http's error about an answer that is no HTTP, or in ours about one that breaks
+// the protocol: such texts quote it, and shortened.
 func TestNoSecretInErrorsOfBadAnswers(t *testing.T) {
 	token := "CAIS" + strings.Repeat("long-token-", 25)
 	keys := func(c *Config) { c.Credentials = staticKeys(token) }

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// serveAs starts an https server with that certificate, of which what is needed in
-// any case is filled in.
+// serveAs starts an https server with that certificate, and fills in the fields that every
+// certificate needs.
 func (a *authority) serveAs(template x509.Certificate, maxVersion uint16) *httptest.Server {
 	template.Subject = pkix.Name{CommonName: "proj.sls.test"} // names nothing any more
 	template.KeyUsage = x509.KeyUsageDigitalSignature

@@ -116,8 +116,8 @@ func TestBatchIsSentAndSigned(t *testing.T) {
 	}
 }
 
-// A package is what the SDK's generated code makes of it, and every length, of data that
-// shrinks and of data that does not, is written in as few bytes as it takes.
+// A package has the bytes that the SDK's generated code makes. Every length is written in
+// as few bytes as possible, of data that shrinks and of data that does not.
 func TestPackages(t *testing.T) {
 	for _, codec := range []Codec{LZ4, ZSTD, None, ""} {
 		require.Empty(t, AppendPackage(nil, codec, nil))

@@ -128,8 +128,8 @@ func (p *Page) listen(event any) {
 	}
 }
 
-// Eval evaluates JavaScript in the page and decodes what it yields, or what the promise
-// does that it yields, by way of JSON into v; nil = it is of no interest.
+// Eval evaluates JavaScript in the page and decodes its value, or that of its promise, by
+// way of JSON into v; nil = it is of no interest.
 func (p *Page) Eval(script string, v any) error {
 	var value []byte
 	err := p.within(func(ctx context.Context) (err error) {

@@ -33,8 +33,8 @@ func readFile(file, name string) ([]Section, error) {
 	return parseDocuments(name, text)
 }
 
-// parseDocuments reads a file of YAML documents, of which each is a configuration or may
-// hold some as texts.
+// parseDocuments reads a file of YAML documents. Each is a configuration, or may hold some
+// as texts.
 func parseDocuments(name string, text []byte) ([]Section, error) {
 	var all []Section
 	for d := yaml.NewDecoder(bytes.NewReader(text)); ; {

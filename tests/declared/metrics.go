@@ -48,8 +48,8 @@ func Counted(t *testing.T, readme, what string, set *metric.Set) {
 	require.Contains(t, string(page), fmt.Sprintf(" %d %s", len(set.Families()), what), readme)
 }
 
-// Named requires that every metric in a file, or in the files of a folder, whose name
-// begins with prefix, as fluentbit_output_sls_, is one of set, by the name that
+// Named requires that every metric in a file, or in the files of a folder, is one of set if
+// its name begins with prefix (such as fluentbit_output_sls_). The names are those that
 // Prometheus sees.
 func Named(t *testing.T, path, prefix string, set *metric.Set) {
 	t.Helper()

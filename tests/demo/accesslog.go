@@ -127,7 +127,7 @@ func (g *lineGenerator) appendPath(dst []byte) []byte {
 	}
 }
 
-// appendAddress appends an IPv4 address of which prefix is the first half.
+// appendAddress appends an IPv4 address; prefix is its first half.
 func (g *lineGenerator) appendAddress(dst []byte, prefix string) []byte {
 	dst = append(dst, prefix...)
 	dst = strconv.AppendInt(append(dst, '.'), int64(g.below(256)), 10)

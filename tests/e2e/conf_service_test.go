@@ -137,9 +137,9 @@ func TestConfConsumeToKafka(t *testing.T) {
 	})
 }
 
-// bucket stands in for OSS: one bucket, of which the host name tells, so that the whole path
-// is the object's name. It checks what OSS's S3 interface needs of a request, and fails for
-// as long as outage says.
+// bucket stands in for OSS: one bucket, named by the host, so that the whole path is the
+// object's name. It checks what OSS's S3 interface needs of a request, and fails for as
+// long as outage says.
 type bucket struct {
 	*httptest.Server
 	mu      sync.Mutex // guards what follows

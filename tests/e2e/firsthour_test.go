@@ -24,8 +24,8 @@ func (c *cloud) mistakes() map[string]map[string]string {
 	}
 }
 
-// With startup_check warn a mistake is told by its sentence soon after the start,
-// which it neither delays nor prevents; with fail it prevents it.
+// With startup_check warn a mistake is logged as its sentence soon after the start, which
+// is neither delayed nor prevented; with fail it prevents it.
 func TestMistakesAreTold(t *testing.T) {
 	c := newCloud(t, 1)
 	for says, props := range c.mistakes() {
@@ -91,8 +91,8 @@ func TestARightStartIsTold(t *testing.T) {
 	require.Zero(t, c.LogCount(project, logstore))
 }
 
-// An output sends nothing that nobody asked for. What its first records come to is told
-// in the same sentences, once.
+// An output sends nothing that nobody asked for. The outcome of its first records is logged
+// once, in the same sentences.
 func TestTheFirstAnswerIsTold(t *testing.T) {
 	for _, tc := range []struct {
 		logstore, level, says string
@@ -209,7 +209,7 @@ func TestFirstHourUnderFluentBit(t *testing.T) {
 	}
 }
 
-// The version that a plugin was built with is what it logs and what SLS sees.
+// A plugin logs the version that it was built with, and SLS sees the same one.
 func TestVersionIsLoggedAndSent(t *testing.T) {
 	c := newCloud(t, 1)
 	agents := make(chan string, 100)

@@ -108,7 +108,7 @@ func awaitCopy(t *testing.T, c *cloud, log fmt.Stringer) {
 	c.await(t, func() bool { return c.LogCount(project, "copy") >= want })
 }
 
-// writeOddGroups stores log groups of which a copy may easily lose something.
+// writeOddGroups stores log groups that are easily copied incompletely.
 func writeOddGroups(t *testing.T, c *cloud) {
 	t.Helper()
 	content := func(pairs ...string) (contents []*sdk.LogContent) {

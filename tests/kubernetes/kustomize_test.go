@@ -213,8 +213,8 @@ func requireScraped(t *testing.T, all objects, pod corev1.PodTemplateSpec) {
 // reference is what a kubelet takes for the repository of an image.
 var reference = regexp.MustCompile(`^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*:[\w.-]+$`)
 
-// requireImageToSet: a base alone names no image, so that a forgotten one is told by the
-// pod as InvalidImageName, and not by a registry that does not answer.
+// requireImageToSet: a base alone names no image. So the pod reports a forgotten one as
+// InvalidImageName, without asking a registry that does not answer.
 func requireImageToSet(t *testing.T, spec corev1.PodSpec) {
 	t.Helper()
 	require.NotRegexp(t, reference, spec.InitContainers[0].Image)

@@ -1,7 +1,7 @@
 // Package panicking builds plugins that can be made to panic, and makes them.
 //
-// No input is known that makes the plugins panic. These are built from the same source but
-// for one line, which go build's overlay puts behind a call's answer: it panics when the
+// No input is known that makes the plugins panic. These are built from the same source with
+// one more line, which go build's overlay puts behind a call's answer: it panics when the
 // answer has a certain header. That is in whichever goroutine makes the call, be it a pull,
 // a heartbeat, a commit or a write. The plugins that are shipped do not have the line.
 package panicking

@@ -26,11 +26,11 @@ func testBalance(t *testing.T, rnd *rand.Rand) {
 	s.CreateLogstore("proj", "store", shards)
 	c.createGroup(10, false)
 	// A well-behaved consumer holds what it was told and lets go one round late.
-	type state struct{ held, letGo []int }
+	type state struct{ held, released []int }
 	consumers := map[string]*state{}
 	round := func(name string) {
 		st := consumers[name]
-		res := c.tryBeat(name, append(slices.Clone(st.held), st.letGo...)...)
+		res := c.tryBeat(name, append(slices.Clone(st.held), st.released...)...)
 		if res.code == "NotExistConsumerWithBody" {
 			*st = state{}
 			return
@@ -38,7 +38,7 @@ func testBalance(t *testing.T, rnd *rand.Rand) {
 		var held []int
 		require.NoError(t, decodeJSON(res.body, &held))
 		lost := slices.DeleteFunc(slices.Clone(st.held), func(id int) bool { return slices.Contains(held, id) })
-		*st = state{held: held, letGo: lost}
+		*st = state{held: held, released: lost}
 		owners := map[int]string{}
 		for _, m := range s.ConsumerGroups("proj", "store")[0].Members {
 			for _, id := range slices.Concat(m.Holds, m.Revoked) {

@@ -98,7 +98,7 @@ func (c *codecs) decompress(codec string, src []byte, rawSize int) ([]byte, erro
 	return nil, errors.New("unknown compression " + codec)
 }
 
-// inflate fills dst with what src holds, which is exactly that.
+// inflate fills dst with the content of src, which is exactly as long.
 func inflate(src, dst []byte) ([]byte, error) {
 	r, err := zlib.NewReader(bytes.NewReader(src))
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 
 // CreateIndex: POST /logstores/L/index {"line" and/or "keys"[, "ttl" ...]}
 //
-// line needs its token, each of keys a type (text, long, double or json) and, for
-// text and json, a token. The index decides what GetLogs finds in all that is
-// stored, what was written before it included.
+// line needs its token, each of keys a type (text, long, double or json) and, for text and
+// json, a token. The index decides what GetLogs finds in all logs, also in those written
+// before it.
 //
 // Not implemented: Chinese words (chn), fields within json, aliases, what else an
 // index may say.

@@ -345,8 +345,8 @@ func (s *Server) keepProjectLocked(name string) {
 	s.data.queued = append(s.data.queued, dataLine{Project: d})
 }
 
-// keepLogstoreLocked queues what a logstore is now, but for its logs; one that is not
-// there is deleted.
+// keepLogstoreLocked queues the present state of a logstore without its logs; one that is
+// not there is deleted.
 func (s *Server) keepLogstoreLocked(projectName, name string) {
 	if s.data == nil {
 		return

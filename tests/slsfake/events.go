@@ -15,7 +15,7 @@ const (
 	eventBeat  = 2 * time.Second
 )
 
-// stateJSON is the event "state": all that the page shows but for logs and refusals.
+// stateJSON is the event "state": all that the page shows, except logs and refusals.
 type stateJSON struct {
 	Projects    []projectJSON `json:"projects"`
 	Faults      []SetFault    `json:"faults"`

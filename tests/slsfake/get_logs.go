@@ -244,8 +244,8 @@ func boolOf(q url.Values, name string) (bool, *apiError) {
 	return v, nil
 }
 
-// onlyAs refuses a parameter that is not left out, empty or the one value that
-// means what is implemented.
+// onlyAs refuses a parameter unless it is left out, empty, or the one value that is
+// implemented.
 func onlyAs(q url.Values, name, value string) *apiError {
 	if v := q.Get(name); v != "" && v != value {
 		return unsupported(name + "=" + v)

@@ -197,8 +197,8 @@ func TestSearchBySDK(t *testing.T) {
 	}
 }
 
-// A range of more seconds than parts is cut into equal ones, the last of which may be
-// shorter; together they count every log once.
+// A range of more seconds than parts is cut into equal ones; the last may be shorter;
+// together they count every log once.
 func TestHistogramParts(t *testing.T) {
 	_, c := searched(t)
 	for uri, want := range map[string][3]int64{ // parts, length of the first, of the last

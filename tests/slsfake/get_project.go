@@ -4,10 +4,10 @@ import "strconv"
 
 // GetProject: GET / on the project's host.
 //
-// createTime and lastModifyTime are strings of unix seconds, as in
-// production. There is no "endpoint", "accessKeyID" or similar key: the Go SDK
-// unmarshals the answer over its live client. region, which it takes for its own,
-// is Config.Region, or cn-hangzhou where that accepts any.
+// createTime and lastModifyTime are strings of unix seconds, as in production. There is no
+// "endpoint", "accessKeyID" or similar key: the Go SDK unmarshals the answer over its live
+// client. It also takes region for its own: that is Config.Region, or cn-hangzhou if that
+// accepts any.
 //
 // Not implemented: quota, crossRegion.
 func (s *Server) getProject(r *request) (answer, *apiError) {

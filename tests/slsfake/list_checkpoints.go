@@ -7,11 +7,10 @@ import (
 
 // ListCheckpoints (the SDK's GetCheckpoint): GET /logstores/L/consumergroups/G[?shard=S]
 //
-// Answers every shard that has a checkpoint or an owner, by id; without a
-// checkpoint it is "" and updateTime 0, and consumer is the owner. updateTime
-// is in microseconds. With shard, which the Java and Python consumers send and
-// whose answer's first element they take, it answers that shard alone; the list
-// is empty when it has neither, or does not exist.
+// Answers every shard that has a checkpoint or an owner, by id; without a checkpoint it is
+// "" and updateTime 0, and consumer is the owner. updateTime is in microseconds. With shard
+// it answers that shard alone: the Java and Python consumers send it and take the answer's
+// first element; the list is empty when it has neither, or does not exist.
 func (s *Server) listCheckpoints(r *request) (answer, *apiError) {
 	type checkpointJSON struct {
 		Shard      int    `json:"shard"`

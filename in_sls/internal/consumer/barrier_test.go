@@ -12,9 +12,9 @@ import (
 	"fluent-bit-sls/in_sls/internal/handover"
 )
 
-// A checkpoint is never ahead of what the outputs have delivered: pauses, a loop
-// that is held up for long, outputs that do nothing for minutes, whatever the
-// order. The engine dies at the end and nothing is lost.
+// A checkpoint is never ahead of what the outputs have delivered: pauses, a loop that is
+// held up for long, outputs that do nothing for minutes, in any order. The engine dies at
+// the end and nothing is lost.
 func TestCheckpointsNeverPassWhatIsDelivered(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

@@ -61,8 +61,8 @@ func TestStopPositions(t *testing.T) {
 	})
 }
 
-// A time to come: what is written before it is read as it comes, what is
-// written after it is not, also with an answer on its way at that moment.
+// A time to come: logs from before it are read as they come, later ones are not, also with
+// an answer on its way at that moment.
 func TestStopPositionToCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 2)

@@ -13,10 +13,10 @@
 //
 // # What a checkpoint means
 //
-// The checkpoint of a shard is a cursor of which everything before is safe: see handover.
-// Whatever is not safe is read again by the next owner: delivery is at least once. A member
-// commits only for shards that it holds (forceSuccess=false). The one exception is the first
-// checkpoint of a shard that nobody has held yet: see shard.GroupStart.
+// Everything before the checkpoint of a shard is safe: see handover. Whatever is not safe
+// is read again by the next owner: delivery is at least once. A member commits only for
+// shards that it holds (forceSuccess=false). The one exception is the first checkpoint of a
+// shard that nobody has held yet: see shard.GroupStart.
 //
 // # Where a shard starts and ends
 //

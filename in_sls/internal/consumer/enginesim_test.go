@@ -9,10 +9,9 @@ import (
 	"fluent-bit-sls/in_sls/internal/handover"
 )
 
-// engineSim behaves as Fluent Bit does: a ring buffer that its loop empties, chunks
-// that it holds until an output has taken them, one count of them every 5 s and a
-// report each second, all by a loop that can be held up. It has no goroutine: step
-// is a tenth of a second.
+// engineSim behaves as Fluent Bit does: a ring buffer, chunks that wait for an output, a
+// count of these every 5 s and a report each second. One loop does all of it, and can be
+// held up. It has no goroutine: step is a tenth of a second.
 type engineSim struct {
 	mu      sync.Mutex
 	off     bool // the monitoring does not answer

@@ -35,8 +35,7 @@ func (a *agent) collectRaw() (meta, records []map[string]any) {
 	}
 }
 
-// The cursor of a log is that of its group as stored, and its id is the same
-// whatever the pulls that brought it.
+// The cursor of a log is that of its group as stored, and its id is the same in any pull.
 func TestPositionOfALog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 2)

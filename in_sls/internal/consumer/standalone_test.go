@@ -102,8 +102,8 @@ func TestStandaloneOutOfOrder(t *testing.T) {
 	})
 }
 
-// Old splits are read from start_position too; "end" is that of the first look
-// also for a child that has to wait for its parent, whatever this machine's clock shows.
+// Old splits are read from start_position too; "end" is that of the first look, also for a
+// child that waits for its parent, whatever this machine's clock shows.
 func TestStandaloneStartsOldChildrenAtStartPosition(t *testing.T) {
 	for _, offset := range []time.Duration{0, 10 * time.Minute, -10 * time.Minute} {
 		t.Run(offset.String(), func(t *testing.T) {

@@ -47,8 +47,8 @@ func (r *rig) slowHeartbeat(consumer string, d time.Duration) {
 	})
 }
 
-// A logstore was split, its parent is still listed; then a group begins, with two members of
-// which the second gets shards before the first. Both read what start_position says and
+// A logstore was split, its parent is still listed; then a group begins with two members,
+// and the second gets shards before the first. Both read what start_position says and
 // nothing else, whatever its form, and whether the split is of long ago or of just now.
 func TestNewGroupAfterASplit(t *testing.T) {
 	for _, age := range []time.Duration{40 * time.Minute, 5 * time.Minute, 3 * time.Second} {

@@ -24,8 +24,8 @@ const (
 	keptWrites = 32
 )
 
-// checkpoints is one lease's side of its shard's checkpoint, of which it is the only writer
-// in the group. It implements lease.Checkpoints, on the lease's goroutine.
+// checkpoints reads and writes the group's checkpoint of one shard. In the group only the
+// lease of the shard writes it. It implements lease.Checkpoints, on the lease's goroutine.
 type checkpoints struct {
 	logs      sls.Logstore
 	member    sls.Member

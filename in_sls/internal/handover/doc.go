@@ -18,7 +18,7 @@
 // for good: see emptyingClock. With checkpoint delivered time makes nothing safe, only a
 // Barrier does: see deliveryProof for when a report of the engine is believed.
 //
-// The safe cursor of a shard is the highest one of which everything before is safe. A pull
+// The safe cursor of a shard is the highest one that has only safe events before it. A pull
 // is tracked as a whole: its cursor counts once its last event has been handed over.
 //
 // # Leases

@@ -81,7 +81,7 @@ func (c *emptyingClock) run(on bool, now time.Time) {
 // no lock and no clock: Queues guards it and passes the time of its emptyingClock.
 type safePoint struct {
 	delay time.Duration // handoff_delay, or untilDelivered
-	// cursor is the highest one of which everything before is safe, "" until begin.
+	// cursor is the highest one that has only safe events before it, "" until begin.
 	cursor string
 	// pending is what has been handed over and is not safe yet, oldest first.
 	pending []handed

@@ -22,11 +22,10 @@ const (
 
 // lagProbe finds out how far a shard is behind where the answers to its pulls do not show
 // it. No header has the time when SLS received the data, and the time of a log is the
-// writer's. But a pull that brings less than was asked for shows that everything has been
-// read that SLS had when the pull was sent, and that costs nothing. So GetCursorTime and
-// the end are asked for only when a shard stays behind, or begins with data of unknown age.
-// Those are two requests each probeAge, next to dozens of pulls a second. The reading does
-// not wait.
+// writer's. But a pull that brings less than was asked for shows, at no cost, that
+// everything is read that SLS had when the pull was sent. So GetCursorTime and the end are
+// asked for only when a shard stays behind, or begins with data of unknown age. Those are
+// two requests each probeAge, next to dozens of pulls a second. The reading does not wait.
 type lagProbe struct {
 	logs   sls.Logstore
 	queue  *handover.Queue

@@ -35,8 +35,8 @@ type Config struct {
 	Fallback         Position // where to go on when a cursor has expired
 	FallbackText     string   // the same as it was set
 	Stop             Stop
-	// ReportEnd: with checkpoint off, the group is told nothing but where a read-only
-	// shard ends. Without that it hands out no children.
+	// ReportEnd: with checkpoint off, the group learns only where a read-only shard ends.
+	// Without that it hands out no children.
 	ReportEnd bool
 	Record    loggroup.Decoder // each shard has a copy
 	Positions bool             // with the place of each log
@@ -311,10 +311,10 @@ func (r *Reader) pull(ctx context.Context, count int) (res sls.PullResult, err e
 	return res, nil
 }
 
-// lend returns a buffer for an answer of size bytes in groups log groups, and claims what
-// that takes beyond what was expected. With an answer on its way it must not wait for
-// memory, nor take more than there is. So it refuses the answer. The next pull has a claim
-// that is large enough, or asks for fewer groups.
+// lend returns a buffer for an answer of size bytes in groups log groups, and raises the
+// claim if it was too small. With an answer on its way it must not wait for memory, nor
+// take more than there is. So it refuses the answer. The next pull has a claim that is
+// large enough, or asks for fewer groups.
 func (r *Reader) lend(size, groups int) ([]byte, error) {
 	r.claim.FreeRaw() // of an earlier try
 	if size > r.size.limit || !r.claim.Raise(r.size.claim(size)) {

@@ -61,7 +61,7 @@ const recentShard = 15 * time.Minute
 // A child, a shard that a split or a merge made, starts at its beginning if the group was
 // reading a parent of it. Otherwise it was there before the group, and starts at
 // start_position as its parents did. So the question is where its parents started. The
-// member that opens a parent first knows that, and writes it down where every member looks.
+// member that opens a parent first knows it, and writes it down for every member to find.
 // It opens a shard in this order:
 //
 //  1. It lists shards and checkpoints.
@@ -90,8 +90,8 @@ const recentShard = 15 * time.Minute
 //     not known whether a member that cannot commit is reading its parent: it starts at its
 //     beginning, which may be too much.
 //
-// With checkpoint off step 3 is left out, but for the end of a read-only shard. So a child of
-// a group without order is judged by its age.
+// With checkpoint off step 3 is left out, except for the end of a read-only shard. So a
+// child of a group without order is judged by its age.
 type GroupStart struct {
 	Logs        sls.Logstore
 	Member      sls.Member
@@ -155,10 +155,10 @@ func (s GroupStart) rule(shards []sls.Shard, checkpoints []sls.Checkpoint, now t
 	}
 }
 
-// placeChildren writes the first checkpoints of the children of a read-only shard of which
-// the group reads nothing. These are the only checkpoints that a member writes of shards
-// that it does not hold. A child may have another parent that the group has begun to read.
-// The rule lets it start at its beginning, so nothing is written.
+// placeChildren writes the first checkpoints of a shard's children. The shard is read-only,
+// and the group reads nothing of it. These are the only checkpoints that a member writes of
+// shards that it does not hold. A child may have another parent that the group has begun to
+// read. The rule lets it start at its beginning, so nothing is written.
 func (s GroupStart) placeChildren(ctx context.Context, f Found, shards []sls.Shard) error {
 	children := childrenOf(s.Shard, shards)
 	if f.from == Begin().From() || len(children) == 0 {

@@ -167,8 +167,8 @@ func (s *Shards) begin(ctx context.Context, shards []sls.Shard) error {
 	return nil
 }
 
-// launch begins a shard. One that came later begins at its beginning, so that nothing is
-// skipped that was written between a split and its discovery.
+// launch begins a shard. One that came later begins at its beginning: what was written
+// between a split and its discovery must not be skipped.
 func (s *Shards) launch(hard, reading context.Context, sh sls.Shard) {
 	s.started[sh.ID] = true
 	start := shard.StartAt{Logs: s.logs, Shard: sh.ID, Position: s.config.Start, Cursor: s.cursors[sh.ID], ReadOnly: sh.ReadOnly}

@@ -28,12 +28,11 @@
 //
 // # What a record may choose
 //
-// With allow_destinations a project and logstore of which one at least is a template
-// must match one of its patterns together, after they were made to fit, or be the
-// static defaults. Otherwise the record goes to the static defaults, and Stats counts
-// it. The patterns are required as soon as a record or a tag is read for either: tags can
-// be set from outside, too. A "*" or "?" stands for what one variable gives, never for
-// what stands between two.
+// With allow_destinations a project and logstore must together match one of its patterns,
+// or be the static defaults, if one of the two is a template. They are made to fit before.
+// Otherwise the record goes to the static defaults, and Stats counts it. The patterns are
+// required as soon as a record or a tag is read for either: tags can be set from outside,
+// too. A "*" or "?" stands for what one variable gives, never for what stands between two.
 //
 // # What fits where
 //

@@ -114,8 +114,8 @@ func TestRouteAllocatesNothing(t *testing.T) {
 	}
 }
 
-// A record that has what the last one had goes where that went, and any other one
-// where it goes alone.
+// A record with the values of the last one goes to the same place. Any other record goes
+// where it would go by itself.
 func TestSessionRemembersWhatRoutedTheLastRecord(t *testing.T) {
 	events := []*loggroup.Event{
 		pod(t, "shop", map[string]any{"app": "cart"}), pod(t, "shop", map[string]any{"app": "carts"}), pod(t, "pay", nil),

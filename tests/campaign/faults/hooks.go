@@ -37,7 +37,7 @@ func (f *Injector) OnPutLogs(c *slsfake.Call) {
 		f.Count("body too large for everyone")
 		tooLarge(f, c, luck)
 	case again && luck < 0.3:
-		// It settles whether the earlier try was stored, and nobody is told.
+		// This try decides whether the write is stored, and its answer is lost, too.
 		f.Count("a number again, without a clear answer")
 		if o = Reset; luck < 0.1 {
 			o = ServerError

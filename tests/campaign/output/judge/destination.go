@@ -7,9 +7,9 @@ import (
 	"fluent-bit-sls/tests/campaign/output/record"
 )
 
-// destinations are the logstores that a record of this template may be in: where it wants to
-// go, or if that is not allowed or does not exist, where the section sends what names
-// nothing. What comes into being is found out about by and by.
+// destinations are the logstores that a record of this template may be in: the one that it
+// names, or the section's default if that is not allowed or does not exist. A logstore
+// that is created late is found after a while.
 func (f *feedRecords) destinations(app string) []string {
 	switch {
 	case f.named && strings.HasPrefix(app, "named-"):

@@ -187,11 +187,12 @@ func (h *History) ambiguous() int {
 // are the writes in the order in which the emulator got them; acked is when its
 // chunk was acknowledged. unexplained counts those without a cause.
 //
-// Of the writes of one incarnation all but the last must have been ambiguous. An incarnation
-// may write again what an earlier one wrote, if that one ended while the chunk was not
-// acknowledged, and if the plugin forgets, or the earlier write was ambiguous or on its way at
-// that end. Which of the two the emulator got first says nothing: what a killed process has
-// sent may still lie in a socket. With ExactlyOnce there are no causes.
+// Of the writes of one incarnation all but the last must have been ambiguous. An
+// incarnation may write again what an earlier one wrote, if that one ended before the chunk
+// was acknowledged. It also takes that the plugin forgets, or that the earlier write was
+// ambiguous or on its way at that end. Which of the two the emulator got first says
+// nothing: what a killed process has sent may still lie in a socket. With ExactlyOnce there
+// are no causes.
 func (h *History) explain(numbers []int, acked time.Duration, m Memory) (causes []string, unexplained int) {
 	if m == ExactlyOnce {
 		return nil, len(numbers) - 1
