@@ -51,6 +51,9 @@ func outMeasurements() []measurement {
 			figures: []figure{{
 				name: "out_state_overhead", unit: "times", bar: bar{atMost, 1.04},
 				over: "producer/State/SET with-cpu-ns/chunk", under: "producer/State/SET without-cpu-ns/chunk",
+			}, {
+				name: "out_once_overhead", unit: "times", bar: bar{atMost, 1.08},
+				over: "producer/State/SET once-cpu-ns/chunk", under: "producer/State/SET without-cpu-ns/chunk",
 			}},
 		},
 		{

@@ -40,6 +40,9 @@ func TestHead(t *testing.T) {
 func FuzzFrame(f *testing.F) {
 	f.Add((&frame{kind: kindAccepted, at: time.UnixMilli(1)}).append(nil))
 	f.Add((&frame{kind: kindWithdrawn, at: time.UnixMilli(1)}).append(nil))
+	for _, k := range []kind{kindNumber, kindSent, kindRefused} {
+		f.Add((&frame{kind: k, at: time.UnixMilli(1), number: 3, segment: 4}).append(nil))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got := readFrame(b)
 		if got.kind == kindNone {
@@ -61,6 +64,12 @@ func FuzzFile(f *testing.F) {
 	f.Add(withdrawn.append(stated.append(head)))
 	f.Add(stated.append(withdrawn.append(stated.append(head)))[:200])
 	f.Add(append(stated.append(head), 1, 2, 3))
+	number := frame{kind: kindNumber, at: time.Now(), number: 1, boot: thisBoot().mark()}
+	sent := frame{kind: kindSent, at: time.Now(), id: id, spans: [2]Span{all}}
+	refused := frame{kind: kindRefused, number: 1}
+	f.Add(sent.append(number.append(head)))
+	f.Add(refused.append(sent.append(number.append(head))))
+	f.Add(sent.append(refused.append(number.append(head))))
 	f.Add(head)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fo := newFolder(t)

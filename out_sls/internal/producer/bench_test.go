@@ -112,12 +112,15 @@ func BenchmarkState(b *testing.B) {
 			for b.Loop() {
 				without, stop := newProducer(b, rig.Endpoint, &instant{})
 				with, stopWith := newProducerWith(b, rig.Endpoint, &instant{}, option.Map{"state_path": b.TempDir()})
+				once, stopOnce := newProducerWith(b, rig.Endpoint, &instant{}, option.Map{"state_path": b.TempDir(), "exactly_once": "on"})
 				rig.CPUEach(b, chunksPerRound,
 					rig.Work{Name: "without", Do: func() { flush(without) }},
 					rig.Work{Name: "with", Do: func() { flush(with) }},
+					rig.Work{Name: "once", Do: func() { flush(once) }},
 				)
 				stop()
 				stopWith()
+				stopOnce()
 			}
 		})
 	}
