@@ -21,7 +21,8 @@ import (
 // A real Fluent Bit with filesystem storage is killed ten times while it ships a growing
 // file. SLS throttles, and breaks some connections or answers 500 when it has stored what
 // came. Every line arrives. With state_path each line that comes twice was in a request
-// without an answer: in flight at a kill, or one of those that SLS broke.
+// without an answer: in flight at a kill, or one of those that SLS broke. With exactly_once
+// none comes twice.
 func TestFluentBitKilledWhileShipping(t *testing.T) {
 	t.Parallel()
 	for _, host := range hosts[1:] {
@@ -29,6 +30,8 @@ func TestFluentBitKilledWhileShipping(t *testing.T) {
 		shipKilled(t, engine, "without state_path")
 		r := shipKilled(t, engine, "with state_path", "state_path", filepath.Join(t.TempDir(), "state"))
 		require.Zero(t, r.unexplained, "lines that came twice although their requests were answered")
+		r = shipKilled(t, engine, "with exactly_once", "state_path", filepath.Join(t.TempDir(), "state"), "exactly_once", "on")
+		require.Zero(t, r.duplicated)
 	}
 }
 

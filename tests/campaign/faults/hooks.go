@@ -33,7 +33,7 @@ func (f *Injector) OnPutLogs(c *slsfake.Call) {
 	case c.Logstore == w.quota && luck < 0.875:
 		f.Count("quota used up")
 		quotaExceeded(f, c, luck)
-	case w.smallBodies && oversize(c):
+	case w.smallBodies && oversize(c) && !again: // SLS does not refuse what it may have stored
 		f.Count("body too large for everyone")
 		tooLarge(f, c, luck)
 	case again && luck < 0.3:
@@ -45,7 +45,7 @@ func (f *Injector) OnPutLogs(c *slsfake.Call) {
 		} else {
 			c.CloseAfter()
 		}
-	case hit.meets(c):
+	case hit.meets(c) && !(again && hit.name == bodyTooLarge):
 		f.Count(hit.name)
 		o, delay = hit.do(f, c, luck)
 	case f.Absent != "" && strings.HasPrefix(c.Logstore, f.Absent):

@@ -58,7 +58,7 @@ func OutputTable() []Fault {
 			c.Answer(http.StatusFound, http.Header{"Location": {"http://127.0.0.1:1/login"}}, nil)
 			return Clear, 0
 		}},
-		{"body too large", 3, tooLarge},
+		{bodyTooLarge, 3, tooLarge},
 		{"reset before accepting", 6, func(_ *Injector, c *slsfake.Call, _ float64) (Outcome, time.Duration) {
 			c.CloseBefore()
 			return Clear, 0
@@ -107,6 +107,8 @@ func OutputTable() []Fault {
 		}},
 	}
 }
+
+const bodyTooLarge = "body too large"
 
 // forever is longer than any client waits.
 const forever = time.Hour
