@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"fluent-bit-sls/shared/sls"
 	"fluent-bit-sls/tests/panicking"
@@ -55,6 +56,26 @@ func badRecord(c *slsfake.Call) {
 	if bytes.Contains(c.Body, []byte("bad record")) {
 		c.Fail(http.StatusBadRequest, "PostBodyInvalid", "by the test")
 	}
+}
+
+// doubtful stores what holds a bad record without a clear answer, and refuses it when it comes
+// again: nobody can tell whether it is there.
+func doubtful(w *world, f fault) {
+	var mu sync.Mutex
+	came := map[string]bool{}
+	on(slsfake.OpPutLogs, func(c *slsfake.Call) {
+		if !bytes.Contains(c.Body, []byte("bad record")) {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if number := c.HashKey + c.SequenceID; came[number] {
+			badRecord(c)
+		} else {
+			came[number] = true
+			c.FailAfter(http.StatusInternalServerError, "InternalServerError", "by the test")
+		}
+	})(w, f)
 }
 
 // unreadable answers with a log group whose log ends beyond it, in place of what there is.
@@ -124,6 +145,10 @@ var outputs = []fault{
 		name: "small", props: "state_path: ../state\n      state_size: 1M\n      batch_count: 1",
 		line:  strings.Repeat(`{"log":"one of many"}`+"\n", 19) + `{"log":"one of many"}`,
 		begin: nothing, fires: []string{"SLSStateTooSmall"},
+	},
+	{
+		name: "numbers", props: "state_path: ../state\n      exactly_once: on", line: `{"log":"bad record"}`,
+		begin: doubtful, fires: []string{"SLSNumbersForgotten"}, may: []string{"SLSRecordsLost", "SLSOutputStalled"},
 	},
 	{
 		name: "outpanics", begin: on(slsfake.OpPutLogs, every(panicking.Answer)), fires: []string{"SLSOutputPanics"},
