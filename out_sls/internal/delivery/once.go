@@ -46,6 +46,11 @@ func (d *Delivery) once(r *schedule.Request) {
 		return
 	}
 	defer turn.End()
+	if home := r.Home(); turn.Away(sequence.Place{Project: home.Project, Logstore: home.Logstore}) {
+		turn.End()
+		r.Return()
+		return
+	}
 	left := runsOf(s, turn.Parked())
 	for len(left) > 0 {
 		m := &message{request: r, groups: []*logGroup{{to: from.To}}, whole: true, run: left[0], turn: turn}

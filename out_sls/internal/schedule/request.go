@@ -218,15 +218,26 @@ func (r *Request) Believed(attempt int) bool {
 // Redirect queues the segments of r, and what waits behind it, for the static defaults.
 // Their numbers stay, and so does what is remembered of them. r has no segments then.
 func (r *Request) Redirect() {
-	s, l := r.scheduler, r.logstore
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	r.scheduler.mu.Lock()
+	defer r.scheduler.mu.Unlock()
 	segments := r.Segments()
-	r.Groups = nil
-	for _, q := range l.queues {
+	for _, q := range r.logstore.queues {
 		segments = append(segments, q.drain()...)
-		s.place(q)
+		r.scheduler.place(q)
 	}
+	r.moveLocked(segments)
+}
+
+// Return queues the segments of r for the static defaults, where they have been before.
+func (r *Request) Return() {
+	r.scheduler.mu.Lock()
+	defer r.scheduler.mu.Unlock()
+	r.moveLocked(r.Segments())
+}
+
+func (r *Request) moveLocked(segments []*segment.Segment) {
+	s := r.scheduler
+	r.Groups = nil
 	for _, seg := range segments {
 		s.redirect(seg)
 		home := s.logstoreLocked(seg.To)

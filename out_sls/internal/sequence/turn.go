@@ -32,8 +32,24 @@ type Number struct {
 }
 
 // Parked are the numbers under which logs of the segment were sent without a clear answer,
-// in the order of their logs. These logs go out under them and no others.
-func (t *Turn) Parked() []*Number { return t.parked }
+// in the order of their logs. These logs go out under them and no others. What was sent to
+// another place is given up: the records have gone elsewhere since.
+func (t *Turn) Parked() []*Number {
+	for _, n := range t.parked {
+		if n.Place != t.slot.at.mark() {
+			n.Drop()
+		}
+	}
+	t.keepOpen()
+	return t.parked
+}
+
+// Away tells whether logs of the segment were sent to home, another place, without a clear
+// answer. They have to go there again: sent to the place of t, they might be in both.
+func (t *Turn) Away(home Place) bool {
+	return home.mark() != t.slot.at.mark() &&
+		slices.ContainsFunc(t.parked, func(n *Number) bool { return n.Place == home.mark() })
+}
 
 // claim takes what is parked for the segment: by this instance, or by an earlier one of
 // which the journal says that it was of this chunk.
@@ -50,12 +66,6 @@ func (t *Turn) claim() {
 		t.parked = append(t.parked, &Number{Number: n, turn: t, unclear: true})
 	}
 	slices.SortStableFunc(t.parked, func(a, b *Number) int { return cmp.Compare(a.Span.First, b.Span.First) })
-	for _, n := range t.parked {
-		if n.Place != t.slot.at.mark() {
-			n.Drop() // the records have gone elsewhere since
-		}
-	}
-	t.keepOpen()
 }
 
 func (t *Turn) keepOpen() {
