@@ -185,7 +185,7 @@ func TestSmallSegmentsHoldLittle(t *testing.T) {
 // A record that says itself where it goes may be the only one of what the templates
 // make of it: the slot of that destination stays empty.
 func TestRestoredRecordsLeaveSlotsEmpty(t *testing.T) {
-	run(t, "restore_meta=record topic=$n max_destinations=16", func(t *testing.T, b *bench) {
+	run(t, "group_batch=off restore_meta=record topic=$n max_destinations=16", func(t *testing.T, b *bench) {
 		var c []byte
 		for n := range 2000 {
 			if n%3 < 2 {

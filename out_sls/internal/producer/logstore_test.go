@@ -207,7 +207,7 @@ func TestHashKeyDecidesTheShard(t *testing.T) {
 // More destinations in a chunk than may be open: each record arrives once, and
 // the chunk is cut the same way when it comes back.
 func TestManyDestinationsInAChunk(t *testing.T) {
-	run(t, "topic=$n max_destinations=16", func(t *testing.T, b *bench) {
+	run(t, "group_batch=off topic=$n max_destinations=16", func(t *testing.T, b *bench) {
 		var values []string
 		for i := range 2000 {
 			values = append(values, fmt.Sprint(i*7919%100))
