@@ -13,7 +13,8 @@ func TestMeta(t *testing.T) {
 		Logs:  []*sdk.Log{{Time: proto.Uint32(1), Contents: []*sdk.LogContent{{Key: proto.String("env"), Value: proto.String("of a log")}}}},
 		Topic: proto.String("orders"), Source: proto.String("10.0.0.1"), MachineUUID: proto.String("m"),
 		LogTags: []*sdk.LogTag{
-			{Key: proto.String("env"), Value: proto.String("a")}, {Key: proto.String("x"), Value: proto.String("")},
+			{Key: proto.String("env"), Value: proto.String("a")},
+			{Key: proto.String("x"), Value: proto.String("")},
 			{Key: proto.String("env"), Value: proto.String("b")},
 		},
 	}
