@@ -33,7 +33,7 @@ func (a *agent) wreck() {
 	switch n := r.IntN(8); {
 	case n == 0:
 		how = "head damaged"
-		b[r.IntN(64)]++
+		b[r.IntN(min(64, len(b)))]++
 	case n == 1:
 		how = "cut"
 		b = b[:r.IntN(len(b))]
