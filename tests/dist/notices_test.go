@@ -15,7 +15,7 @@ import (
 var update = flag.Bool("update", false, "write THIRD_PARTY_NOTICES and sbom.cdx.json")
 
 // Everything that is linked into the plugins asks for its notice and no more, and has it.
-// For a new dependency: go test ./tests/dist -run TestNotices -args -update
+// For a new dependency: go test ./tests/dist -run TestNotices -args -update.
 func TestNotices(t *testing.T) {
 	t.Chdir("../..")
 	files, err := noticeFiles(t.Context())

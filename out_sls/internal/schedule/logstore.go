@@ -17,8 +17,8 @@ type logstore struct {
 	scheduler *Scheduler
 	id        LogstoreID
 	queues    map[segment.Address]*queue
-	lane      lane
-	ready     list.List     // of *queue or *lane: a request for them may begin
+	batch     nextBatch
+	ready     list.List     // of *queue or *nextBatch: a request for them may begin
 	inFlight  int           // requests, those included that pause before they are sent again
 	used      time.Time     // last
 	inReady   *list.Element // in Scheduler.ready; nil = no request may begin
@@ -45,9 +45,9 @@ const (
 	downDuration = 2 * time.Second
 )
 
-// place makes l ready if a request of its lane or a queue may begin.
+// place makes l ready if a request of its next batch or a queue may begin.
 func (l *logstore) place() {
-	l.scheduler.placeLane(&l.lane)
+	l.scheduler.placeNextBatch(&l.batch)
 	l.scheduler.placeLogstore(l)
 }
 

@@ -218,7 +218,7 @@ func (s *Scheduler) nextLocked() *Request {
 		if q, ok := l.ready.Front().Value.(*queue); ok {
 			return s.aloneLocked(q)
 		}
-		return s.batchLocked(&l.lane)
+		return s.batchLocked(&l.batch)
 	}
 	return nil
 }
@@ -353,8 +353,8 @@ func (s *Scheduler) done(r *Request) {
 	defer s.mu.Unlock()
 	r.logstore.inFlight--
 	s.inFlight--
-	if r.logstore.lane.latest == r {
-		r.logstore.lane.latest = nil
+	if r.logstore.batch.latest == r {
+		r.logstore.batch.latest = nil
 	}
 	for _, q := range r.queues {
 		if q.latest == r {
@@ -398,12 +398,12 @@ func (s *Scheduler) Stop() *Outage {
 	return outage
 }
 
-// place makes q, its lane and its logstore ready if a request for them may begin, and not
+// place makes q, its next batch and its logstore ready if a request for them may begin, and not
 // ready if none may. Whatever changes a queue calls it. The time that passes does not: an
 // alarm does.
 func (s *Scheduler) place(q *queue) {
 	s.placeQueue(q)
-	s.placeLane(&q.logstore.lane)
+	s.placeNextBatch(&q.logstore.batch)
 	s.placeLogstore(q.logstore)
 }
 
@@ -413,12 +413,12 @@ func (s *Scheduler) placeQueue(q *queue) {
 	if len(q.waiting) == 0 {
 		q.apart, q.trial = false, nil
 	}
-	l.lane.line(q, s.shares(q))
+	l.batch.line(q, s.shares(q))
 	var delay time.Duration
-	if q.inLane == nil {
+	if q.inBatch == nil {
 		delay = s.delay(q)
 	}
-	keep(&l.ready, &q.inReady, q, q.inLane == nil && len(q.waiting) > 0 && delay <= 0 && (q.inFlight == 0 || !s.cfg.Ordered))
+	keep(&l.ready, &q.inReady, q, q.inBatch == nil && len(q.waiting) > 0 && delay <= 0 && (q.inFlight == 0 || !s.cfg.Ordered))
 	q.alarm.set(s, delay, q)
 	if len(q.waiting) == 0 && q.inFlight == 0 && l.queues[q.to] == q {
 		delete(l.queues, q.to)
@@ -471,7 +471,7 @@ func (s *Scheduler) logstoreLocked(to segment.Address) *logstore {
 		s.pruneLocked()
 		_, chosen := s.home(to.Destination)
 		l = &logstore{scheduler: s, id: id, queues: map[segment.Address]*queue{}, allowed: float64(s.cfg.Concurrency), chosen: chosen}
-		l.lane.logstore = l
+		l.batch.logstore = l
 		s.logstores[id] = l
 	}
 	l.used = time.Now()

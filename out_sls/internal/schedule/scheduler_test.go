@@ -352,12 +352,12 @@ func (d *desk) requireReasons(t *testing.T) {
 		q, ok := s.Outcome.Holder().(*queue)
 		require.True(t, ok)
 		delay := d.delay(q)
-		if q.inLane != nil {
-			delay = d.laneDelay(&q.logstore.lane)
+		if q.inBatch != nil {
+			delay = d.nextBatchDelay(&q.logstore.batch)
 		}
 		require.True(t, q.logstore.inFlight >= int(q.logstore.allowed) || delay > 0 || d.cfg.Ordered && q.inFlight > 0,
 			"%s waits for nothing", q.to.Logstore)
 		require.True(t, !d.cfg.Ordered || q.inFlight <= 1)
 	}
-	d.requireLanes(t)
+	d.requireNextBatches(t)
 }

@@ -45,7 +45,7 @@ func (f *Injector) OnPutLogs(c *slsfake.Call) {
 		} else {
 			c.CloseAfter()
 		}
-	case hit.meets(c) && !(again && hit.name == bodyTooLarge):
+	case hit.meets(c) && (!again || hit.name != bodyTooLarge):
 		f.Count(hit.name)
 		o, delay = hit.do(f, c, luck)
 	case f.Absent != "" && strings.HasPrefix(c.Logstore, f.Absent):

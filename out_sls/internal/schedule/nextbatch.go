@@ -12,9 +12,9 @@ const (
 	maxBatchGroups = 512
 )
 
-// lane is the line of a logstore's queues that have too little for a request of their own.
+// nextBatch is the queues of a logstore that have too little for a request of their own.
 // What waits in them goes out together, as a group batch. Scheduler.mu guards it.
-type lane struct {
+type nextBatch struct {
 	logstore *logstore
 	queues   list.List     // of *queue, each of which is in no other line
 	bytes    int           // waiting in them
@@ -25,12 +25,12 @@ type lane struct {
 }
 
 // line has q in n if it belongs there.
-func (n *lane) line(q *queue, belongs bool) {
-	n.bytes -= q.laneBytes
-	q.laneBytes = 0
-	keep(&n.queues, &q.inLane, q, belongs)
+func (n *nextBatch) line(q *queue, belongs bool) {
+	n.bytes -= q.batchBytes
+	q.batchBytes = 0
+	keep(&n.queues, &q.inBatch, q, belongs)
 	if belongs {
-		q.laneBytes = q.bytes
+		q.batchBytes = q.bytes
 		n.bytes += q.bytes
 		if first := q.waiting[0].Queued; n.since.IsZero() || first.Before(n.since) {
 			n.since = first
@@ -49,7 +49,7 @@ func (s *Scheduler) shares(q *queue) bool {
 }
 
 // batchLocked is the request of what waits in n, within the limits of a group batch.
-func (s *Scheduler) batchLocked(n *lane) *Request {
+func (s *Scheduler) batchLocked(n *nextBatch) *Request {
 	keep(&n.logstore.ready, &n.inReady, n, false) // and at the end, if more waits
 	r := newRequest(s, n.logstore)
 	most, bytes := min(maxBatchBytes, s.cfg.BatchBytes/2*5), 0
@@ -66,15 +66,15 @@ func (s *Scheduler) batchLocked(n *lane) *Request {
 	return r
 }
 
-// placeLane does for n what placeQueue does for a queue.
-func (s *Scheduler) placeLane(n *lane) {
-	delay := s.laneDelay(n)
+// placeNextBatch does for n what placeQueue does for a queue.
+func (s *Scheduler) placeNextBatch(n *nextBatch) {
+	delay := s.nextBatchDelay(n)
 	keep(&n.logstore.ready, &n.inReady, n, n.queues.Len() > 0 && delay <= 0)
 	n.alarm.set(s, delay, n.logstore)
 }
 
-// laneDelay is how much longer what waits in n waits for more to come.
-func (s *Scheduler) laneDelay(n *lane) (d time.Duration) {
+// nextBatchDelay is how much longer what waits in n waits for more to come.
+func (s *Scheduler) nextBatchDelay(n *nextBatch) (d time.Duration) {
 	if n.queues.Len() == 0 || s.outage(n.logstore) != nil {
 		return 0
 	}

@@ -61,7 +61,7 @@ func TestBatchesGather(t *testing.T) {
 	})
 }
 
-// Linger holds what waits in a lane since the oldest of it came.
+// Linger holds what waits for a batch since the oldest of it came.
 func TestLingerOfABatch(t *testing.T) {
 	atDesk(t, func(c *Config) { c.Batches, c.Linger = true, 3*time.Second }, func(t *testing.T, d *desk) {
 		d.add("a", "x", 10)
@@ -324,14 +324,14 @@ func TestWhichAnswersRefuse(t *testing.T) {
 	require.False(t, Refused(errors.New("of a network")))
 }
 
-// What nobody waits for leaves a lane, and a batch that is taken apart.
+// What nobody waits for leaves a batch that waits, and a batch that is taken apart.
 func TestAbandonedGroupsAreNotSent(t *testing.T) {
 	atDesk(t, withBatches, func(t *testing.T, d *desk) {
 		d.batch(2)
 		d.add("a", "waits", 10)
 		d.flush.Abandon(func(memory.Holder) bool { return true })
-		require.Zero(t, d.logstore("a").lane.queues.Len())
-		require.Zero(t, d.logstore("a").lane.bytes)
+		require.Zero(t, d.logstore("a").batch.queues.Len())
+		require.Zero(t, d.logstore("a").batch.bytes)
 		r := d.running[0]
 		r.TakeApart()
 		r.Done()
@@ -339,20 +339,20 @@ func TestAbandonedGroupsAreNotSent(t *testing.T) {
 	})
 }
 
-// A lane's numbers are those of its queues, whatever happens.
-func (d *desk) requireLanes(t *testing.T) {
+// The numbers of a batch that waits are those of its queues, whatever happens.
+func (d *desk) requireNextBatches(t *testing.T) {
 	t.Helper()
 	for _, l := range d.logstores {
 		bytes, queues := 0, 0
 		for _, q := range l.queues {
-			if q.inLane != nil {
+			if q.inBatch != nil {
 				queues++
 				bytes += q.bytes
-				require.False(t, q.waiting[0].Queued.Before(l.lane.since))
+				require.False(t, q.waiting[0].Queued.Before(l.batch.since))
 				require.Nil(t, q.inReady)
 			}
 		}
-		require.Equal(t, bytes, l.lane.bytes)
-		require.Equal(t, queues, l.lane.queues.Len())
+		require.Equal(t, bytes, l.batch.bytes)
+		require.Equal(t, queues, l.batch.queues.Len())
 	}
 }
