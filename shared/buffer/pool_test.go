@@ -46,11 +46,16 @@ func TestBuffersFit(t *testing.T) {
 		require.GreaterOrEqual(t, room, n)
 		require.LessOrEqual(t, room-n, n/4, n)
 		require.Equal(t, room, buffer.Room(room))
+		if room != n {
+			continue
+		}
 		var p buffer.Pool
 		b := make([]byte, 0, n)
-		p.Put(b)
-		if room == n {
-			require.Same(t, &b[:1][0], &p.Get(n)[:1][0])
+		again := false
+		for range 100 { // with the race detector a sync.Pool loses some at random
+			p.Put(b)
+			again = again || &b[:1][0] == &p.Get(n)[:1][0]
 		}
+		require.True(t, again, n)
 	}
 }

@@ -90,7 +90,7 @@ func TestPlanNamesItsProbes(t *testing.T) {
 			require.Contains(t, packages, p.binary)
 		}
 	}
-	require.Len(t, seen, 13)
+	require.Len(t, seen, 16)
 }
 
 func (m measurement) runs(binary, bench string) bool {

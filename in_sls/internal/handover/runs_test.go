@@ -116,18 +116,19 @@ func TestRunsAreUsedAgain(t *testing.T) {
 	c := b.budget.Claim()
 	event := testEvent(t, 1, 0)
 	round := func() {
-		require.NoError(t, c.Take(t.Context(), 1<<12))
-		c.LendEvents(1 << 12)
-		for i := range 10 {
+		require.NoError(t, c.Take(t.Context(), 1<<14))
+		c.LendEvents(1 << 14)
+		for i := range 100 {
 			c.Events = append(c.Events, event...)
 			c.Tag([]string{"a", "b"}[i%2], 1)
 		}
-		q.Push(&c, 10, "c", Answer{})
+		q.Push(&c, 100, "c", Answer{})
 		c.Release()
 		for range 2 {
 			b.piece.events = b.Collect(b.piece.events[:0])
 		}
 	}
-	// testify's checks, the pools' pointers to slices: nothing grows with the groups.
-	require.Less(t, testing.AllocsPerRun(100, round), 6.0)
+	// testify's checks, the pools' pointers to slices, what a pool loses with the race
+	// detector: nothing grows with the hundred groups.
+	require.Less(t, testing.AllocsPerRun(100, round), 20.0)
 }

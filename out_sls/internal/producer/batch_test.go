@@ -152,7 +152,7 @@ func TestRefusedRecordInABatch(t *testing.T) {
 			require.EqualValues(t, 1, b.Stats().Dropped)
 			batches := b.batches()
 			require.Equal(t, OK, b.flush(routed(topics(50)...)))
-			require.Equal(t, 1, batches(), "the server knows batches")
+			require.Positive(t, batches(), "the server knows batches")
 			require.NotContains(t, b.log.String(), "no more batches")
 		})
 	}

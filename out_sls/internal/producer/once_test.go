@@ -483,6 +483,7 @@ func TestOnceAcrossASplit(t *testing.T) {
 				err := b.sls.SplitShard("pro", "logs", shard, []string{"40000000000000000000000000000000", "c0000000000000000000000000000000"}[shard])
 				require.NoError(t, err)
 			}
+			wait(t, 3*time.Second) // by then the logstore does not count as down
 			require.Equal(t, OK, b.flush(c))
 			if follows {
 				b.requireOnce(0, 10)
