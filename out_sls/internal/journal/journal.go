@@ -79,9 +79,9 @@ func (j *Journal) ownLocked() {
 	err := j.openLocked(&held)
 	switch {
 	case errors.Is(err, errLocked):
-		j.tellLocked(slog.LevelWarn, "state_path: another process has the file, chunks are delivered without memory until it ends")
+		j.tellLocked(slog.LevelWarn, "state_path: another process has the file, nothing is remembered until it ends")
 	case err != nil:
-		j.tellLocked(slog.LevelError, "state_path: the file cannot be used, chunks are delivered without memory", "error", err)
+		j.tellLocked(slog.LevelError, "state_path: the file cannot be used, nothing is remembered", "error", err)
 	default:
 		j.tellLocked(slog.LevelInfo, "state_path: what is delivered is remembered", "statements", held)
 	}
@@ -218,7 +218,7 @@ func (j *Journal) claimLocked(id ID, p place, from Origin) *Chunk {
 	if err != nil {
 		// A statement that stays could be taken for one about this chunk after a kill.
 		j.discardLocked()
-		j.tellLocked(slog.LevelError, "state_path: the file cannot be used, chunks are delivered without memory", "error", err)
+		j.tellLocked(slog.LevelError, "state_path: the file cannot be used, nothing is remembered", "error", err)
 	}
 	if p.begun == 0 || p.state == stateEnded {
 		return j.freshLocked(id, place{}, from, nil)

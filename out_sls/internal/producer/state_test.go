@@ -127,7 +127,7 @@ func TestStateThatCannotBeKept(t *testing.T) {
 	run(t, "state_path="+file, func(t *testing.T, b *bench) {
 		require.Equal(t, OK, b.flush(onDisk(t, chunk(0, 10, 10))))
 		b.requireOnce(0, 10)
-		require.Equal(t, 1, strings.Count(b.log.String(), "chunks are delivered without memory"))
+		require.Equal(t, 1, strings.Count(b.log.String(), "nothing is remembered"))
 	})
 }
 
