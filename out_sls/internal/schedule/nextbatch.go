@@ -41,9 +41,10 @@ func (n *nextBatch) line(q *queue, belongs bool) {
 	}
 }
 
-// shares tells whether what waits in q goes out with what waits for other destinations.
+// shares tells whether what waits in q goes out with what waits for other destinations. Not
+// while a request for q alone is in flight: it gathers behind that.
 func (s *Scheduler) shares(q *queue) bool {
-	return s.batches && !q.apart && q.to.HashKey == "" && len(q.waiting) > 0 &&
+	return s.batches && !q.apart && q.latest == nil && q.to.HashKey == "" && len(q.waiting) > 0 &&
 		q.bytes < min(worthARequest, s.cfg.BatchBytes) && q.logs < s.cfg.BatchCount &&
 		(q.inFlight == 0 || !s.cfg.Ordered)
 }

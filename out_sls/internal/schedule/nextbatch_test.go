@@ -61,6 +61,24 @@ func TestBatchesGather(t *testing.T) {
 	})
 }
 
+// What is small waits for the large request of its own destination that is in flight: it
+// does not go out alone because no batch is.
+func TestSmallSegmentsGatherBehindTheirLargeRequest(t *testing.T) {
+	atDesk(t, withBatches, func(t *testing.T, d *desk) {
+		d.add("a", "x", worthARequest)
+		require.Equal(t, []string{"a/x"}, d.begin())
+		d.add("a", "x", 10)
+		require.Empty(t, d.begin())
+		d.add("a", "y", 10)
+		require.Equal(t, []string{"a/y"}, d.begin(), "another destination does not")
+		d.end() // the large one
+		require.Empty(t, d.begin(), "a batch is in flight")
+		d.end()
+		require.Equal(t, []string{"a/x"}, d.begin())
+		d.end()
+	})
+}
+
 // Linger holds what waits for a batch since the oldest of it came.
 func TestLingerOfABatch(t *testing.T) {
 	atDesk(t, func(c *Config) { c.Batches, c.Linger = true, 3*time.Second }, func(t *testing.T, d *desk) {
