@@ -250,13 +250,18 @@ func (j *Judge) missing(shard int, seen []bool) {
 }
 
 // checkpoints goes through the checkpoints of a shard. Each is written by the holder, none is
-// behind the one before, none is ahead of what the hosts keep.
+// behind the one before, none is ahead of what the hosts keep. Of those that were placed
+// before anybody held the shard only the last counts, which may be behind the others: starts
+// judges them.
 func (j *Judge) checkpoints(shard int) {
 	safe := j.safe(shard)
 	have, last := j.first[shard], int64(0)
 	for _, c := range j.commits[shard] {
-		placed := j.placed(&c)
-		if held := j.holder(shard, c.At); !placed && (c.Force || c.Owner != c.Consumer || held.Consumer != c.Consumer) {
+		if j.placed(&c) {
+			last = c.Number
+			continue
+		}
+		if held := j.holder(shard, c.At); c.Force || c.Owner != c.Consumer || held.Consumer != c.Consumer {
 			j.sum.owners++
 			j.failures.Addf("shard %d is committed at %s by %s (force %t), and held by %q since %s",
 				shard, clockTime(c.At), c.Consumer, c.Force, held.Consumer, clockTime(held.At))
