@@ -22,7 +22,7 @@ type Memory struct {
 	journal *journal.Journal // nil: nothing outlives the process
 
 	// mu guards what follows, every Flush and every Outcome. It is taken per segment and
-	// per request, never per record, and no other lock is taken under it.
+	// per request, never per record. Under it only sequence.Table.mu is taken.
 	mu     sync.Mutex
 	chunks map[journal.ID]*list.Element
 	byAge  list.List // of *remembered, oldest first
