@@ -151,9 +151,10 @@ func (d *Delivery) attempts(m *message) error {
 		err := d.put(m, &body)
 		class := sls.ClassOf(err)
 		switch {
-		case err == nil, errors.Is(err, schedule.ErrStopped), errors.Is(err, schedule.ErrAbandoned):
+		case err == nil, errors.Is(err, schedule.ErrStopped), errors.Is(err, schedule.ErrAbandoned), errors.Is(err, errNoNumber):
 			return err
-		case class == sls.ClassSplit && isOldTime(err) && d.mendTimes(m, err):
+		case errors.Is(err, errForeign): // it goes out under another key
+		case class == sls.ClassSplit && isOldTime(err) && d.mend(m, err):
 			if len(m.groups) == 0 {
 				return nil
 			}
@@ -164,11 +165,14 @@ func (d *Delivery) attempts(m *message) error {
 		case m.isBatch() && schedule.Refused(err):
 			m.request.TakeApart()
 			return errElsewhere
+		case class == sls.ClassSplit && m.inDoubt():
+			d.report(m.request, err)
 		case class == sls.ClassSplit:
 			return err
 		case m.whole && m.request.Astray(err):
 			if m.request.Believed(attempt) {
 				d.reportAbsent(m.request, err)
+				m.endTurn()
 				m.request.Redirect()
 				return errElsewhere
 			}
@@ -183,6 +187,15 @@ func (d *Delivery) attempts(m *message) error {
 		}
 		d.metrics.Retries.With(m.request.Logstore).Add(1)
 	}
+}
+
+// mend deals with the logs of m whose time SLS does not take. It is false when that is not
+// to be done in the message itself, or was done before.
+func (d *Delivery) mend(m *message, err error) bool {
+	if m.run != nil {
+		return d.mendRun(m)
+	}
+	return d.mendTimes(m, err)
 }
 
 // put sends m once.

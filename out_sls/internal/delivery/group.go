@@ -100,6 +100,13 @@ func (m *message) giveUp() bool {
 	return segment.GiveUp(before, segmentsOf(m.parts())...)
 }
 
+// endTurn ends the turn of a run, before another request has its segment.
+func (m *message) endTurn() {
+	if m.turn != nil {
+		m.turn.End()
+	}
+}
+
 // fields encodes what g has behind its logs.
 func (g *logGroup) fields() []byte {
 	fields := loggroup.AppendGroupFields(make([]byte, 0, g.to.FieldsSize()), g.to.Topic, g.to.Source, nil)
@@ -130,6 +137,9 @@ func (d *Delivery) encode(g *logGroup) (raw []byte, pooled bool) {
 
 // body builds m, compressed, in a pooled buffer.
 func (d *Delivery) body(m *message) sls.Body {
+	if m.run != nil {
+		m.fill()
+	}
 	body := sls.Body{Codec: d.cfg.Codec, Processor: d.cfg.Processor}
 	if m.isBatch() {
 		d.packages(m, &body)

@@ -109,92 +109,43 @@ func runsOf(s *segment.Segment, open []*sequence.Number) (runs []*run) {
 
 // sendRun sends a run until it is stored, or refused for good. more are runs in its place.
 func (d *Delivery) sendRun(m *message) (more []*run, err error) {
-	u := m.run
-	err = d.attemptRun(m)
+	err = d.attempts(m)
 	switch {
 	case err == nil:
 		d.accepted(m)
 		return nil, nil
-	case sls.ClassOf(err) == sls.ClassSplit && (u.number == nil || u.number.IsOver()):
+	case sls.ClassOf(err) == sls.ClassSplit:
 		return d.takeApart(m, err), nil
 	}
 	return nil, err
-}
-
-// attemptRun is attempts of a run. When SLS refuses a run for its content, its number is
-// over: it is to be taken apart.
-func (d *Delivery) attemptRun(m *message) error {
-	body := d.runBody(m)
-	defer func() { d.buffers.Put(body.Data) }()
-	for attempt := 0; ; attempt++ {
-		err := d.put(m, &body)
-		class := sls.ClassOf(err)
-		switch {
-		case err == nil, errors.Is(err, schedule.ErrStopped), errors.Is(err, schedule.ErrAbandoned), errors.Is(err, errNoNumber):
-			return err
-		case errors.Is(err, errForeign):
-		case class == sls.ClassSplit:
-			if over, rewritten := d.refusedRun(m, err); over {
-				return err
-			} else if rewritten {
-				refused := body.Data
-				body, attempt = d.runBody(m), -1
-				d.buffers.Put(refused)
-				continue
-			}
-		case m.request.Astray(err):
-			if m.request.Believed(attempt) {
-				d.reportAbsent(m.request, err)
-				m.turn.End()
-				m.request.Redirect()
-				return errElsewhere
-			}
-		default:
-			d.report(m.request, err)
-			if !retryable(class) || m.request.Down() {
-				return err
-			}
-		}
-		if err := m.request.Pause(pause(attempt, err), m.giveUp); err != nil {
-			return err
-		}
-		d.metrics.Retries.With(m.request.Logstore).Add(1)
-	}
 }
 
 // maxRefusals is how often the content of a write may be refused while an earlier try is
 // in doubt.
 const maxRefusals = 3
 
-// refusedRun decides what to do about a run whose content SLS refuses. over says that it can
-// be taken apart.
-//
-// While an earlier try is in doubt it cannot: that one may have been stored, and a refusal
-// says nothing about it. With other times it stays the same logs, so these may be mended.
-// But content that is refused again and again was refused the first time, too: were the
-// number kept for ever, a record that SLS never takes would keep its segment from arriving.
-func (d *Delivery) refusedRun(m *message, err error) (over, rewritten bool) {
+// inDoubt tells whether m is a run of which an earlier try may have been stored: then a
+// refusal of its content says nothing about that one, and m is sent again as it is. But
+// content that is refused again and again was refused the first time, too: were the number
+// kept for ever, a record that SLS never takes would keep its segment from arriving.
+func (m *message) inDoubt() bool {
+	return m.run != nil && !m.run.number.IsOver() && m.run.number.Refusals() < maxRefusals
+}
+
+// mendRun gives the logs of a run in doubt other times: it stays the same logs, whichever
+// try is stored. One whose number is over is taken apart.
+func (d *Delivery) mendRun(m *message) bool {
 	u := m.run
-	if u.number.IsOver() {
-		return true, false
-	}
-	if isOldTime(err) && d.cfg.OldLogTime == OldTimeRewrite {
-		if changed := d.rewriteTimes(m); changed && u.number.Rewritten(u.rewrite) == nil {
-			return false, true
-		}
-	}
-	if u.number.Refusals() < maxRefusals {
-		d.report(m.request, err)
-		return false, false
-	}
-	u.number.Drop()
-	return true, false
+	return !u.number.IsOver() && d.cfg.OldLogTime == OldTimeRewrite && d.rewriteTimes(m) && u.number.Rewritten(u.rewrite) == nil
 }
 
 // takeApart makes other runs of one that SLS refuses: without the times that it does not
 // take, or halves. A record that is refused alone can never be stored.
 func (d *Delivery) takeApart(m *message, err error) (runs []*run) {
 	u := m.run
+	if !u.number.IsOver() {
+		u.number.Drop()
+	}
 	u.number = nil
 	switch {
 	case isOldTime(err) && d.cfg.OldLogTime == OldTimeRewrite && d.rewriteTimes(m):
@@ -245,8 +196,8 @@ func (u *run) rewritten(r journal.Rewrite) (n int) {
 	return n
 }
 
-// runBody builds the log group of a run.
-func (d *Delivery) runBody(m *message) sls.Body {
+// fill makes the log group of m that of its run.
+func (m *message) fill() {
 	p := m.run.part
 	if at := time.Unix(0, m.run.rewrite.At); m.run.rewrite.At != 0 {
 		takes := takenAt(at)
@@ -260,7 +211,6 @@ func (d *Delivery) runBody(m *message) sls.Body {
 	}
 	g := m.groups[0]
 	g.parts, g.packID = []part{p}, m.request.NextPackID(&g.to)
-	return d.body(m)
 }
 
 // errForeign says that SLS has had a number that was never sent.

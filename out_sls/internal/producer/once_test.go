@@ -100,7 +100,7 @@ func TestOnceGathersNothing(t *testing.T) {
 			require.Equal(t, 1, flying[key])
 			most = max(most, len(flying))
 			mu.Unlock()
-			time.Sleep(20 * time.Millisecond) //nolint:forbidigo // virtual
+			wait(t, 20*time.Millisecond)
 			mu.Lock()
 			delete(flying, key)
 			mu.Unlock()
