@@ -40,10 +40,7 @@ func TestHeldCommitsWhatIsSafe(t *testing.T) {
 // and committed. Until then the lease has not ended.
 func TestRevokedWaitsForWhatWasHandedOver(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		r.put(t, 2)
-		l := r.begin(t)
-		advance(time.Second)
-		require.Equal(t, 2, r.collect())
+		l := r.beginWith(t, 2)
 		r.put(t, 4)
 		advance(time.Second) // they are queued
 		revoked := time.Now()
@@ -63,10 +60,7 @@ func TestRevokedWaitsForWhatWasHandedOver(t *testing.T) {
 // An engine that is paused makes nothing safe: the shard goes to its next owner all the same.
 func TestRevokedEndsWhilePaused(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		r.put(t, 1)
-		l := r.begin(t)
-		advance(time.Second)
-		require.Equal(t, 1, r.collect())
+		l := r.beginWith(t, 1)
 		r.Queues.Pause()
 		revoked := time.Now()
 		l.Revoke()
@@ -83,10 +77,7 @@ func TestRevokedTriesToCommit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, r *rig) {
 				r.stored.err = &sls.Error{Class: sls.ClassRetry, RetryAfter: time.Hour}
-				r.put(t, 1)
-				l := r.begin(t)
-				advance(time.Second)
-				require.Equal(t, 1, r.collect())
+				l := r.beginWith(t, 1)
 				advance(checkpointInterval)
 				_, tries := r.stored.has()
 				require.Equal(t, 1, tries)
@@ -112,10 +103,7 @@ func TestRevokedTriesToCommit(t *testing.T) {
 func TestRevokedHastensTheBarrier(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
 		r.withBarrier(t, time.Hour, 20*time.Second)
-		r.put(t, 1)
-		l := r.begin(t)
-		advance(time.Second)
-		require.Equal(t, 1, r.collect())
+		l := r.beginWith(t, 1)
 		l.Revoke()
 		advance(30 * time.Second)
 		r.requireWritten(t, r.cursor(0), r.cursor(1))
@@ -127,10 +115,7 @@ func TestBarrierIsCommittedSoon(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
 		r.Config.CheckpointInterval = time.Hour
 		r.withBarrier(t, 5*time.Second, 0)
-		r.put(t, 1)
-		r.begin(t)
-		advance(time.Second)
-		require.Equal(t, 1, r.collect())
+		r.beginWith(t, 1)
 		advance(9 * time.Second)
 		r.requireWritten(t, r.cursor(0), r.cursor(1))
 	})
@@ -168,10 +153,7 @@ func TestFinishedStaysHeld(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
 		r.readOnly = true
 		r.Config.CheckpointInterval = time.Hour
-		r.put(t, 2)
-		l := r.begin(t)
-		advance(time.Second)
-		require.Equal(t, 2, r.collect())
+		l := r.beginWith(t, 2)
 		advance(handoffDelay - 200*time.Millisecond)
 		require.Zero(t, r.owner.completed())
 		require.False(t, l.Complete())
@@ -190,10 +172,7 @@ func TestFinishedWaitsForTheCommit(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
 		r.readOnly = true
 		r.stored.err = &sls.Error{Class: sls.ClassRetry}
-		r.put(t, 1)
-		l := r.begin(t)
-		advance(time.Second)
-		require.Equal(t, 1, r.collect())
+		l := r.beginWith(t, 1)
 		advance(time.Minute)
 		require.Zero(t, r.owner.completed())
 		require.False(t, l.Complete())
@@ -228,10 +207,7 @@ func TestCheckpointOffStoresTheEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, r *rig) {
 				r.readOnly, r.stored.off = readOnly, true
-				r.put(t, 2)
-				r.begin(t)
-				advance(time.Second)
-				require.Equal(t, 2, r.collect())
+				r.beginWith(t, 2)
 				advance(time.Minute)
 				if readOnly {
 					r.requireWritten(t, r.cursor(2))
@@ -247,10 +223,7 @@ func TestCheckpointOffStoresTheEnd(t *testing.T) {
 // Lost: nothing is handed over or committed any more, and a commit under way is cut off.
 func TestLostDropsEverything(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		r.put(t, 2)
-		l := r.begin(t)
-		advance(time.Second)
-		require.Equal(t, 2, r.collect())
+		l := r.beginWith(t, 2)
 		r.put(t, 3)
 		r.stored.set(func() { r.stored.hangs = true })
 		advance(6 * time.Second) // since 5 s a commit has been under way
@@ -270,10 +243,7 @@ func TestLostDropsEverything(t *testing.T) {
 // another's. It goes on when a late heartbeat renews it.
 func TestNothingIsCommittedPastTheClock(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		r.put(t, 1)
-		r.begin(t)
-		advance(time.Second)
-		require.Equal(t, 1, r.collect())
+		r.beginWith(t, 1)
 		r.clock.Renew(time.Now(), time.Second)
 		advance(time.Minute)
 		r.requireWritten(t, r.cursor(0))
@@ -337,10 +307,7 @@ func TestStopCommits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, r *rig) {
 				r.Config.CheckpointInterval = time.Hour
-				r.put(t, 1)
-				r.begin(t)
-				advance(time.Second)
-				require.Equal(t, 1, r.collect())
+				r.beginWith(t, 1)
 				advance(time.Minute)
 				r.stored.set(func() { r.stored.err = c.err })
 				r.stopReading()

@@ -95,6 +95,16 @@ func (r *rig) beginAt(t *testing.T, start shard.Start) *Lease {
 	return l
 }
 
+// beginWith is begin with log groups in the shard, which are handed over in the first second.
+func (r *rig) beginWith(t *testing.T, groups int) *Lease {
+	t.Helper()
+	r.put(t, groups)
+	l := r.begin(t)
+	advance(time.Second)
+	require.Equal(t, groups, r.collect())
+	return l
+}
+
 // put writes log groups of one log each.
 func (r *rig) put(t *testing.T, groups int) {
 	t.Helper()

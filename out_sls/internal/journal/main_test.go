@@ -45,6 +45,12 @@ func (f *folder) kill(j *Journal) {
 	_ = j.store.close()
 }
 
+// restart kills an instance and starts the next.
+func (f *folder) restart(j *Journal) *Journal {
+	f.kill(j)
+	return f.start()
+}
+
 func (f *folder) file() string { return filepath.Join(f.path, "sls.0.state") }
 
 // chunk is a chunk of filesystem storage, as the engine hands it over: within the

@@ -56,8 +56,7 @@ func TestNumberOutlivesAKill(t *testing.T) {
 		n.Rewrite = Rewrite{At: 17, All: true}
 		send(t, j, begin(j, chunk), n)
 		for range 2 { // a second kill finds it again
-			f.kill(j)
-			j = f.start()
+			j = f.restart(j)
 			require.Equal(t, 1, j.Stats().Waiting)
 			require.Zero(t, j.Stats().Entries)
 			c := begin(j, chunk)
@@ -66,8 +65,7 @@ func TestNumberOutlivesAKill(t *testing.T) {
 			require.False(t, j.Claim(n), "by one request")
 			require.Zero(t, j.Stats().Waiting)
 		}
-		f.kill(j)
-		j = f.start()
+		j = f.restart(j)
 		require.Nil(t, begin(j, equal).Sent(0), "another chunk of equal bytes")
 		require.False(t, j.Claim(n))
 		f.kill(j)
@@ -93,8 +91,7 @@ func TestNumberEnds(t *testing.T) {
 			c := begin(j, chunk)
 			send(t, j, c, numbered(1, 5))
 			end(t, j, c)
-			f.kill(j)
-			j = f.start()
+			j = f.restart(j)
 			require.Zero(t, j.Stats().Waiting)
 			require.Zero(t, j.Stats().Forgotten)
 			require.Nil(t, begin(j, chunk).Sent(0))
@@ -111,8 +108,7 @@ func TestNumbersOfAnotherBootAreNotTrusted(t *testing.T) {
 		j := f.start()
 		j.boot = boot
 		send(t, j, begin(j, chunk), numbered(1, 5))
-		f.kill(j)
-		j = f.start()
+		j = f.restart(j)
 		require.Zero(t, j.Stats().Waiting)
 		require.Nil(t, begin(j, chunk).Sent(0))
 		require.NotZero(t, j.Stats().Forgotten)
@@ -154,8 +150,7 @@ func TestHalfANumberStatesNothing(t *testing.T) {
 	j = f.start()
 	require.Zero(t, j.Stats().Waiting)
 	accept(t, j, begin(j, chunk), all)
-	f.kill(j)
-	j = f.start()
+	j = f.restart(j)
 	require.Equal(t, []Span{all}, begin(j, chunk).Accepted(0))
 	f.kill(j)
 }
@@ -166,13 +161,11 @@ func TestNumbersStayInAFullFile(t *testing.T) {
 	chunk := f.chunk("records", before())
 	j := f.start()
 	send(t, j, begin(j, chunk), numbered(1, 5))
-	f.kill(j)
-	j = f.start()
+	j = f.restart(j)
 	fillDisk(t, f, j, 3*j.capacity)
 	require.Equal(t, 1, j.Stats().Waiting)
 	require.Equal(t, []Number{numbered(1, 5)}, begin(j, chunk).Sent(0))
-	f.kill(j)
-	j = f.start()
+	j = f.restart(j)
 	require.Equal(t, []Number{numbered(1, 5)}, begin(j, chunk).Sent(0))
 	f.kill(j)
 }
@@ -199,8 +192,7 @@ func TestNumbersAreBounded(t *testing.T) {
 	for i := range MaxNumbers + 10 {
 		require.NoError(t, j.Send(c, of(i)))
 	}
-	f.kill(j)
-	j = f.start()
+	j = f.restart(j)
 	require.Equal(t, MaxNumbers, j.Stats().Waiting)
 	require.EqualValues(t, 10, j.Stats().Forgotten)
 	require.False(t, j.Claim(of(9)))
@@ -242,8 +234,7 @@ func TestNumbersOnAFullDisk(t *testing.T) {
 	require.ErrorIs(t, j.Refuse(numbered(1, 5)), full)
 	require.Error(t, j.Send(c, numbered(2, 1)))
 	j.store.writeAt = write
-	f.kill(j)
-	j = f.start()
+	j = f.restart(j)
 	require.Nil(t, begin(j, chunk).Sent(0))
 	require.NoError(t, j.Ready())
 	other := f.start()

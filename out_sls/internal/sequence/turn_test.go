@@ -38,6 +38,13 @@ func begin(t *testing.T, table *Table, c *journal.Chunk) *Turn {
 	return turn
 }
 
+func next(t *testing.T, turn *Turn) *Number {
+	t.Helper()
+	n, err := turn.Next(all, journal.Rewrite{})
+	require.NoError(t, err)
+	return n
+}
+
 // What an answer proves goes by the tries before it.
 func TestAnswered(t *testing.T) {
 	for _, c := range []struct {
@@ -60,8 +67,7 @@ func TestAnswered(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			table, j := newTable(t)
 			turn := begin(t, table, chunk(j, "a"))
-			n, err := turn.Next(all, journal.Rewrite{})
-			require.NoError(t, err)
+			n := next(t, turn)
 			got := Open
 			for i, p := range c.answers {
 				require.Equal(t, Open, got, i)
@@ -79,22 +85,20 @@ func TestAnswered(t *testing.T) {
 func TestOpenNumberHasItsKeyForItself(t *testing.T) {
 	table, j := newTable(t)
 	turn := begin(t, table, chunk(j, "a"))
-	n, err := turn.Next(all, journal.Rewrite{})
-	require.NoError(t, err)
+	n := next(t, turn)
 	n.Sending()
 	n.Answered(Unclear)
-	_, err = turn.Next(all, journal.Rewrite{})
+	_, err := turn.Next(all, journal.Rewrite{})
 	require.ErrorIs(t, err, errOpen)
 	turn.End()
 	turn.End() // once
 	require.Equal(t, 1, table.Stats().Parked)
 	for range 2 * slots {
 		other := begin(t, table, chunk(j, "b"))
-		next, err := other.Next(all, journal.Rewrite{})
-		require.NoError(t, err)
-		require.NotEqual(t, n.Key, next.Key)
-		next.Sending()
-		require.Equal(t, Delivered, next.Answered(Accepted))
+		m := next(t, other)
+		require.NotEqual(t, n.Key, m.Key)
+		m.Sending()
+		require.Equal(t, Delivered, m.Answered(Accepted))
 		other.End()
 	}
 	back := begin(t, table, chunk(j, "a"))
@@ -111,8 +115,7 @@ func TestOpenNumberHasItsKeyForItself(t *testing.T) {
 func TestUnsentNumberIsNotParked(t *testing.T) {
 	table, j := newTable(t)
 	turn := begin(t, table, chunk(j, "a"))
-	n, err := turn.Next(all, journal.Rewrite{})
-	require.NoError(t, err)
+	n := next(t, turn)
 	n.Sending()
 	require.Equal(t, Open, n.Answered(Unsent))
 	turn.End()
@@ -160,8 +163,7 @@ func TestParkedNumbersAreBounded(t *testing.T) {
 	table, j := newTable(t)
 	for i := range journal.MaxNumbers + 5 {
 		turn := begin(t, table, chunk(j, fmt.Sprint(i)))
-		n, err := turn.Next(all, journal.Rewrite{})
-		require.NoError(t, err)
+		n := next(t, turn)
 		n.Sending()
 		turn.End()
 	}
@@ -178,8 +180,7 @@ func TestParkedNumbersAreBounded(t *testing.T) {
 func TestNumberStaysWithItsLogstore(t *testing.T) {
 	table, j := newTable(t)
 	turn := begin(t, table, chunk(j, "a"))
-	n, err := turn.Next(all, journal.Rewrite{})
-	require.NoError(t, err)
+	n := next(t, turn)
 	n.Sending()
 	turn.End()
 	other, err := table.Begin(Place{Project: "pro", Logstore: "other"}, chunk(j, "a"), 0)
@@ -280,9 +281,7 @@ func sendOnce(t *testing.T, table *Table, c *journal.Chunk, s *server, what stri
 	}
 	for range s.random.IntN(4) {
 		if n == nil {
-			var err error
-			n, err = turn.Next(all, journal.Rewrite{})
-			require.NoError(t, err)
+			n = next(t, turn)
 		}
 		n.Sending()
 		switch n.Answered(s.write(n, what, late)) {
