@@ -36,6 +36,7 @@ RUN case "$BUILDARCH-$TARGETARCH" in \
         *) echo "cannot build for $TARGETARCH on $BUILDARCH" >&2; exit 1 ;; \
     esac && \
     apt-get update && apt-get install -y --no-install-recommends $packages && rm -rf /var/lib/apt/lists/*
+ENV GOCACHE=/go/cache
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
@@ -44,7 +45,7 @@ COPY in_sls in_sls
 COPY out_sls out_sls
 COPY shared shared
 ARG VERSION=dev
-RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/go/cache \
     case "$TARGETARCH" in amd64) CC=x86_64-linux-gnu-gcc ;; arm64) CC=aarch64-linux-gnu-gcc ;; esac && \
     export CC GOARCH="$TARGETARCH" && \
     export CGO_CFLAGS="-O2 -g -include /src/shared/flb/glibc.h" && \
@@ -70,7 +71,7 @@ ENTRYPOINT ["/install"]
 FROM build AS build-slsfake
 ARG TARGETARCH
 COPY tests/slsfake tests/slsfake
-RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/go/cache \
     CGO_ENABLED=0 GOARCH="$TARGETARCH" go build -trimpath -ldflags '-s -w -buildid=' -o /slsfake ./tests/slsfake/cmd/slsfake
 
 FROM scratch AS slsfake

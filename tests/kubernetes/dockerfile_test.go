@@ -146,3 +146,29 @@ func TestDockerfileBuildsAsMakeDoes(t *testing.T) {
 	require.Contains(t, scripts, `CGO_CFLAGS="`+strings.Replace(string(oldest[1]), "$(CURDIR)", "/src", 1)+`"`)
 	require.Contains(t, scripts, `CGO_LDFLAGS="`+string(oldest[2])+`"`)
 }
+
+// What is built is kept from one build to the next: where Go looks for it is a cache.
+func TestDockerfileKeepsWhatIsBuilt(t *testing.T) {
+	all, _ := stages(t)
+	env := map[string]string{}
+	for _, e := range only[*instructions.EnvCommand](all["build"]) {
+		for _, v := range e.Env {
+			env[v.Key] = v.Value
+		}
+	}
+	require.True(t, strings.HasPrefix(env["GOCACHE"], "/go/"), "beside the modules")
+	for _, stage := range []string{"build", "build-slsfake"} {
+		for _, run := range only[*instructions.RunCommand](all[stage]) {
+			if !strings.Contains(strings.Join(run.CmdLine, " "), " go build ") {
+				continue
+			}
+			require.NoError(t, run.Expand(func(word string) (string, error) { return word, nil })) // it reads the mounts
+			var caches []string
+			for _, m := range instructions.GetMounts(run) {
+				require.Equal(t, instructions.MountTypeCache, m.Type)
+				caches = append(caches, m.Target)
+			}
+			require.Equal(t, []string{"/go/pkg/mod", env["GOCACHE"]}, caches, stage)
+		}
+	}
+}
