@@ -104,6 +104,39 @@ func TestSetDown(t *testing.T) {
 	}
 }
 
+// A key that is silenced is answered nothing: not by a hook, not that it is unknown, not that
+// its clock is wrong. Other keys are.
+func TestSilence(t *testing.T) {
+	for name, wrong := range map[string]func(*Server){
+		"hook":  func(s *Server) { s.Hook(OpPutLogs, func(c *Call) { c.Fail(500, "InternalServerError", "") }) },
+		"key":   func(s *Server) { s.RemoveKey("testkey") },
+		"clock": func(s *Server) { s.SetClockOffset(time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, c := newServer(t, Config{})
+				wrong(s)
+				s.Silence("another", true)
+				require.NotEqual(t, 200, c.do(putReq("/logstores/store", logGroup("x"), "lz4")).status)
+				s.Silence("testkey", true)
+				require.True(t, s.Silenced("testkey"))
+				failed := make(chan error, 1)
+				go func() {
+					_, err := c.try(putReq("/logstores/store", logGroup("x"), "lz4"))
+					failed <- err
+				}()
+				synctest.Wait()
+				require.Empty(t, failed)
+				s.SetDown(true)
+				require.Error(t, <-failed)
+				s.SetDown(false)
+				s.Silence("testkey", false)
+				require.NotEqual(t, 200, c.do(putReq("/logstores/store", logGroup("x"), "lz4")).status)
+			})
+		})
+	}
+}
+
 func TestDialHonoursContext(t *testing.T) {
 	s := New(Config{})
 	s.net.serving = true // nobody accepts

@@ -118,6 +118,10 @@ func (s *Server) process(r *request) (answer, plan, error) {
 		}
 		return answer{}, plan{}, errAbort
 	}
+	if auth, ok := parseAuthorization(r.http.Header.Get("Authorization")); ok && s.Silenced(auth.keyID) {
+		<-r.http.Context().Done() // the client gives up
+		return answer{}, plan{}, errAbort
+	}
 	if err := s.admit(r); err != nil {
 		return err.answer(), plan{}, nil
 	}

@@ -106,6 +106,7 @@ type Server struct {
 	// I/O done.
 	mu          sync.Mutex
 	keys        map[string]accessKey
+	silent      map[string]bool // ids of keys, see Silence
 	projects    map[string]*project
 	clockOffset time.Duration
 	forgetful   bool // SetSequencesFollow(false)
@@ -123,9 +124,9 @@ type Server struct {
 func New(cfg Config) *Server {
 	cfg.fill()
 	s := &Server{
-		cfg:      cfg,
-		codecs:   newCodecs(cfg.MaxRawSize),
-		keys:     map[string]accessKey{},
+		cfg:    cfg,
+		codecs: newCodecs(cfg.MaxRawSize),
+		keys:   map[string]accessKey{}, silent: map[string]bool{},
 		projects: map[string]*project{},
 	}
 	s.hooks.init()
@@ -182,6 +183,26 @@ func (s *Server) RemoveKey(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.keys, id)
+}
+
+// Silence makes the server take the calls of one key and never answer them, or ends that.
+// It comes before authentication: neither its clock nor what becomes of the key is answered.
+// No hook sees these calls, and none is carried out.
+func (s *Server) Silence(keyID string, on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if on {
+		s.silent[keyID] = true
+	} else {
+		delete(s.silent, keyID)
+	}
+}
+
+// Silenced tells whether the calls of a key get no answer.
+func (s *Server) Silenced(keyID string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.silent[keyID]
 }
 
 // SetClockOffset moves the server's clock against this machine's: signatures

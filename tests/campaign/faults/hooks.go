@@ -19,10 +19,6 @@ func (f *Injector) OnPutLogs(c *slsfake.Call) {
 	case f.spring(c):
 		f.Count("killed around a request")
 		o, delay = Late, snareDelay
-	case f.Silenced(c.AccessKeyID):
-		f.Count("no answer at all")
-		o, delay = Late, forever
-		c.Delay(delay)
 	case w.hang:
 		f.Count("hangs")
 		o, delay = Late, beyond(luck)

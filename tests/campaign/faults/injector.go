@@ -35,14 +35,13 @@ type Injector struct {
 	random     *rand.Rand
 	conditions conditions
 	counts     map[string]int
-	silent     map[string]bool // keys: what they sign is never answered
 	snares     map[string]*Snare
 	numbers    map[number]bool // sequence numbers that came
 }
 
 // NewInjector returns one that makes calls meet the faults of the table once conditions say so.
 func NewInjector(table []Fault, random *rand.Rand, failures *report.Failures) *Injector {
-	return &Injector{table: table, random: random, failures: failures, counts: map[string]int{}, silent: map[string]bool{}, snares: map[string]*Snare{}, numbers: map[number]bool{}}
+	return &Injector{table: table, random: random, failures: failures, counts: map[string]int{}, snares: map[string]*Snare{}, numbers: map[number]bool{}}
 }
 
 // Hold keeps all calls waiting while fn runs.
@@ -66,21 +65,6 @@ func (f *Injector) set(w conditions) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.conditions = w
-}
-
-// Silence makes SLS take the calls of one key and never answer them, or ends that.
-// It concerns no other key.
-func (f *Injector) Silence(keyID string, on bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.silent[keyID] = on
-}
-
-// Silenced tells whether the calls of a key get no answer.
-func (f *Injector) Silenced(keyID string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.silent[keyID]
 }
 
 // Count counts something that has happened, by its name.

@@ -110,9 +110,6 @@ func OutputTable() []Fault {
 
 const bodyTooLarge = "body too large"
 
-// forever is longer than any client waits.
-const forever = time.Hour
-
 func beyond(luck float64) time.Duration {
 	return RequestTimeout + 300*time.Millisecond + time.Duration(luck*float64(time.Second))
 }

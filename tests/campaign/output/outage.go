@@ -8,7 +8,8 @@ import (
 	"fluent-bit-sls/tests/campaign/plan"
 )
 
-// Some hosts end during an outage: SLS takes their calls and answers none. Flushes are queued
+// Some hosts end during an outage: SLS takes their calls and answers none, whatever its clock
+// and their keys are then, as an answer would end the outage. Flushes are queued
 // on all their workers, and the engine waits for each of them; it cannot be told not to.
 const (
 	queuedFlushes = 8               // a worker, if there are so many chunks
@@ -38,13 +39,13 @@ func (h *host) flushers() int {
 
 // beginOutage begins an outage, and lets some time pass before the host ends.
 func (h *host) beginOutage(limit context.Context) {
-	h.injector.Silence(h.key.ID, true)
+	h.server.Silence(h.key.ID, true)
 	plan.Wait(limit, time.Duration(h.random.Float64()*1.5*float64(outageTimeout)))
 }
 
 // endOutage ends the outage and judges how long the end has taken.
 func (h *host) endOutage(how string, took time.Duration, queued int) {
-	h.injector.Silence(h.key.ID, false)
+	h.server.Silence(h.key.ID, false)
 	h.mu.Lock()
 	x := &h.exits
 	x.count++

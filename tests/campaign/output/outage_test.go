@@ -7,21 +7,22 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"fluent-bit-sls/tests/campaign/faults"
 	"fluent-bit-sls/tests/campaign/process"
 	"fluent-bit-sls/tests/campaign/report"
 	"fluent-bit-sls/tests/campaign/secrets"
+	"fluent-bit-sls/tests/slsfake"
 )
 
 func TestSlowEndDuringAnOutageIsFound(t *testing.T) {
 	for took, found := range map[time.Duration]bool{exitBound: false, exitBound + time.Millisecond: true} {
-		w := &world{failures: &report.Failures{Out: &bytes.Buffer{}}, injector: faults.NewInjector(nil, nil, nil)}
-		w.injector.Silence("key", true)
+		w := &world{failures: &report.Failures{Out: &bytes.Buffer{}}, server: slsfake.New(slsfake.Config{})}
+		defer w.server.Close()
+		w.server.Silence("key", true)
 		l := &agent{world: w, key: secrets.Key{ID: "key"}}
 		h := &host{agent: l, outage: true}
 		h.endOutage(process.EndExit, took, 7)
 		require.Equal(t, found, w.failures.Count() > 0, took)
-		require.False(t, w.injector.Silenced("key"))
+		require.False(t, w.server.Silenced("key"))
 		require.Equal(t, exits{count: 1, queued: 7, longest: took}, l.exits)
 		require.Contains(t, describeExits([]*agent{l, {}}), "1 ends of hosts while SLS did not answer, with up to 7 flushes queued")
 	}
