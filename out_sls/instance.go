@@ -13,6 +13,7 @@ import (
 
 	"fluent-bit-sls/out_sls/internal/producer"
 	"fluent-bit-sls/out_sls/internal/route"
+	"fluent-bit-sls/out_sls/internal/schedule"
 	"fluent-bit-sls/shared/flb"
 	"fluent-bit-sls/shared/option"
 	"fluent-bit-sls/shared/sls"
@@ -57,13 +58,17 @@ type instance struct {
 	warned   sync.Once
 }
 
-// checkThread warns once when flushes run on the engine's own thread: the engine
+// engineThread is the engine's own, for the sections whose flushes run there.
+var engineThread schedule.Thread
+
+// checkThread finds out once, and warns, when flushes run on the engine's own thread: the engine
 // does not tell a plugin how many workers its section has.
 func (i *instance) checkThread(id int) {
 	if id != i.thread {
 		return
 	}
 	i.warned.Do(func() {
+		i.producer.ShareThread(&engineThread)
 		i.log.Warn("flushes run on Fluent Bit's own thread and hold up inputs and timers: set `workers` in this section, e.g. workers 4")
 	})
 }

@@ -83,6 +83,9 @@ func New(cfg Config, router *route.Router, client *sls.Client, logger *slog.Logg
 // before the first Flush.
 func (p *Producer) OnAnswer(fn func(project, logstore string, err error)) { p.delivery.OnAnswer(fn) }
 
+// ShareThread tells that flushes run on a thread that other sections share.
+func (p *Producer) ShareThread(t *schedule.Thread) { p.scheduler.ShareThread(t) }
+
 // Flush delivers one chunk: the events of one tag. It returns when SLS has answered for
 // every segment, or after flush_timeout, or when ctx ends; what is in flight then goes on
 // and is remembered. During an outage it does not wait that long. It does not keep chunk.

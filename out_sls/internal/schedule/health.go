@@ -36,8 +36,8 @@ func hasAnswered(err error) bool {
 
 // sent takes note of a request. What was found out long ago, and not tried since, says
 // nothing about now.
-func (h *health) sent(now time.Time, limit time.Duration) {
-	if h.since.IsZero() || h.stale(now, limit) {
+func (h *health) sent(now time.Time, forget time.Duration) {
+	if h.since.IsZero() || h.stale(now, forget) {
 		h.since = now
 	}
 	h.waiting++
@@ -54,13 +54,13 @@ func (h *health) ended(now time.Time, answered bool) {
 
 func (h *health) reset() { *h = health{waiting: h.waiting} }
 
-func (h *health) stale(now time.Time, limit time.Duration) bool {
-	return h.waiting == 0 && now.Sub(h.failed) >= limit
+func (h *health) stale(now time.Time, forget time.Duration) bool {
+	return h.waiting == 0 && now.Sub(h.failed) >= forget
 }
 
-// out tells whether there is an outage that has lasted for limit.
-func (h *health) out(now time.Time, limit time.Duration) bool {
-	return !h.since.IsZero() && now.Sub(h.since) >= limit && !h.stale(now, limit)
+// out tells whether there is an outage that has lasted for limit, and is not forgotten.
+func (h *health) out(now time.Time, limit, forget time.Duration) bool {
+	return !h.since.IsZero() && now.Sub(h.since) >= limit && !h.stale(now, forget)
 }
 
 // admit tells whether a flush may wait for an answer during an outage, and until when.

@@ -58,6 +58,8 @@ type Scheduler struct {
 	inFlight   int       // requests over all logstores
 	health     health    // of SLS in all that is sent
 	handedBack uint64    // flushes refused since SLS last answered
+	thread     *Thread   // of the flushes, if other sections share it; nil = none does
+	turn       time.Time // when its last turn on that ends
 }
 
 // New returns a scheduler. It calls start for each request that begins, under its lock:
@@ -82,11 +84,14 @@ func (s *Scheduler) Admit() (*Admission, error) {
 	switch {
 	case s.stopped:
 		return nil, ErrStopped
-	case !s.health.out(now, s.cfg.Patience):
+	case !s.health.out(now, s.cfg.Patience, s.forget()):
 		return a, nil
 	}
-	var ok bool
-	if a.until, ok = s.health.admit(now); !ok {
+	ok := s.thread == nil || s.thread.turn(&s.turn, now)
+	if ok {
+		a.until, ok = s.health.admit(now)
+	}
+	if !ok {
 		s.handedBack++
 		return nil, s.outageLocked(now)
 	}
@@ -236,8 +241,8 @@ func (s *Scheduler) aloneLocked(q *queue) *Request {
 // sentLocked takes note that a request to l is on its way.
 func (s *Scheduler) sentLocked(l *logstore) {
 	now := time.Now()
-	l.health.sent(now, s.cfg.Patience)
-	s.health.sent(now, s.cfg.Patience)
+	l.health.sent(now, s.forget())
+	s.health.sent(now, s.forget())
 }
 
 // answeredLocked takes note of the answer to a request to l, sent at begin. When SLS is
@@ -245,7 +250,7 @@ func (s *Scheduler) sentLocked(l *logstore) {
 // each was of that.
 func (s *Scheduler) answeredLocked(l *logstore, begin time.Time, err error) (over *Outage) {
 	now, ok, all := time.Now(), hasAnswered(err), s.health
-	out, before := all.out(now, s.cfg.Patience), s.outageLocked(now)
+	out, before := all.out(now, s.cfg.Patience, s.forget()), s.outageLocked(now)
 	l.health.ended(now, ok)
 	s.health.ended(now, ok)
 	if ok && (out || l.failures > 0 && !s.othersWork(l)) {
@@ -254,6 +259,9 @@ func (s *Scheduler) answeredLocked(l *logstore, begin time.Time, err error) (ove
 	}
 	if ok && out {
 		s.handedBack, over = 0, before
+		if s.thread != nil {
+			s.thread.leave(s.turn)
+		}
 	}
 	s.learnLocked(l, begin, err)
 	l.passTurn()
@@ -336,7 +344,7 @@ func (s *Scheduler) othersWork(l *logstore) bool {
 func (s *Scheduler) outage(l *logstore) *health {
 	now := time.Now()
 	for _, h := range []*health{&s.health, &l.health} {
-		if h.out(now, s.cfg.Patience) {
+		if h.out(now, s.cfg.Patience, s.forget()) {
 			return h
 		}
 	}
@@ -384,11 +392,14 @@ func (s *Scheduler) Stop() *Outage {
 		return nil
 	}
 	var outage *Outage
-	if now := time.Now(); s.health.out(now, s.cfg.Patience) {
+	if now := time.Now(); s.health.out(now, s.cfg.Patience, s.forget()) {
 		outage = s.outageLocked(now)
 	}
 	close(s.stop)
 	s.stopped = true
+	if s.thread != nil {
+		s.thread.sections.Add(-1)
+	}
 	for _, l := range s.logstores {
 		for _, q := range l.queues {
 			s.place(q)
