@@ -16,16 +16,24 @@ const (
 	outageTimeout = 4 * time.Second // flush_timeout of such a host
 	stopTimeout   = 5 * time.Second // what the plugin waits for requests in flight
 	outageMargin  = 3 * time.Second // for a last look whether SLS is back, and a busy machine
-
-	// exitBound is how long such an end may take, whatever is queued: until the plugin
-	// knows of the outage, and for the requests in flight then.
-	exitBound = outageTimeout + stopTimeout + outageMargin
 )
+
+// exitBound is how long such an end may take, whatever is queued: until the plugin
+// knows of the outage, and for the requests in flight then. Without workers the sections
+// share a thread, and each finds out on it for itself.
+func (h *host) exitBound() time.Duration {
+	known := outageTimeout
+	if h.workers == 0 {
+		known *= time.Duration(max(1, len(h.feeds)))
+	}
+	return known + stopTimeout + outageMargin
+}
 
 // exits are the ends of hosts during an outage.
 type exits struct {
 	count, queued int // queued: the most flushes that waited at one of them
 	longest       time.Duration
+	bound         time.Duration // of the longest
 }
 
 // flushers is how many flushes of a section there are at once.
@@ -49,11 +57,14 @@ func (h *host) endOutage(how string, took time.Duration, queued int) {
 	h.mu.Lock()
 	x := &h.exits
 	x.count++
-	x.queued, x.longest = max(x.queued, queued), max(x.longest, took)
+	x.queued = max(x.queued, queued)
+	if took > x.longest {
+		x.longest, x.bound = took, h.exitBound()
+	}
 	h.mu.Unlock()
-	if took > exitBound {
+	if took > h.exitBound() {
 		h.failures.Addf("agent %d: %s took %.1fs while SLS did not answer and %d flushes were queued (%d workers), %s at most",
-			h.number, how, took.Seconds(), queued, h.workers, exitBound)
+			h.number, how, took.Seconds(), queued, h.workers, h.exitBound())
 	}
 }
 
@@ -62,8 +73,11 @@ func describeExits(all []*agent) string {
 	var sum exits
 	for _, a := range all {
 		sum.count += a.exits.count
-		sum.queued, sum.longest = max(sum.queued, a.exits.queued), max(sum.longest, a.exits.longest)
+		sum.queued = max(sum.queued, a.exits.queued)
+		if a.exits.longest > sum.longest {
+			sum.longest, sum.bound = a.exits.longest, a.exits.bound
+		}
 	}
 	return fmt.Sprintf("%d ends of hosts while SLS did not answer, with up to %d flushes queued; the longest took %.1fs of %s at most",
-		sum.count, sum.queued, sum.longest.Seconds(), exitBound)
+		sum.count, sum.queued, sum.longest.Seconds(), sum.bound)
 }
