@@ -204,13 +204,12 @@ func (w *world) end(f *simFlush) {
 	for _, segment := range f.done {
 		for _, done := range segment {
 			if !done {
-				f.note.Keep(f.of.bytes)
+				f.note.Keep()
 				w.memory[f.id] = &simMemory{f.note, f.done}
 				return
 			}
 		}
 	}
-	f.note.End()
 	if w.random.IntN(3) == 0 {
 		f.of.held = true
 		return

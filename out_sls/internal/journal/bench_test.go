@@ -38,7 +38,6 @@ func BenchmarkChunk(b *testing.B) {
 					b.Fatal(err)
 				}
 				c.Leave()
-				c.End()
 			}
 		})
 	}

@@ -14,7 +14,6 @@ import (
 //
 //	accepted = flags (1)  time (6, Unix ms)  id (16)  fingerprint (8)
 //	           segment (4)  total (4)  origin (4)  span (8)  span (8)
-//	withdrawn = 0 (1)  time (6)  id (16)  0 (36)
 //	number    = flags (1)  time (6)  key (16)  boot (8)  number (8)
 //	            rewritten (8, Unix ns)  place (4)  0 (8)
 //	sent      = as accepted, with one span
@@ -31,12 +30,11 @@ const frameSize = 64
 type kind byte
 
 const (
-	kindNone      kind = iota // the frame was never written, or holds rubbish
-	kindAccepted              // SLS has accepted logs of a segment
-	kindWithdrawn             // what was stated of the chunk before holds no longer
-	kindNumber                // the next frame is of a write with this number
-	kindSent                  // logs of a segment go out under the number before
-	kindRefused               // a number is over, and what it carried was not accepted
+	kindNone     kind = 0 // the frame was never written, or holds rubbish
+	kindAccepted kind = 1 // SLS has accepted logs of a segment
+	kindNumber   kind = 3 // the next frame is of a write with this number
+	kindSent     kind = 4 // logs of a segment go out under the number before
+	kindRefused  kind = 5 // a number is over, and what it carried was not accepted
 )
 
 // Flags of frames.
@@ -141,7 +139,7 @@ func readFrame(b []byte) (f frame) {
 	copy(ms[:], b[6:12])
 	f = frame{kind: kind(b[4]), at: time.UnixMilli(int64(binary.LittleEndian.Uint64(ms[:])))}
 	switch f.kind {
-	case kindAccepted, kindWithdrawn, kindSent:
+	case kindAccepted, kindSent:
 		f.readStatement(b)
 	case kindNumber, kindRefused:
 		f.readNumber(b)

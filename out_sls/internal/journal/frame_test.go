@@ -39,7 +39,6 @@ func TestHead(t *testing.T) {
 
 func FuzzFrame(f *testing.F) {
 	f.Add((&frame{kind: kindAccepted, at: time.UnixMilli(1)}).append(nil))
-	f.Add((&frame{kind: kindWithdrawn, at: time.UnixMilli(1)}).append(nil))
 	for _, k := range []kind{kindNumber, kindSent, kindRefused} {
 		f.Add((&frame{kind: k, at: time.UnixMilli(1), number: 3, segment: 4}).append(nil))
 	}
@@ -59,10 +58,8 @@ func FuzzFile(f *testing.F) {
 	head := appendHead(nil, boot{})
 	id := Identify("tag", []byte("records"))
 	stated := frame{kind: kindAccepted, at: time.Now(), id: id, spans: [2]Span{all}}
-	withdrawn := frame{kind: kindWithdrawn, id: id, at: time.Now()}
 	f.Add(stated.append(head))
-	f.Add(withdrawn.append(stated.append(head)))
-	f.Add(stated.append(withdrawn.append(stated.append(head)))[:200])
+	f.Add(stated.append(stated.append(stated.append(head)))[:200])
 	f.Add(append(stated.append(head), 1, 2, 3))
 	number := frame{kind: kindNumber, at: time.Now(), number: 1, boot: thisBoot().mark()}
 	sent := frame{kind: kindSent, at: time.Now(), id: id, spans: [2]Span{all}}

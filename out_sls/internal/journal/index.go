@@ -14,26 +14,12 @@ type index struct {
 	numbers
 }
 
-// place is what is known of one chunk.
+// place is what is stated of the chunks of one key: as a rule of one.
 type place struct {
-	last uint32 // frame with the latest statement; 0 = none
-	// begun numbers the flight of a chunk in this instance that the statements are
-	// about. 0 = none has begun: they are left from an earlier instance.
-	begun   uint32
+	last    uint32 // frame with the latest statement
 	settled uint16 // segments of which nothing is open, at most 65535
 	total   uint16 // segments; 0 = not known
-	state   state
-	several uint8 // doubtful: chunks of these bytes that have not ended
 }
-
-// state is where the chunk of a place stands, in this instance.
-type state uint8
-
-const (
-	stateOpen     state = iota // it is flushed, or will come back
-	stateEnded                 // the engine has had its last answer
-	stateDoubtful              // several chunks of these bytes are open: nothing is stated of any
-)
 
 func newIndex(frames int) index {
 	return index{chunks: map[uint64]place{}, prev: make([]uint32, 1, frames+1), numbers: newNumbers()}
@@ -61,15 +47,6 @@ func (x *index) add(f frame) {
 		}
 	case kindRefused:
 		x.refused(f)
-	case kindWithdrawn:
-		p, ok := x.chunks[f.id.half()]
-		x.forget(p)
-		x.withdrawn(f.id.half())
-		if p.last, p.settled, p.total = 0, 0, 0; ok && p.begun == 0 {
-			delete(x.chunks, f.id.half())
-		} else if ok {
-			x.chunks[f.id.half()] = p
-		}
 	default: // It may have been the end of any number.
 		x.doubt()
 	}
@@ -97,34 +74,6 @@ func (p *place) note(f frame) {
 	}
 	if f.total > 0 {
 		p.total = uint16(min(f.total, most))
-	}
-}
-
-// forget takes the statements at p for void.
-func (x *index) forget(p place) {
-	for n := p.last; n != 0; n = x.prev[n] {
-		x.live.set(n, false)
-	}
-}
-
-// begunOnly is an index that states nothing, and knows the chunks that have begun.
-func (x *index) begunOnly() index {
-	y := newIndex(0)
-	y.forgotten = x.forgotten
-	for half, p := range x.chunks {
-		if p.begun != 0 {
-			y.chunks[half] = place{begun: p.begun, state: p.state, several: p.several}
-		}
-	}
-	return y
-}
-
-// prune forgets the chunks that have ended and of which nothing is stated.
-func (x *index) prune() {
-	for half, p := range x.chunks {
-		if p.state == stateEnded && p.last == 0 {
-			delete(x.chunks, half)
-		}
 	}
 }
 

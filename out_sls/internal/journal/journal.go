@@ -35,7 +35,6 @@ type Journal struct {
 	mu        sync.Mutex
 	store     store
 	index     index
-	begun     uint32    // chunks that have begun
 	due       time.Time // when the file is tried again
 	told      string    // what was last logged about it
 	shrinkAt  time.Time // a full file is not replaced before, as that has just failed
@@ -118,30 +117,7 @@ func (j *Journal) openLocked(held *int) error {
 	x.inherit(j.boot)
 	x.forgotten += j.index.forgotten
 	*held = x.live.count()
-	before := j.index.chunks
 	j.index = x
-	return j.joinLocked(before)
-}
-
-// joinLocked adds the chunks that began before the file was ours. What is stated of
-// such bytes may be about another chunk.
-func (j *Journal) joinLocked(before map[uint64]place) error {
-	for half, p := range before {
-		old, stated := j.index.chunks[half]
-		p.last, p.settled, p.total = old.last, 0, 0
-		j.index.chunks[half] = p
-		if !stated {
-			continue
-		}
-		id, err := j.store.idOf(old.last)
-		if err == nil {
-			err = j.withdrawLocked(id)
-		}
-		if err != nil {
-			j.discardLocked()
-			return err
-		}
-	}
 	return nil
 }
 
@@ -150,10 +126,9 @@ func (j *Journal) joinLocked(before map[uint64]place) error {
 type Chunk struct {
 	journal  *Journal
 	id       ID
-	begun    uint32         // 0 = nothing is stated of it
 	from     Origin         // zero = it lies in memory, or nobody has looked: nothing is stated
 	at       uintptr        // where a flush has it, until its file is known; journal.mu guards both
-	accepted map[int][]Span // by an earlier instance
+	accepted map[int][]Span // before it began
 	sent     map[int][]Number
 	segments int // 0 = it is not cut yet; journal.mu guards it
 }
@@ -162,106 +137,59 @@ type Chunk struct {
 // before, if the caller remembers a chunk of this id, else nil. When Begin returns
 // earlier, it is the same chunk. When it does not, it is another one of equal bytes:
 // then what the caller remembers is not about this one.
+//
+// Two chunks can be equal to the byte. Their records are there twice and have to arrive
+// twice, so nothing counts that is stated of another file.
 func (j *Journal) Begin(id ID, chunk []byte, earlier *Chunk) *Chunk {
 	from, known := j.origins.quick(chunk)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.ownLocked()
-	p, hit := j.index.chunks[id.half()]
-	if !known && (hit || earlier != nil) {
+	p, stated := j.index.chunks[id.half()]
+	if !known && (stated || earlier != nil) {
 		from, known = j.origins.find(chunk), true
 	}
-	switch {
-	case earlier != nil && earlier.from.hash == from.hash:
+	if earlier != nil && earlier.from == from {
 		return earlier
-	case known && from.hash == 0:
-		return &Chunk{journal: j, id: id} // it dies with the process: nothing is to be kept
-	case !hit && !known:
-		c := j.freshLocked(id, place{}, from, nil)
-		if c.at = addressOf(chunk); c.at != 0 {
-			j.unlocated[c] = struct{}{}
-		}
-		return c
-	case !hit:
-		return j.freshLocked(id, place{}, from, nil)
-	case p.state == stateDoubtful:
-		if p.several < 255 { // or it stays
-			p.several++
-		}
-		j.index.chunks[id.half()] = p
-		return &Chunk{journal: j, id: id, from: from}
 	}
-	return j.claimLocked(id, p, from)
+	c := &Chunk{journal: j, id: id, from: from}
+	switch {
+	case !known && len(chunk) > 0:
+		c.at = addressOf(chunk)
+		j.unlocated[c] = struct{}{}
+	case stated && from.hash != 0: // what lies in memory dies with the process
+		c.readLocked(p)
+	}
+	return c
 }
 
-// freshLocked is a chunk that begins now.
-func (j *Journal) freshLocked(id ID, p place, from Origin, accepted map[int][]Span) *Chunk {
-	j.begun = max(j.begun+1, 1)
-	p.begun, p.state = j.begun, stateOpen
-	j.index.chunks[id.half()] = p
-	return &Chunk{journal: j, id: id, begun: p.begun, from: from, accepted: accepted}
-}
-
-// claimLocked decides whether what is stated of these bytes is about this chunk. Two
-// chunks can be equal to the byte. Their records are there twice and have to arrive
-// twice, so whatever is not surely about this chunk is withdrawn before it is sent.
-func (j *Journal) claimLocked(id ID, p place, from Origin) *Chunk {
-	mine, others, err := j.statementsLocked(id, p, from)
-	if err == nil && !others && (p.begun == 0 || len(mine) > 0) {
-		c := j.freshLocked(id, p, from, spansBySegment(mine, j.cfg.Fingerprint))
-		c.sent = numbersBySegment(mine, j.cfg.Fingerprint)
-		return c
-	}
-	if err == nil {
-		err = j.withdrawLocked(id)
-	}
+// readLocked reads what is stated of c.
+func (c *Chunk) readLocked(p place) {
+	j := c.journal
+	frames, err := j.statementsLocked(c, p)
 	if err != nil {
-		// A statement that stays could be taken for one about this chunk after a kill.
-		j.discardLocked()
-		j.tellLocked(slog.LevelError, "state_path: the file cannot be used, nothing is remembered", "error", err)
+		j.tellLocked(slog.LevelError, "state_path: the file cannot be read, chunks are sent whole", "error", err)
 	}
-	if p.begun == 0 || p.state == stateEnded {
-		return j.freshLocked(id, place{}, from, nil)
-	}
-	// The other one is open as well. What is accepted of one must not be taken for
-	// the other's when one of them has gone.
-	p = place{begun: p.begun, state: stateDoubtful, several: 2}
-	j.index.chunks[id.half()] = p
-	return &Chunk{journal: j, id: id, from: from}
+	c.accepted = spansBySegment(frames, j.cfg.Fingerprint)
+	c.sent = numbersBySegment(frames, j.cfg.Fingerprint)
 }
 
-// statementsLocked reads what is stated of a chunk that lies in a file. others tells
-// whether some of it may be about another chunk.
-func (j *Journal) statementsLocked(id ID, p place, from Origin) (mine []frame, others bool, err error) {
+// statementsLocked reads what is stated of c, among what p has: frames damaged since, of
+// other chunks of the same half, and of equal ones are not.
+func (j *Journal) statementsLocked(c *Chunk, p place) (frames []frame, err error) {
 	for n := p.last; n != 0; n = j.index.prev[n] {
 		if !j.index.live.has(n) {
 			continue // a number that is over
 		}
 		f, err := j.store.statement(n)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		switch {
-		case f.id != id: // damaged since, or of the same half
-		case f.origin == from.hash:
-			mine = append(mine, f)
-		default:
-			others = true
+		if f.id == c.id && f.origin == c.from.hash {
+			frames = append(frames, f)
 		}
 	}
-	return mine, others, nil
-}
-
-// withdrawLocked makes void what is stated of a chunk.
-func (j *Journal) withdrawLocked(id ID) error {
-	if p := j.index.chunks[id.half()]; p.last == 0 {
-		return nil
-	}
-	_, err := j.roomLocked(1)
-	if err != nil {
-		return err
-	}
-	return j.appendLocked([]frame{{kind: kindWithdrawn, at: time.Now(), id: id}})
+	return frames, nil
 }
 
 // roomLocked is how many frames the file has room for. If that is less than wanted, it is
@@ -328,15 +256,8 @@ func (j *Journal) acceptLocked(list []Accepted) error {
 	return j.appendLocked(frames)
 }
 
-// statedLocked tells whether something is to be stated of c: not of a chunk that dies with
-// the process, and not of one of several equal ones that are open.
-func (j *Journal) statedLocked(c *Chunk) bool {
-	if c == nil || c.begun == 0 || c.from.hash == 0 {
-		return false
-	}
-	p := j.index.chunks[c.id.half()]
-	return p.begun == c.begun && p.state != stateDoubtful
-}
+// lastsLocked tells whether c outlives the process: else nothing is stated of it.
+func (c *Chunk) lastsLocked() bool { return c != nil && c.from.hash != 0 }
 
 // framesLocked are the statements to be written, without those about chunks of which
 // nothing is stated.
@@ -345,7 +266,7 @@ func (j *Journal) framesLocked(list []Accepted) []frame {
 	now := time.Now()
 	for _, a := range list {
 		c := a.Chunk
-		if !j.statedLocked(c) {
+		if !c.lastsLocked() {
 			continue
 		}
 		f := frame{
@@ -382,17 +303,11 @@ func (c *Chunk) Accepted(segment int) []Span {
 }
 
 // Keep takes note of where a chunk lies that is given back to the engine, so that it is
-// known when it returns.
-func (c *Chunk) Keep(chunk []byte) {
-	if c == nil {
-		return
+// known when it returns. A flush has it still.
+func (c *Chunk) Keep() {
+	if c != nil {
+		c.journal.locate(c)
 	}
-	j := c.journal
-	from := j.origins.find(chunk)
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	c.from = from
-	c.leaveLocked()
 }
 
 // Leave takes note that the flush returns: the chunk's bytes are the engine's again.
@@ -445,36 +360,6 @@ func (j *Journal) locate(wanted ...*Chunk) {
 	}
 }
 
-// End takes note of the last answer to a chunk. What is stated of it stays on file: the
-// engine deletes the chunk later, and not while another output is still to have it.
-func (c *Chunk) End() {
-	if c == nil {
-		return
-	}
-	j := c.journal
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	p, ok := j.index.chunks[c.id.half()]
-	switch {
-	case !ok || c.from.hash == 0 && c.begun == 0: // nothing is stated of it
-		return
-	case p.state == stateDoubtful:
-		if p.several < 255 {
-			p.several--
-		}
-		if p.several == 0 {
-			p.state = stateEnded
-		}
-	case p.begun == c.begun:
-		p.state = stateEnded
-	}
-	if p.state == stateEnded && p.last == 0 {
-		delete(j.index.chunks, c.id.half())
-		return
-	}
-	j.index.chunks[c.id.half()] = p
-}
-
 // Stats is how a journal stands.
 type Stats struct {
 	Held         bool   // the file is this instance's
@@ -504,15 +389,13 @@ func (j *Journal) Close() error {
 	return j.store.close()
 }
 
-// discardLocked removes a file that cannot be trusted to say what it should. Chunks
-// that have begun stay known: of equal bytes there may be more.
+// discardLocked removes a file that cannot be trusted to say what it should.
 func (j *Journal) discardLocked() {
 	if err := j.store.discard(); err != nil {
 		j.log.Error("state_path: a file that cannot be written cannot be removed either: remove it before the next start, or records may be taken for delivered that are not",
 			"file", j.store.path, "error", err)
 	}
-	waiting := j.index.waiting()
-	j.index = j.index.begunOnly()
-	j.index.forgotten += uint64(waiting)
-	j.index.prune()
+	forgotten := j.index.forgotten + uint64(j.index.waiting())
+	j.index = newIndex(0)
+	j.index.forgotten = forgotten
 }

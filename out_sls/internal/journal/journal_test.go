@@ -62,7 +62,6 @@ func TestStatementsOutliveTheLastAnswer(t *testing.T) {
 			if c.Accepted(0) == nil {
 				accept(t, j, c, all)
 			}
-			c.End()
 			require.NoError(t, j.Close())
 		}
 		j := f.start()
@@ -83,7 +82,6 @@ func TestChunkInMemoryIsNotTakenForOneOnDisk(t *testing.T) {
 		c := begin(two, []byte("records"))
 		require.Nil(t, c.Accepted(0))
 		accept(t, two, c, all)
-		c.End()
 		require.Equal(t, []Span{all}, begin(two, onDisk).Accepted(0), "its statement is still there")
 		f.kill(two)
 	})
@@ -128,46 +126,24 @@ func TestOneListLocatesAllChunks(t *testing.T) {
 
 func wait(d time.Duration) { <-time.After(d) }
 
-// Records that are there twice arrive twice: what is stated of the first is void when
-// the second begins, or a kill would make it a statement about the second.
-func TestSecondEqualChunkWithdrawsWhatIsStatedOfTheFirst(t *testing.T) {
+// Records that are there twice arrive twice: what is stated of one file is never taken for
+// a statement about another, whichever of them are open.
+func TestEqualChunksAreRememberedEach(t *testing.T) {
 	both(t, func(t *testing.T, f *folder) {
-		first, second := f.chunk("records", before()), f.chunk("records", before())
-		one := f.start()
-		c := begin(one, first)
-		accept(t, one, c, all)
-		c.End()
-		require.Nil(t, begin(one, second).Accepted(0))
-		accept(t, one, c, all)
-		require.Zero(t, one.Stats().Entries, "of the first nothing is stated any more")
-		f.kill(one)
-		two := f.start()
-		require.Nil(t, begin(two, second).Accepted(0))
-		f.kill(two)
-	})
-}
-
-// While two equal chunks are open nothing is stated of either: what one has had would
-// be taken for the other's when one has gone.
-func TestNothingIsStatedOfTwoOpenEqualChunks(t *testing.T) {
-	both(t, func(t *testing.T, f *folder) {
-		first, second := f.chunk("records", before()), f.chunk("records", before())
-		one := f.start()
-		a := begin(one, first)
-		require.NoError(t, one.Accept([]Accepted{{Chunk: a, Spans: []Span{{0, 5}}}}))
-		b := begin(one, second)
-		require.Nil(t, b.Accepted(0))
-		accept(t, one, a, Span{5, 5})
-		accept(t, one, b, all)
-		b.End()
-		require.Zero(t, one.Stats().Entries)
-		a.End()
-
-		// Both have ended: the third is a chunk as any other.
-		c := begin(one, f.chunk("records", before()))
-		accept(t, one, c, all)
-		require.Equal(t, 1, one.Stats().Entries)
-		f.kill(one)
+		first, second, third := f.chunk("records", before()), f.chunk("records", before()), f.chunk("records", before())
+		j := f.start()
+		a, b := begin(j, first), begin(j, second)
+		require.NoError(t, j.Accept([]Accepted{{Chunk: a, Spans: []Span{{0, 5}}}}))
+		require.NoError(t, j.Accept([]Accepted{{Chunk: b, Spans: []Span{{7, 2}}}}))
+		require.Nil(t, begin(j, third).Accepted(0))
+		accept(t, j, a, Span{5, 5})
+		for range 2 {
+			j = f.restart(j)
+			require.Equal(t, []Span{all}, begin(j, first).Accepted(0))
+			require.Equal(t, []Span{{7, 2}}, begin(j, second).Accepted(0))
+			require.Nil(t, begin(j, third).Accepted(0))
+		}
+		f.kill(j)
 	})
 }
 
@@ -178,12 +154,12 @@ func TestReturnedChunkIsToldFromAnEqualOne(t *testing.T) {
 		id := Identify("tag", first)
 		j := f.start()
 		a := j.Begin(id, first, nil)
-		a.Keep(first)
+		a.Keep()
 		require.Same(t, a, j.Begin(id, first, a))
 		require.NotSame(t, a, j.Begin(id, second, a))
 		heap := []byte("records")
 		h := j.Begin(id, heap, nil)
-		h.Keep(heap)
+		h.Keep()
 		require.Same(t, h, j.Begin(id, heap, h))
 		f.kill(j)
 	})
@@ -197,7 +173,7 @@ func TestNothingIsStatedOfAChunkInMemory(t *testing.T) {
 		c := begin(j, heap)
 		accept(t, j, c, Span{0, 5})
 		require.Zero(t, j.Stats().Entries)
-		c.Keep(heap)
+		c.Keep()
 		accept(t, j, c, Span{5, 5})
 		require.Zero(t, j.Stats().Entries)
 		f.kill(j)
@@ -246,7 +222,7 @@ func TestFileIsOfOneProcess(t *testing.T) {
 			wait(time.Second)
 			require.Equal(t, []Span{all}, begin(two, other).Accepted(0))
 			require.True(t, two.Stats().Held)
-			require.Equal(t, 1, two.Stats().Entries, "what is stated of a chunk that is being sent without memory is void")
+			require.Equal(t, 2, two.Stats().Entries)
 			f.kill(two)
 			require.Equal(t, 2, strings.Count(f.lines.String(), "what is delivered is remembered"))
 		})
@@ -342,9 +318,8 @@ func TestFileIsNamedAfterTheSection(t *testing.T) {
 func TestNothingIsKnownWithoutAJournal(t *testing.T) {
 	var c *Chunk
 	c.Cut(1)
-	c.Keep(nil)
+	c.Keep()
 	c.Leave()
-	c.End()
 	require.Nil(t, c.Accepted(0))
 }
 

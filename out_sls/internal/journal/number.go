@@ -54,7 +54,7 @@ func (j *Journal) Send(c *Chunk, n Number) error {
 	if j.store.file == nil {
 		return errNotHeld
 	}
-	if !j.statedLocked(c) {
+	if !c.lastsLocked() {
 		return nil
 	}
 	now := time.Now()
@@ -107,8 +107,21 @@ func (c *Chunk) Sent(segment int) []Number {
 	return c.sent[segment]
 }
 
-// ID is the identity of the chunk.
-func (c *Chunk) ID() ID { return c.id }
+// Identity tells a chunk that lies in a file from any other. Of those in memory equal ones
+// have the same.
+type Identity struct {
+	id   ID
+	from Origin
+}
+
+// Identity is that of c, which a flush has, or has given back.
+func (c *Chunk) Identity() Identity {
+	j := c.journal
+	j.locate(c)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return Identity{c.id, c.from}
+}
 
 // Claim takes a number of an earlier instance, for the segment that has come back. It is
 // false if it is not there any more.
@@ -163,13 +176,13 @@ type openNumber struct {
 // run is a run of logs of one segment.
 type run struct {
 	half, fingerprint uint64
-	segment           uint32
+	origin, segment   uint32
 	span              Span
 }
 
 func newNumbers() numbers { return numbers{open: map[Key]openNumber{}, runs: map[run]Key{}} }
 
-func runOf(f frame) run { return run{f.id.half(), f.fingerprint, f.segment, f.spans[0]} }
+func runOf(f frame) run { return run{f.id.half(), f.fingerprint, f.origin, f.segment, f.spans[0]} }
 
 // sent takes note of a number and of what it carries. An older one under its key is over,
 // or this one would not have gone out.
@@ -192,19 +205,6 @@ func (x *index) accepted(f frame) {
 func (x *index) refused(f frame) {
 	if o, ok := x.open[f.key]; ok && o.number <= f.number {
 		x.close(f.key)
-	}
-}
-
-// withdrawn ends the numbers of a chunk.
-func (x *index) withdrawn(half uint64) {
-	for key, o := range x.open {
-		switch {
-		case o.of.half != half:
-		case o.earlier:
-			x.drop(key)
-		default: // this instance knows it still
-			x.close(key)
-		}
 	}
 }
 

@@ -67,7 +67,7 @@ func TestNumberOutlivesAKill(t *testing.T) {
 		}
 		j = f.restart(j)
 		require.Nil(t, begin(j, equal).Sent(0), "another chunk of equal bytes")
-		require.False(t, j.Claim(n))
+		require.True(t, j.Claim(n), "it is the first one's still")
 		f.kill(j)
 	})
 }
@@ -98,6 +98,23 @@ func TestNumberEnds(t *testing.T) {
 			f.kill(j)
 		})
 	}
+}
+
+// What is accepted of one of two equal chunks says nothing of the number of the other.
+func TestNumberOfAnEqualChunkStaysOpen(t *testing.T) {
+	both(t, func(t *testing.T, f *folder) {
+		chunk, equal := f.chunk("records", before()), f.chunk("records", before())
+		j := f.start()
+		send(t, j, begin(j, chunk), numbered(1, 5))
+		c := begin(j, equal)
+		send(t, j, c, numbered(2, 1))
+		accept(t, j, c, all)
+		j = f.restart(j)
+		require.Equal(t, []Number{numbered(1, 5)}, begin(j, chunk).Sent(0))
+		require.Nil(t, begin(j, equal).Sent(0))
+		require.Equal(t, []Span{all}, begin(j, equal).Accepted(0))
+		f.kill(j)
+	})
 }
 
 // A power loss can have left an older file: a number that is open there is long over.

@@ -3,7 +3,6 @@ package journal
 import (
 	"errors"
 	"os"
-	"slices"
 	"time"
 )
 
@@ -93,8 +92,8 @@ func (j *Journal) chooseLocked() (keep bitset, young uint64, err error) {
 
 // copyLocked writes the frames of keep to f, and returns where everything is then.
 func (j *Journal) copyLocked(f *os.File, keep bitset) (index, error) {
-	x := j.index.begunOnly()
-	x.prev = slices.Grow(x.prev, j.capacity)
+	x := newIndex(j.capacity)
+	x.forgotten = j.index.forgotten
 	out := appendHead(make([]byte, 0, (readAtOnce+1)*frameSize), thisBoot())
 	at := int64(0)
 	flush := func() error {
@@ -119,7 +118,6 @@ func (j *Journal) copyLocked(f *os.File, keep bitset) (index, error) {
 	if err != nil {
 		return x, err
 	}
-	x.prune()
 	for key, o := range x.open {
 		o.earlier = j.index.open[key].earlier
 		x.open[key] = o

@@ -26,7 +26,6 @@ func fill(t *testing.T, j *Journal, first, n, segments int) {
 		c := somewhere(j, id)
 		c.Cut(segments)
 		require.NoError(t, j.Accept([]Accepted{{Chunk: c, Spans: []Span{all}, Settled: true}}))
-		c.End()
 	}
 }
 
@@ -72,8 +71,7 @@ func TestOnlyYoungEvictionsAreCounted(t *testing.T) {
 	})
 }
 
-// What is stated of a chunk that has ended stays known as that: a second one of equal
-// bytes is another one also after the file was replaced.
+// A second chunk of equal bytes is another one also after the file was replaced.
 func TestSecondEqualChunkIsToldAfterTheFileWasReplaced(t *testing.T) {
 	f := newFolder(t)
 	f.slow = true
@@ -82,7 +80,6 @@ func TestSecondEqualChunkIsToldAfterTheFileWasReplaced(t *testing.T) {
 	c := begin(j, first)
 	fill(t, j, 0, j.capacity-1, 1)
 	accept(t, j, c, all)
-	c.End()
 	fill(t, j, j.capacity, 1, 1)
 	require.Nil(t, begin(j, second).Accepted(0))
 	f.kill(j)
@@ -146,34 +143,6 @@ func TestFullDiskCostsTheMemoryOnly(t *testing.T) {
 		require.Equal(t, []Span{all}, begin(j, kept).Accepted(0))
 		require.Nil(t, begin(j, forgotten).Accepted(0))
 		f.kill(j)
-	})
-}
-
-// What cannot be withdrawn may not stay: it would be taken for a statement about
-// another chunk. Removing a file takes no room.
-func TestFullDiskKeepsNothingThatHadToBeWithdrawn(t *testing.T) {
-	both(t, func(t *testing.T, f *folder) {
-		synctest.Test(t, func(t *testing.T) {
-			wait(time.Hour)
-			first, second := f.chunk("records", before()), f.chunk("records", before())
-			j := f.start()
-			full := false
-			failing(j, &full)
-			c := begin(j, first)
-			accept(t, j, c, all)
-			c.End()
-			full = true
-			require.Nil(t, begin(j, second).Accepted(0))
-			require.NoFileExists(t, f.file())
-			full = false
-			wait(time.Second)
-			third := f.chunk("third", before())
-			accept(t, j, begin(j, third), all)
-			j = f.restart(j)
-			require.Nil(t, begin(j, second).Accepted(0))
-			require.Equal(t, []Span{all}, begin(j, third).Accepted(0))
-			f.kill(j)
-		})
 	})
 }
 

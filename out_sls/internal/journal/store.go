@@ -210,14 +210,6 @@ func (s *store) statement(n uint32) (frame, error) {
 	return f, nil
 }
 
-// idOf reads whom a frame is about.
-func (s *store) idOf(n uint32) (ID, error) {
-	var b [frameSize]byte
-	err := s.read(b[:], n)
-	f := readFrame(b[:])
-	return f.id, err
-}
-
 // forwards goes through the frames below number end, in order. An error of the file
 // ends it, and is in err then.
 func (s *store) forwards(err *error, end uint32) iter.Seq2[uint32, frame] {

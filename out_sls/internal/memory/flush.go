@@ -126,9 +126,6 @@ func (f *Flush) Cut(whole bool) {
 	f.doneLocked()
 }
 
-// End says that the engine has the last answer to the chunk.
-func (f *Flush) End() { f.note.End() }
-
 // Done is closed when the chunk is cut and f waits for nothing more.
 func (f *Flush) Done() <-chan struct{} { return f.done }
 

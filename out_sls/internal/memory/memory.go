@@ -72,7 +72,7 @@ func (m *Memory) Begin(tag string, chunk []byte) *Flush {
 // Keep remembers what has become of the chunk of f, which goes back to the engine.
 // Outcomes that are still pending are remembered as what they come to.
 func (m *Memory) Keep(f *Flush, tag string, chunk []byte) {
-	f.note.Keep(chunk)
+	f.note.Keep()
 	id := journal.Identify(tag, chunk)
 	m.mu.Lock()
 	defer m.mu.Unlock()

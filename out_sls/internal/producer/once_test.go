@@ -441,6 +441,25 @@ func TestOnceOfEqualChunks(t *testing.T) {
 	}
 }
 
+// An equal chunk does not take the number that the other has open on file: after a kill the
+// refusal of that number would pass for the acceptance of both.
+func TestOnceOfEqualChunksAcrossAKill(t *testing.T) {
+	runOnce(t, "flush_timeout=1s", func(t *testing.T, b *bench, _ *sentWrites) {
+		first, second := onDisk(t, chunk(0, 10, 10)), onDisk(t, chunk(0, 10, 10))
+		remove := b.sls.Hook(slsfake.OpPutLogs, lostAnswer)
+		require.Equal(t, Retry, b.flush(first))
+		remove()
+		require.Equal(t, OK, b.flush(second))
+		b.kill()
+		require.Equal(t, OK, b.flush(first))
+		for n, times := range b.stored() {
+			require.Equal(t, 2, times, n)
+		}
+		require.Len(t, b.stored(), 10)
+		require.Zero(t, b.numbers.Stats())
+	})
+}
+
 // With a hash key the key of a slot is in the shard of its bucket.
 func TestOnceKeepsTheBucket(t *testing.T) {
 	runOnce(t, "hash_key=$n hash_buckets=4", func(t *testing.T, b *bench, sent *sentWrites) {

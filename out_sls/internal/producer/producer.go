@@ -110,7 +110,6 @@ func (p *Producer) Flush(ctx context.Context, tag string, chunk []byte) Result {
 	p.await(ctx, flush, admission)
 	result := p.answer(flush, summary.Whole(), tag, chunk)
 	if result != Retry { // or it is cut again, and counted then
-		flush.End()
 		p.count(summary)
 	}
 	if l := admission.Refused; l != nil {

@@ -6,10 +6,10 @@ import (
 	"fluent-bit-sls/out_sls/internal/journal"
 )
 
-// segmentID names a segment. Two chunks of equal bytes have the same: which of them comes
-// back first is of no matter, as long as a number is taken by one of them only.
+// segmentID names a segment. Two chunks of equal bytes in memory have the same: which of
+// them comes back first is of no matter, as long as a number is taken by one of them only.
 type segmentID struct {
-	chunk   journal.ID
+	chunk   journal.Identity
 	segment int
 }
 

@@ -60,7 +60,7 @@ func (t *Table) Begin(at Place, chunk *journal.Chunk, segment int) (*Turn, error
 	if err != nil {
 		return nil, err
 	}
-	turn := &Turn{table: t, chunk: chunk, segment: segment, slot: s}
+	turn := &Turn{table: t, chunk: chunk, of: segmentID{chunk.Identity(), segment}, slot: s}
 	turn.claim()
 	return turn, nil
 }

@@ -13,7 +13,7 @@ import (
 type Turn struct {
 	table   *Table
 	chunk   *journal.Chunk
-	segment int
+	of      segmentID
 	slot    *slot
 	current *Number   // open under the slot's key; nil = none
 	parked  []*Number // open under keys of their own, in the order of their logs
@@ -55,9 +55,9 @@ func (t *Turn) Away(home Place) bool {
 // which the journal says that it was of this chunk.
 func (t *Turn) claim() {
 	t.table.mu.Lock()
-	numbers := t.table.parked.take(segmentID{t.chunk.ID(), t.segment})
+	numbers := t.table.parked.take(t.of)
 	t.table.mu.Unlock()
-	for _, n := range t.chunk.Sent(t.segment) {
+	for _, n := range t.chunk.Sent(t.of.segment) {
 		if t.table.journal.Claim(n) {
 			numbers = append(numbers, n)
 		}
@@ -84,7 +84,7 @@ func (t *Turn) Next(span journal.Span, rewrite journal.Rewrite) (*Number, error)
 	}
 	t.slot.last++
 	n := &Number{turn: t, Number: journal.Number{
-		Key: t.slot.key, Number: t.slot.last, Place: t.slot.at.mark(), Segment: t.segment, Span: span, Rewrite: rewrite,
+		Key: t.slot.key, Number: t.slot.last, Place: t.slot.at.mark(), Segment: t.of.segment, Span: span, Rewrite: rewrite,
 	}}
 	if err := t.table.journal.Send(t.chunk, n.Number); err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func (t *Turn) Next(span journal.Span, rewrite journal.Rewrite) (*Number, error)
 func (t *Turn) Park() {
 	for _, n := range append(t.parked, t.current) {
 		if n != nil && !n.over && n.unclear {
-			t.table.park(segmentID{t.chunk.ID(), t.segment}, n.Number)
+			t.table.park(t.of, n.Number)
 			n.leave()
 		}
 	}
