@@ -105,9 +105,9 @@ func TestNumberOfAnEqualChunkStaysOpen(t *testing.T) {
 	both(t, func(t *testing.T, f *folder) {
 		chunk, equal := f.chunk("records", before()), f.chunk("records", before())
 		j := f.start()
-		send(t, j, begin(j, chunk), numbered(1, 5))
 		c := begin(j, equal)
 		send(t, j, c, numbered(2, 1))
+		send(t, j, begin(j, chunk), numbered(1, 5))
 		accept(t, j, c, all)
 		j = f.restart(j)
 		require.Equal(t, []Number{numbered(1, 5)}, begin(j, chunk).Sent(0))
