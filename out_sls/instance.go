@@ -45,6 +45,19 @@ func (c *config) options() []option.Option {
 	return slices.Concat(c.route.Options(), c.send.Options(), c.conn.Options(), check)
 }
 
+// validate checks what no option can check alone. given has the options as they were typed.
+func (c *config) validate(given option.Getter) error {
+	return errors.Join(c.conn.Validate(), c.route.Validate(), c.send.Validate(), c.bucketsOfOnce(given))
+}
+
+// bucketsOfOnce says what hash_buckets 0 would mean here, beside what is said of 0 alone.
+func (c *config) bucketsOfOnce(given option.Getter) error {
+	if !c.send.ExactlyOnce || given.Property("hash_buckets") != "0" {
+		return nil
+	}
+	return errors.New("option exactly_once = \"on\": not with hash_buckets = \"0\": each hash key would have numbers of its own, and SLS remembers those of 10,000 keys in a shard")
+}
+
 // instance is one [OUTPUT] section.
 type instance struct {
 	host     *flb.Instance
@@ -87,7 +100,7 @@ func start(host *flb.Instance, log *slog.Logger) error {
 	var c config
 	opts := c.options()
 	startup.Names(host, option.Output, opts, hints(), log)
-	if err := errors.Join(option.Gone(host, gone()), option.Parse(host, opts), c.conn.Validate(), c.route.Validate(), c.send.Validate()); err != nil {
+	if err := errors.Join(option.Gone(host, gone()), option.Parse(host, opts), c.validate(host)); err != nil {
 		return err
 	}
 	router, err := route.New(c.route)

@@ -247,6 +247,77 @@ func TestOnceAcrossKills(t *testing.T) {
 	}
 }
 
+// It is not on file that a number was refused, and a higher one of its key was accepted. Sent
+// under its old number its segment would be refused as one that SLS has had, and be lost. As
+// the frame may have been the end of any number before it, what was open then goes out under
+// a new one, too: if it was stored, it is there twice.
+func TestOnceAfterATornRefusal(t *testing.T) {
+	for name, open := range map[string]func(*slsfake.Call){"nothing open": nil, "one open": lostAnswer} {
+		t.Run(name, func(t *testing.T) {
+			runOnce(t, "flush_timeout=1s", func(t *testing.T, b *bench, sent *sentWrites) {
+				var chunks [][]byte
+				if open != nil {
+					remove := b.sls.Hook(slsfake.OpPutLogs, open)
+					chunks = append(chunks, onDisk(t, chunk(0, 10, 10)))
+					require.Equal(t, Retry, b.flush(chunks[0]))
+					synctest.Wait()
+					remove()
+				}
+				remove := b.sls.Hook(slsfake.OpPutLogs, func(c *slsfake.Call) { c.Fail(401, "Unauthorized", "") })
+				refused := onDisk(t, chunk(100, 110, 10))
+				require.Equal(t, Retry, b.flush(refused))
+				remove()
+				writes := sent.list()
+				of := keyOf(writes[len(writes)-1])
+				b.tearRefusal()
+				for i := range 16 { // slots take turns
+					chunks = append(chunks, onDisk(t, chunk(110+10*i, 120+10*i, 10)))
+					require.Equal(t, OK, b.flush(chunks[len(chunks)-1]))
+				}
+				writes = sent.list()
+				require.Equal(t, of+" 2", writes[len(writes)-1])
+				b.kill()
+				had := len(b.sls.RefusedSequences("pro", "logs")) // tries whose answers were lost
+				for _, c := range append(chunks, refused) {
+					require.Equal(t, OK, b.flush(c))
+				}
+				require.Len(t, b.sls.RefusedSequences("pro", "logs"), had)
+				want := map[string]int{}
+				for n := 100; n < 270; n++ {
+					want[fmt.Sprint(n)] = 1
+				}
+				forgotten := uint64(1)
+				if open != nil {
+					for n := range 10 {
+						want[fmt.Sprint(n)] = 2
+					}
+					forgotten++
+				}
+				require.Equal(t, want, b.stored())
+				require.Equal(t, forgotten, b.numbers.Stats().Forgotten)
+			})
+		})
+	}
+}
+
+// tearRefusal damages the last frame on file, which says that a number is over.
+func (b *bench) tearRefusal() {
+	b.t.Helper()
+	const frame, kindAt, refused = 64, 4, 5
+	file, err := os.OpenFile(b.cfg.StateFile(), os.O_RDWR, 0)
+	require.NoError(b.t, err)
+	defer file.Close()
+	info, err := file.Stat()
+	require.NoError(b.t, err)
+	var kind [1]byte
+	at := info.Size() - frame + kindAt
+	_, err = file.ReadAt(kind[:], at)
+	require.NoError(b.t, err)
+	require.EqualValues(b.t, refused, kind[0])
+	_, err = file.WriteAt([]byte{0xff}, at+16)
+	require.NoError(b.t, err)
+}
+
 // If a higher number of the key were accepted, the repeat of an open one would be refused
 // although it never arrived.
 func TestOnceSendsNothingAboveAnOpenNumber(t *testing.T) {
