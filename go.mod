@@ -41,3 +41,7 @@ require (
 	gopkg.in/check.v1 v1.0.0-20200227125254-8fa46927fb4f // indirect
 	gopkg.in/natefinch/lumberjack.v2 v2.0.0 // indirect
 )
+
+// The SDK's messages were generated for this runtime. v1.4 and newer bring the runtime of
+// google.golang.org/protobuf beside it, 1.6 MB of a plugin: see DESIGN.md, Decisions.
+replace github.com/golang/protobuf => github.com/golang/protobuf v1.3.5

@@ -14,9 +14,10 @@ import (
 // oldest systems promised, CentOS 7 and Alibaba Cloud Linux 2.
 const glibcMinor = 17
 
-// maxBytes is what a plugin may be large, 13 MB: about 12.5 MB is what its modules need with
-// Go 1.26. One that makes the linker keep every method, or brings HTTP/2, is above it.
-const maxBytes = 13_000_000
+// maxBytes is what a plugin may be large on either processor, 12 MB: about 11 MB is what its
+// modules need with Go 1.26. One that makes the linker keep every method, or brings a second
+// protobuf runtime, is above it.
+const maxBytes = 12_000_000
 
 // libraries are the shared libraries that a plugin may need: those of glibc. A
 // Fluent Bit image holds little more.

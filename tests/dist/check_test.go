@@ -87,5 +87,5 @@ func TestNewestGlibc(t *testing.T) {
 
 func TestTooLarge(t *testing.T) {
 	require.NoError(t, tooLarge(maxBytes))
-	require.ErrorContains(t, tooLarge(maxBytes+1), "has 13000001 bytes, above 13000000")
+	require.ErrorContains(t, tooLarge(maxBytes+1), "has 12000001 bytes, above 12000000")
 }

@@ -51,7 +51,8 @@ func licenceOf(text string) (string, error) {
 
 // readLinked lists what is linked into a release, in order of its paths, Go itself first.
 func readLinked(ctx context.Context) ([]linked, error) {
-	const form = "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}"
+	// A module that another takes the place of is that other one: go.mod replaces one.
+	const form = "{{with .Module}}{{if not .Main}}{{with .Replace}}{{.Path}} {{.Version}} {{.Dir}}{{else}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}{{end}}"
 	out, err := exec.CommandContext(ctx, "go", "list", "-deps", "-tags", "netgo,osusergo", "-f", form, "./out_sls", "./in_sls", "./install", "./tests/slsfake/cmd/slsfake").Output()
 	if err != nil {
 		return nil, fmt.Errorf("go list: %w", err)

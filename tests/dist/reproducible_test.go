@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The same source gives the same plugin, in whatever folder it is built.
+// The same source gives the same plugin, in whatever folder it is built, and no larger one than `make dist` takes.
 func TestSameSourceSameBytes(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
@@ -42,6 +42,7 @@ func TestSameSourceSameBytes(t *testing.T) {
 		so, err := os.ReadFile("out.so")
 		require.NoError(t, err)
 		require.NotContains(t, string(so), copied, "the folder")
+		require.NoError(t, tooLarge(int64(len(so))))
 		built = append(built, so)
 	}
 	require.Len(t, built[1], len(built[0]))
