@@ -22,7 +22,11 @@ import (
 
 // contents are what a tarball holds beside what was built: files of the module,
 // and folders with all that is in them.
-var contents = []string{"CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "THIRD_PARTY_NOTICES", "sbom.cdx.json", "conf", "docs", "in_sls/README.md", "out_sls/README.md"}
+// The pages are all those that links of one another lead to.
+var contents = []string{
+	"CHANGELOG.md", "CONTRIBUTING.md", "DESIGN.md", "LICENSE", "README.md", "SECURITY.md", "THIRD_PARTY_NOTICES", "sbom.cdx.json",
+	"conf", "docs", "in_sls/README.md", "out_sls/README.md", "tests/slsfake/README.md",
+}
 
 // commitTime is the time of every file in the tarballs, so that the same commit
 // gives the same bytes: $SOURCE_DATE_EPOCH, else that of the commit.

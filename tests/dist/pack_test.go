@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +31,7 @@ func module(t *testing.T) (root string, built map[string]string) {
 	for _, name := range []string{
 		"conf/z.yaml", "conf/a.yaml", "conf/kubernetes/agent/daemonset.yaml", "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md",
 		"THIRD_PARTY_NOTICES", "sbom.cdx.json", "docs/tuning.md", "in_sls/README.md", "out_sls/README.md", "in_sls/main.go",
+		"CONTRIBUTING.md", "DESIGN.md", "tests/slsfake/README.md",
 	} {
 		write(name)
 	}
@@ -72,9 +76,43 @@ func TestPack(t *testing.T) {
 		require.Empty(t, head.Uname+head.Gname)
 	}
 	require.Equal(t, []string{
-		"CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "THIRD_PARTY_NOTICES", "conf/a.yaml", "conf/kubernetes/agent/daemonset.yaml", "conf/z.yaml",
-		"docs/tuning.md", "in_sls.so", "in_sls/README.md", "out_sls.so", "out_sls/README.md", "sbom.cdx.json", "slsfake",
+		"CHANGELOG.md", "CONTRIBUTING.md", "DESIGN.md", "LICENSE", "README.md", "SECURITY.md", "THIRD_PARTY_NOTICES",
+		"conf/a.yaml", "conf/kubernetes/agent/daemonset.yaml", "conf/z.yaml",
+		"docs/tuning.md", "in_sls.so", "in_sls/README.md", "out_sls.so", "out_sls/README.md", "sbom.cdx.json", "slsfake", "tests/slsfake/README.md",
 	}, names)
+}
+
+// A page of a release links only to what the release has: a package has the same folders under /opt/sls.
+func TestLinksOfAReleaseLeadSomewhere(t *testing.T) {
+	files := map[string]string{}
+	for _, name := range contents {
+		require.NoError(t, collect("../..", name, files))
+	}
+	for _, notice := range []string{"LICENSE", "THIRD_PARTY_NOTICES", "sbom.cdx.json"} {
+		delete(files, notice) // which a package has in /usr/share/doc
+	}
+	there := map[string]bool{".": true}
+	for name := range files {
+		for ; name != "."; name = path.Dir(name) {
+			there[name] = true
+		}
+	}
+	link := regexp.MustCompile(`\]\(([^)#\s]+)[^)\s]*\)`)
+	pages := 0
+	for name, file := range files {
+		if path.Ext(name) != ".md" {
+			continue
+		}
+		pages++
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			if !strings.Contains(m[1], "://") {
+				require.True(t, there[path.Join(path.Dir(name), m[1])], "%s links to %s", name, m[1])
+			}
+		}
+	}
+	require.Greater(t, pages, 10)
 }
 
 // The same sources give the same bytes, whenever and wherever.

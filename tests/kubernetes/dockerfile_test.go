@@ -124,6 +124,39 @@ func TestDockerfileContext(t *testing.T) {
 	require.Equal(t, allowed, copied)
 }
 
+// A stage that builds has copied every folder of the project that its programs are made of.
+func TestDockerfileCopiesWhatItBuilds(t *testing.T) {
+	all, _ := stages(t)
+	module, err := filepath.Abs(root)
+	require.NoError(t, err)
+	copied := map[string]bool{}
+	for _, c := range []struct {
+		stage    string
+		packages []string
+	}{
+		{"build", []string{"./out_sls", "./in_sls", "./install"}},
+		{"build-slsfake", []string{"./tests/slsfake/cmd/slsfake"}}, // FROM build, with what that has
+	} {
+		for _, command := range only[*instructions.CopyCommand](all[c.stage]) {
+			for _, source := range command.SourcePaths {
+				copied[source] = true
+			}
+		}
+		cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}"}, c.packages...)...)
+		cmd.Dir = root
+		out, err := cmd.Output()
+		require.NoError(t, err)
+		folders := strings.Fields(string(out))
+		require.NotEmpty(t, folders)
+		for _, folder := range folders {
+			inside, err := filepath.Rel(module, folder)
+			require.NoError(t, err)
+			top, _, _ := strings.Cut(inside, "/")
+			require.True(t, copied[top] || copied["tests/slsfake"] && strings.HasPrefix(inside, "tests/slsfake"), "%s needs %s", c.stage, inside)
+		}
+	}
+}
+
 // The images hold the plugins that `make` builds.
 func TestDockerfileBuildsAsMakeDoes(t *testing.T) {
 	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))

@@ -13,6 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -33,7 +34,7 @@ const afterInstall = `#!/bin/sh
 cat <<'TEXT'
 fluent-bit-sls: add to Fluent Bit's configuration   plugins: [/opt/sls/out_sls.so, /opt/sls/in_sls.so]
 or start it with   -e /opt/sls/out_sls.so -e /opt/sls/in_sls.so   and restart it: a reload keeps old plugins.
-Configurations to begin with are in /opt/sls/conf, the options of both plugins in /opt/sls/README.
+Begin with /opt/sls/README.md; configurations are in /opt/sls/conf, options in /opt/sls/{out,in}_sls/README.md.
 TEXT
 `
 
@@ -81,11 +82,11 @@ func build(dist, version, arch, form string, stamp time.Time) (string, error) {
 	}
 	defer os.RemoveAll(folder) //nolint:errcheck // a temporary folder left behind changes no result
 	top := fmt.Sprintf("%s-%s-linux-%s", name, version, arch)
-	if err := unpack(filepath.Join(dist, top+".tar.gz"), folder); err != nil {
+	if err = unpack(filepath.Join(dist, top+".tar.gz"), folder); err != nil {
 		return "", err
 	}
 	after := filepath.Join(folder, "after-install")
-	if err := os.WriteFile(after, []byte(afterInstall), 0o600); err != nil {
+	if err = os.WriteFile(after, []byte(afterInstall), 0o600); err != nil {
 		return "", err
 	}
 	info := nfpm.WithDefaults(&nfpm.Info{
@@ -96,27 +97,10 @@ func build(dist, version, arch, form string, stamp time.Time) (string, error) {
 	info.Scripts.PostInstall = after
 	info.RPM.BuildHost = "localhost"
 	inside := filepath.Join(folder, top)
-	for _, c := range []struct {
-		from, to string
-		mode     os.FileMode
-	}{
-		{"out_sls.so", "/opt/sls/out_sls.so", 0o755},
-		{"in_sls.so", "/opt/sls/in_sls.so", 0o755},
-		{"out_sls/README.md", "/opt/sls/README/out_sls.md", 0o644},
-		{"in_sls/README.md", "/opt/sls/README/in_sls.md", 0o644},
-		{"LICENSE", "/usr/share/doc/" + name + "/copyright", 0o644},
-		{"THIRD_PARTY_NOTICES", "/usr/share/doc/" + name + "/THIRD_PARTY_NOTICES", 0o644},
-		{"sbom.cdx.json", "/usr/share/doc/" + name + "/sbom.cdx.json", 0o644},
-		{"CHANGELOG.md", "/usr/share/doc/" + name + "/CHANGELOG.md", 0o644},
-	} {
-		info.Contents = append(info.Contents, &files.Content{
-			Source: filepath.Join(inside, c.from), Destination: c.to, FileInfo: &files.ContentFileInfo{Mode: c.mode, MTime: stamp, Owner: "root", Group: "root"},
-		})
+	info.Contents, err = contents(inside, stamp)
+	if err != nil {
+		return "", err
 	}
-	info.Contents = append(info.Contents, &files.Content{
-		Source: filepath.Join(inside, "conf"), Destination: "/opt/sls/conf", Type: files.TypeTree,
-		FileInfo: &files.ContentFileInfo{MTime: stamp, Owner: "root", Group: "root"},
-	})
 	if err := nfpm.PrepareForPackager(info, form); err != nil {
 		return "", err
 	}
@@ -130,6 +114,36 @@ func build(dist, version, arch, form string, stamp time.Time) (string, error) {
 		return "", err
 	}
 	return file, errors.Join(packager.Package(info, out), out.Close())
+}
+
+// notices are where a system looks for them, by their names in the tarball.
+var notices = map[string]string{"LICENSE": "copyright", "THIRD_PARTY_NOTICES": "THIRD_PARTY_NOTICES", "sbom.cdx.json": "sbom.cdx.json"}
+
+// contents are the files of a package: those of the tarball under /opt/sls, in the same folders,
+// so that links from page to page hold. The emulator is for the machine of a developer.
+func contents(inside string, stamp time.Time) (all files.Contents, err error) {
+	err = filepath.WalkDir(inside, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		from, err := filepath.Rel(inside, file)
+		if err != nil || from == "slsfake" {
+			return err
+		}
+		to, mode := "/opt/sls/"+filepath.ToSlash(from), os.FileMode(0o644)
+		if filepath.Ext(from) == ".so" {
+			mode = 0o755
+		}
+		if notice, ok := notices[from]; ok {
+			to = "/usr/share/doc/" + name + "/" + notice
+		}
+		all = append(all, &files.Content{
+			Source: file, Destination: to,
+			FileInfo: &files.ContentFileInfo{Mode: mode, MTime: stamp, Owner: "root", Group: "root"},
+		})
+		return nil
+	})
+	return all, err
 }
 
 // unpack writes the files of a tarball of ours to folder.

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,17 @@ const version = "v1.2.3"
 
 var stamp = time.Unix(1_700_000_000, 0).UTC()
 
+// installed are the files of a package, by their names in the tarball.
+var installed = map[string]string{
+	"out_sls.so": "opt/sls/out_sls.so", "in_sls.so": "opt/sls/in_sls.so",
+	"README.md": "opt/sls/README.md", "docs/tuning.md": "opt/sls/docs/tuning.md", "CHANGELOG.md": "opt/sls/CHANGELOG.md",
+	"out_sls/README.md": "opt/sls/out_sls/README.md", "in_sls/README.md": "opt/sls/in_sls/README.md",
+	"conf/ship-files.yaml": "opt/sls/conf/ship-files.yaml", "conf/ram/output.json": "opt/sls/conf/ram/output.json",
+	"LICENSE":             "usr/share/doc/fluent-bit-sls/copyright",
+	"THIRD_PARTY_NOTICES": "usr/share/doc/fluent-bit-sls/THIRD_PARTY_NOTICES",
+	"sbom.cdx.json":       "usr/share/doc/fluent-bit-sls/sbom.cdx.json",
+}
+
 // dist lays out tarballs as make dist makes them; the plugins are text.
 func dist(t *testing.T) string {
 	t.Helper()
@@ -32,10 +44,7 @@ func dist(t *testing.T) string {
 		require.NoError(t, err)
 		zipped := gzip.NewWriter(f)
 		w := tar.NewWriter(zipped)
-		for _, name := range []string{
-			"out_sls.so", "in_sls.so", "out_sls/README.md", "in_sls/README.md", "LICENSE", "THIRD_PARTY_NOTICES", "sbom.cdx.json",
-			"CHANGELOG.md", "conf/ship-files.yaml", "conf/ram/output.json",
-		} {
+		for _, name := range append(slices.Sorted(maps.Keys(installed)), "slsfake") {
 			text := "this is " + name
 			require.NoError(t, w.WriteHeader(&tar.Header{Name: top + "/" + name, Size: int64(len(text)), Mode: 0o644}))
 			_, err := w.Write([]byte(text))
@@ -48,22 +57,14 @@ func dist(t *testing.T) string {
 	return folder
 }
 
-// installed are the files of a package, and where they come from.
-var installed = map[string]string{
-	"opt/sls/out_sls.so": "out_sls.so", "opt/sls/in_sls.so": "in_sls.so",
-	"opt/sls/README/out_sls.md": "out_sls/README.md", "opt/sls/README/in_sls.md": "in_sls/README.md",
-	"opt/sls/conf/ship-files.yaml": "conf/ship-files.yaml", "opt/sls/conf/ram/output.json": "conf/ram/output.json",
-	"usr/share/doc/fluent-bit-sls/copyright": "LICENSE", "usr/share/doc/fluent-bit-sls/THIRD_PARTY_NOTICES": "THIRD_PARTY_NOTICES",
-	"usr/share/doc/fluent-bit-sls/sbom.cdx.json": "sbom.cdx.json", "usr/share/doc/fluent-bit-sls/CHANGELOG.md": "CHANGELOG.md",
-}
-
 func requireInstalled(t *testing.T, root string) {
 	t.Helper()
-	for file, from := range installed {
+	for from, file := range installed {
 		text, err := os.ReadFile(filepath.Join(root, file))
 		require.NoError(t, err)
 		require.Equal(t, "this is "+from, string(text))
 	}
+	require.NoFileExists(t, filepath.Join(root, "opt/sls/slsfake"))
 	for _, so := range []string{"out_sls.so", "in_sls.so"} {
 		info, err := os.Stat(filepath.Join(root, "opt/sls", so))
 		require.NoError(t, err)
