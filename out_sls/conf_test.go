@@ -28,7 +28,7 @@ func TestConfigurationsOfTheProject(t *testing.T) {
 		var c config
 		opts := c.options()
 		require.Empty(t, s.Unknown(option.Output, opts))
-		require.NoError(t, errors.Join(option.Parse(s.Map(), opts), c.validate(option.Map(s.Map()))), s.File)
+		require.NoError(t, errors.Join(option.Parse(s.Map(), opts), c.validate(s.Map())), s.File)
 		_, err := route.New(c.route)
 		require.NoError(t, err, s.File)
 	}

@@ -30,6 +30,11 @@
 //     replaced by an older one. Their disk is full, their options change, their chunks have
 //     twins. These may write twice, and lose nothing.
 //
+// Two sides show where exactly_once ends. With side splits SLS forgets numbers when a shard
+// is split or merged: a duplicate must belong to a number without a clear answer, and be in
+// another shard. With side overflow the file is too small, while a second output is down: a
+// duplicate must have had newer entries than the file keeps.
+//
 // # Input
 //
 // The hosts are members of one consumer group. They come and go, pause and freeze, while
@@ -83,7 +88,7 @@ import (
 
 func main() {
 	p := plan.Plan{Out: os.Stdout}
-	side := flag.String("side", "all", "what to attack: out, in or all, or out with state or exactly_once")
+	side := flag.String("side", "all", "what to attack: out, in or all, or out with state, exactly_once, splits or overflow")
 	flag.DurationVar(&p.Time, "time", 3*time.Minute, "how long there are faults")
 	flag.Uint64Var(&p.Seed, "seed", 0, "seed; 0 takes a random one")
 	flag.StringVar(&p.OutSo, "so", "build/out_sls.so", "the output plugin; may be one with the race detector")
@@ -149,6 +154,10 @@ func attacks(side string) []attack {
 		return []attack{attackOutput(judge.Remembers)}
 	case "exactly_once":
 		return []attack{attackOutput(judge.ExactlyOnce)}
+	case "splits":
+		return []attack{attackOutput(judge.UntilSplit)}
+	case "overflow":
+		return []attack{attackOutput(judge.UntilFull)}
 	case "in":
 		return []attack{attackInput(input.ByHandoff), attackInput(input.ByDelivery)}
 	case "all":
@@ -161,7 +170,7 @@ func attacks(side string) []attack {
 func run(ctx context.Context, p plan.Plan, side, source string) (err error) {
 	all := attacks(side)
 	if len(all) == 0 {
-		return fmt.Errorf("side %q: only out, in, all, state or exactly_once can be attacked", side)
+		return fmt.Errorf("side %q: only out, in, all, state, exactly_once, splits or overflow can be attacked", side)
 	}
 	for p.Seed == 0 {
 		p.Seed = rand.Uint64N(1 << 32)

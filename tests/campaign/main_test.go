@@ -52,12 +52,16 @@ func TestSmallCampaign(t *testing.T) {
 
 // An output that remembers is attacked by itself, and its memory, too.
 func TestSmallCampaignAgainstAMemory(t *testing.T) {
-	t.Parallel()
-	c, out := campaigntest.Small(t)
-	c.Time = 3 * time.Second
-	require.NoError(t, run(t.Context(), c, "state", ""), out)
-	require.Regexp(t, `\nbattered: .* sent \d{4,}, stored \d+, lost 0, duplicated \d+\n`, out)
-	require.Regexp(t, `\ncampaign state: sent \d{4,}, stored \d+, lost 0, duplicated \d+, ambiguous \d+, seed 11\n$`, out)
+	for side, battered := range map[string]string{"state": `\d{4,}`, "exactly_once": `\d{4,}`, "splits": `\d{4,}`, "overflow": "0"} {
+		t.Run(side, func(t *testing.T) {
+			t.Parallel()
+			c, out := campaigntest.Small(t)
+			c.Time = 3 * time.Second
+			require.NoError(t, run(t.Context(), c, side, ""), out)
+			require.Regexp(t, `\nbattered: .* sent `+battered+`, stored \d+, lost 0, duplicated \d+\n`, out)
+			require.Regexp(t, `\ncampaign `+side+`: sent \d{3,}, stored \d+, lost 0, duplicated \d+, (ambiguous \d+, )?seed 11\n$`, out)
+		})
+	}
 }
 
 func TestUnknownSide(t *testing.T) {

@@ -26,6 +26,24 @@ func OutputPhases() []Phase {
 	}
 }
 
+// Splits are phases that make splits and merges as frequent as all other phases together.
+func Splits() []Phase {
+	return []Phase{
+		{"split", 16, 0, (*Schedule).split},
+		{"merge", 16, 0, (*Schedule).merge},
+	}
+}
+
+// FewFaults are phases in which most calls get through.
+func FewFaults() []Phase {
+	return []Phase{
+		{"few faults", 8, 2 * time.Second, func(s *Schedule) func() { return s.set(conditions{faultRate: 0.02}) }},
+		{"network cut", 1, 500 * time.Millisecond, (*Schedule).cut},
+		{"split", 1, 0, (*Schedule).split},
+		{"merge", 1, 0, (*Schedule).merge},
+	}
+}
+
 // InputPhases are what an input meets. What takes the endpoint away may last
 // longer than a lease.
 func InputPhases() []Phase {

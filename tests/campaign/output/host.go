@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -286,9 +287,12 @@ func (h *host) props(f *store.Feed) map[string]string {
 	if h.battered {
 		p["alias"] = shared
 	}
-	if h.memory == judge.ExactlyOnce {
+	if h.memory.Numbered() {
 		p["exactly_once"] = "on"
 		p["hash_buckets"] = pick("1", "4", "8") // a shard remembers 10,000 keys
+	}
+	if h.memory == judge.UntilFull {
+		p["batch_count"], p["concurrency"], p["state_size"] = "1", "16", strconv.Itoa(judge.StateSize)
 	}
 	if f.Named {
 		h.name(p, f)

@@ -19,12 +19,6 @@ import (
 	"fluent-bit-sls/tests/slsfake"
 )
 
-const (
-	agents   = 2 // host processes at a time
-	perAgent = 2 // output sections of each
-	battered = 2 // more of them, with one section each, where the output remembers
-)
-
 // world is what the actors of the attack share.
 type world struct {
 	plan.Plan
@@ -76,9 +70,17 @@ func Attack(ctx context.Context, c plan.Plan, m judge.Memory, rig func(*world)) 
 }
 
 func (w *world) newSchedule() *faults.Schedule {
+	phases := faults.OutputPhases()
+	switch w.memory {
+	case judge.UntilSplit:
+		phases = append(phases, faults.Splits()...)
+	case judge.UntilFull: // a request has one log, and many have to get through
+		phases = faults.FewFaults()
+	default:
+	}
 	return &faults.Schedule{
 		Server: w.server, Injector: w.injector, Failures: w.failures, Keys: w.keys.all, Logstores: w.logstores, MaxShards: 12,
-		Down: w.down, Up: w.up, Phases: faults.OutputPhases(), Random: w.Stream("schedule"),
+		Down: w.down, Up: w.up, Phases: phases, Random: w.Stream("schedule"),
 	}
 }
 
@@ -115,6 +117,7 @@ func newWorld(c plan.Plan, m judge.Memory) (w *world, err error) {
 	if w.endpoint, err = w.server.Listen("127.0.0.1:0"); err != nil {
 		return nil, err
 	}
+	w.server.SetSequencesFollow(m != judge.UntilSplit)
 	w.server.CreateLogstore(plan.Project, "app-0", 2)
 	w.server.CreateLogstore(plan.Project, "app-1", 4)
 	for _, name := range append(record.Existing[:2:2], record.NotAllowed) {
@@ -135,42 +138,59 @@ func (w *world) createLate(ctx context.Context) {
 	w.server.CreateLogstore(plan.Project, record.CreatedLate, 1)
 }
 
-// newAgents makes the agents: the second section of each shares its logstore with
-// one of another agent or starts without any. Of an output that remembers there are more,
-// whose memory is destroyed.
+// section is an output section of an agent's hosts.
+type section struct {
+	agent    int
+	logstore string
+	attacks  store.Attacks
+	battered bool // what it remembers is destroyed
+}
+
+// sections are those of the agents. The second one of each shares its logstore with one of
+// another agent or starts without any. Of an output that remembers there are more, whose
+// memory is destroyed; but where the memory is too small, that is the only attack on it.
+func sections(m judge.Memory) []section {
+	switch m {
+	case judge.Forgets:
+		return []section{{0, "app-0", store.Attacks{}, false}, {0, "app-1", store.Attacks{}, false}, {1, "app-1", store.Attacks{}, false}, {1, "late", store.Attacks{}, false}}
+	case judge.UntilFull:
+		overflow := store.Attacks{HoldAll: true, Small: true}
+		return []section{{0, "app-0", overflow, false}, {1, "app-1", overflow, false}}
+	default:
+		return []section{
+			{0, "app-0", store.Attacks{Jumps: true}, false},
+			{0, "app-1", store.Attacks{GivesUp: true}, false},
+			{1, "app-1", store.Attacks{}, false},
+			{1, "late", store.Attacks{HoldAll: true}, false},
+			{2, "app-0", store.Attacks{Twins: true}, true},
+			{3, "app-1", store.Attacks{Twins: true, Jumps: true}, true},
+		}
+	}
+}
+
+// newAgents makes the agents with their sections.
 func (w *world) newAgents() (all []*agent) {
 	t := record.NewTemplates(&w.Plan)
-	stores := []string{"app-0", "app-1", "app-1", "late", "app-0", "app-1"}
-	n := agents
-	if w.memory == judge.Forgets {
-		stores = stores[:agents*perAgent]
-	} else {
-		n += battered
+	parts := sections(w.memory)
+	var stores []string
+	for _, s := range parts {
+		stores = append(stores, s.logstore)
 	}
 	w.judge = judge.NewJudge(w.server, w.history, t, w.failures, w.memory, stores)
-	for number := range n {
-		a := &agent{world: w, number: number, random: w.Stream(fmt.Sprint("agent ", number)), baseKey: w.Keys[number%len(w.Keys)]}
-		a.ended, a.workers, a.answers = map[string]int{}, map[int]int{}, map[string]int{}
-		all = append(all, a)
-	}
-	for i, logstore := range stores {
-		at := i / perAgent
-		if i >= agents*perAgent {
-			at = i - agents*(perAgent-1)
+	for i, s := range parts {
+		if s.agent == len(all) {
+			a := &agent{world: w, number: s.agent, random: w.Stream(fmt.Sprint("agent ", s.agent)), baseKey: w.Keys[s.agent%len(w.Keys)], battered: s.battered}
+			a.ended, a.workers, a.answers = map[string]int{}, map[int]int{}, map[string]int{}
+			all = append(all, a)
 		}
-		a := all[at]
-		f := store.NewFeed(&w.Plan, i, logstore, t, w.history.Now, w.judge.Sent)
+		f := store.NewFeed(&w.Plan, i, s.logstore, t, w.history.Now, w.judge.Sent)
 		if i%2 == 1 || w.memory != judge.Forgets { // what lies in memory is forgotten at a kill
 			f.KeepFiles(w.Dir, w.failures)
 		}
-		if w.memory != judge.Forgets {
-			f.Attacks = [...]store.Attacks{{Jumps: true}, {GivesUp: true}, {}, {HoldAll: true}, {Twins: true}, {Twins: true, Jumps: true}}[i]
-		}
-		if i >= agents*perAgent {
-			a.battered = true
+		if f.Attacks = s.attacks; s.battered {
 			w.judge.Batter(i)
 		}
-		a.feeds = append(a.feeds, f)
+		all[s.agent].feeds = append(all[s.agent].feeds, f)
 	}
 	return all
 }

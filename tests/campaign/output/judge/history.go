@@ -11,6 +11,7 @@ import (
 
 	"fluent-bit-sls/tests/campaign/faults"
 	"fluent-bit-sls/tests/campaign/process"
+	"fluent-bit-sls/tests/slsfake"
 )
 
 // CutGrace is how long an emulator on a busy machine takes from its hook to the answer,
@@ -25,7 +26,10 @@ type write struct {
 	took        time.Duration // until its answer was handed to the connection; 0 = not known
 	outcome     faults.Outcome
 	stored      bool
-	incarnation int32 // who sent it; known once it is stored
+	incarnation int32 // who sent it; this and what follows is known once it is stored
+	shard       int
+	hashKey     string
+	feed        uint32
 }
 
 // incarnation is one set of output instances, from init to exit, reload or kill.
@@ -49,6 +53,7 @@ type History struct {
 	writes       []write    // by the number in the request id
 	incarnations []incarnation
 	cuts         []cut
+	ofFeed       map[uint32][]int // the stored ones of a feed; nil = not counted yet
 }
 
 // NewHistory returns an empty one. Its clock begins now.
@@ -89,10 +94,11 @@ func (h *History) Answered(requestID string, took time.Duration) {
 	}
 }
 
-// accepted records that the emulator stored the write, and returns the incarnation that sent
-// it, by its key. An error is a request that nobody noted, a key that nobody has, or a write
+// accepted records that the emulator stored the write, of which l is a log of a feed, and
+// returns the incarnation that sent it, by its key. An error is a request that nobody noted, a key that nobody has, or a write
 // after an exit or a reload, which must leave nothing behind.
-func (h *History) accepted(number int, keyID string) (incarnation int32, err error) {
+func (h *History) accepted(number int, feed uint32, l *slsfake.Log) (incarnation int32, err error) {
+	keyID := l.AccessKeyID
 	n, err := strconv.Atoi(keyID[strings.LastIndexByte(keyID, '-')+1:])
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -100,7 +106,7 @@ func (h *History) accepted(number int, keyID string) (incarnation int32, err err
 		return 0, fmt.Errorf("key %q and this request belong to nobody", keyID)
 	}
 	w := &h.writes[number]
-	w.stored, w.incarnation = true, int32(n)
+	w.stored, w.incarnation, w.shard, w.hashKey, w.feed = true, int32(n), l.Shard, l.HashKey, feed
 	if i := h.incarnations[n]; i.how != process.EndKill && i.over > 0 && w.at > i.over+CutGrace {
 		return 0, fmt.Errorf("incarnation %d sent this at %.3fs, and its %s was over at %.3fs", n, w.at.Seconds(), i.how, i.over.Seconds())
 	}
@@ -192,13 +198,17 @@ func (h *History) ambiguous() int {
 // was acknowledged. It also takes that the plugin forgets, or that the earlier write was
 // ambiguous or on its way at that end. Which of the two the emulator got first says
 // nothing: what a killed process has sent may still lie in a socket. With ExactlyOnce there
-// are no causes.
+// are no causes. UntilSplit has those of Remembers, for one number in different shards.
+// UntilFull has one of its own.
 func (h *History) explain(numbers []int, acked time.Duration, m Memory) (causes []string, unexplained int) {
-	if m == ExactlyOnce {
-		return nil, len(numbers) - 1
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	switch {
+	case m == ExactlyOnce, m == UntilSplit && !h.inShardsLocked(numbers):
+		return nil, len(numbers) - 1
+	case m == UntilFull:
+		return h.evictedLocked(numbers)
+	}
 	last := map[int32]int{} // by incarnation, its last write
 	for _, n := range numbers {
 		w := &h.writes[n]
@@ -229,6 +239,42 @@ func (h *History) explain(numbers []int, acked time.Duration, m Memory) (causes 
 	return causes, unexplained
 }
 
+// inShardsLocked tells whether writes were stored under one hash key in as many shards.
+func (h *History) inShardsLocked(numbers []int) bool {
+	shards := map[int]bool{}
+	for _, n := range numbers {
+		if h.writes[n].hashKey != h.writes[numbers[0]].hashKey {
+			return false
+		}
+		shards[h.writes[n].shard] = true
+	}
+	return len(shards) == len(numbers)
+}
+
+// evictedLocked is explain with UntilFull, where each write has one log and makes one entry:
+// an entry may be gone when so many newer ones of its feed are there.
+func (h *History) evictedLocked(numbers []int) (causes []string, unexplained int) {
+	if h.ofFeed == nil {
+		h.ofFeed = map[uint32][]int{}
+		for n := range h.writes {
+			if w := &h.writes[n]; w.stored {
+				h.ofFeed[w.feed] = append(h.ofFeed[w.feed], n)
+			}
+		}
+	}
+	for i, first := range numbers[:len(numbers)-1] {
+		all := h.ofFeed[h.writes[first].feed]
+		from, _ := slices.BinarySearch(all, first)
+		to, _ := slices.BinarySearch(all, numbers[i+1])
+		if to-from > kept {
+			causes = append(causes, "entry evicted")
+		} else {
+			unexplained++
+		}
+	}
+	return causes, unexplained
+}
+
 // onItsWay tells whether the answer to a write may not have reached its incarnation before
 // that ended. One that ends in good order takes answers until its end is complete.
 func (w *write) onItsWay(i *incarnation) bool {
@@ -251,7 +297,7 @@ func (h *History) describe(numbers ...int) string {
 			ambiguity = "clear"
 		}
 		i := h.incarnations[w.incarnation]
-		fmt.Fprintf(&text, "; written at %.3fs by request %d (%s) of incarnation %d", w.at.Seconds(), n, ambiguity, w.incarnation)
+		fmt.Fprintf(&text, "; written at %.3fs by request %d (%s) of incarnation %d to shard %d", w.at.Seconds(), n, ambiguity, w.incarnation, w.shard)
 		if i.ended {
 			fmt.Fprintf(&text, " (%s at %.3fs, over at %.3fs)", i.how, i.at.Seconds(), i.over.Seconds())
 		}

@@ -160,7 +160,7 @@ func (k *Judge) takeLocked(logstore string, l *slsfake.Log) {
 	number, err := requestNumber(l.RequestID)
 	var incarnation int32
 	if err == nil {
-		incarnation, err = k.history.accepted(number, l.AccessKeyID)
+		incarnation, err = k.history.accepted(number, id.Feed, l)
 	}
 	if err != nil {
 		k.failures.Addf("record %d.%d, stored by request %s: %v", id.Feed, id.Seq, l.RequestID, err)

@@ -40,6 +40,47 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// Where SLS forgets numbers at a split, a number without a clear answer may be in several
+// shards. Nothing else is an excuse.
+func TestUntilSplit(t *testing.T) {
+	for name, tc := range map[string]struct {
+		first       faults.Outcome
+		shards      [2]int
+		keys        [2]string
+		unexplained int
+	}{
+		"no clear answer, another shard": {faults.Reset, [2]int{0, 1}, [2]string{"a", "a"}, 0},
+		"no clear answer, the same":      {faults.Reset, [2]int{0, 0}, [2]string{"a", "a"}, 1},
+		"a clear answer":                 {faults.Clear, [2]int{0, 1}, [2]string{"a", "a"}, 1},
+		"another key":                    {faults.Reset, [2]int{0, 1}, [2]string{"a", "b"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := NewHistory()
+			h.Born(0)
+			h.writes = []write{
+				{at: 1, took: 1, outcome: tc.first, stored: true, shard: tc.shards[0], hashKey: tc.keys[0]},
+				{at: 2, took: 1, stored: true, shard: tc.shards[1], hashKey: tc.keys[1]},
+			}
+			_, unexplained := h.explain([]int{0, 1}, time.Minute, UntilSplit)
+			require.Equal(t, tc.unexplained, unexplained)
+		})
+	}
+}
+
+// What a file keeps is not sent again, whatever became of the request.
+func TestUntilFull(t *testing.T) {
+	for newer, want := range map[int]int{kept - 1: 1, kept: 0} {
+		h := NewHistory()
+		h.writes = []write{{stored: true, outcome: faults.Reset, feed: 1}, {stored: true, feed: 2}, {feed: 1}}
+		for range newer + 1 {
+			h.writes = append(h.writes, write{stored: true, feed: 1})
+		}
+		causes, unexplained := h.explain([]int{0, len(h.writes) - 1}, time.Minute, UntilFull)
+		require.Equal(t, want, unexplained)
+		require.Len(t, causes, 1-want)
+	}
+}
+
 func TestLastLines(t *testing.T) {
 	s := Summary{Sent: 5, Stored: 6, Duplicated: 1, ambiguous: 2}
 	require.Equal(t, "campaign: sent 5, stored 6, lost 0, duplicated 1, ambiguous 2, seed 7", s.Line(7))

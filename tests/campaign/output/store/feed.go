@@ -63,6 +63,7 @@ type Attacks struct {
 	Twins   bool // makes chunks of equal bytes now and then
 	GivesUp bool // drops chunks that came back, as retry_limit and storage.total_limit_size do
 	HoldAll bool // its other output is down for the whole run
+	Small   bool // makes small chunks, of which more are held
 	Jumps   bool // the clock that names its files jumps
 }
 
@@ -162,7 +163,7 @@ func (f *Feed) Discard(c *Chunk) {
 	f.open--
 	f.bytes -= len(c.Data)
 	if c.Path != "" && !f.closed && (f.HoldAll || f.luck.IntN(2) == 0) {
-		f.files.hold(c, f.HoldAll)
+		f.files.hold(c, f.most())
 	} else {
 		f.files.remove(c)
 	}
@@ -206,6 +207,8 @@ func (f *Feed) make() *Chunk {
 	case n < 2:
 	case n < 8:
 		records = 2 + f.shape.IntN(50)
+	case f.Small:
+		records = 50 + f.shape.IntN(100)
 	case n < 18:
 		records = 100 + f.shape.IntN(1500)
 	default:

@@ -13,9 +13,21 @@ import (
 // maxHeld is how many acknowledged chunks a feed keeps for another output. Of more the other
 // output takes the oldest, or the engine drops it where that output is down for the whole run.
 const (
-	maxHeld    = 20
-	maxHeldAll = 150
+	maxHeld      = 20
+	maxHeldAll   = 150
+	maxHeldSmall = 400
 )
+
+// most is how many the feed keeps.
+func (f *Feed) most() int {
+	switch {
+	case f.Small:
+		return maxHeldSmall
+	case f.HoldAll:
+		return maxHeldAll
+	}
+	return maxHeld
+}
 
 // files are those of a feed's chunks, as in Fluent Bit's filesystem storage. A second output
 // of the engine is down for most of the time: what the first has acknowledged stays until
@@ -45,9 +57,9 @@ func (s *files) write(c *Chunk, at time.Time) {
 }
 
 // hold keeps a chunk for the other output.
-func (s *files) hold(c *Chunk, all bool) {
+func (s *files) hold(c *Chunk, most int) {
 	s.held = append(s.held, c)
-	if limit := map[bool]int{false: maxHeld, true: maxHeldAll}[all]; len(s.held) > limit {
+	if len(s.held) > most {
 		s.remove(s.held[0])
 		s.held = s.held[1:]
 	}
