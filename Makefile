@@ -4,7 +4,7 @@
 # make setup   what some tests need from Debian's and npm's packages, to build; part of make test (SETUP=off: not)
 # make campaign TIME=3m SEED=n   faults, kills and restarts: nothing may be lost (RACE=1: with the race detector; SIDE=out: one side, see its comment)
 # make dist    tarballs, .deb and .rpm for linux/amd64 and linux/arm64 with checksums, checked and tried, in build/dist
-# make bench   speed and memory beside their rivals and bars (ROUNDS=5), and large groups in virtual time
+# make bench   speed and memory beside their rivals and bars, some in a real Fluent Bit (ROUNDS=5), and large groups in virtual time
 # make lint    static checks
 # make fuzz    every fuzz target for FUZZTIME each
 # make docs    option tables of the READMEs from their declarations, notices and the list of parts from what is linked
@@ -66,7 +66,7 @@ dist:
 	@$(GO) run ./tests/dist --version '$(VERSION)' -- $(FLAGS)
 	@cd tests/packages && $(GO) run . --version '$(VERSION)' --time "$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}" ../../build/dist
 
-bench:
+bench: build
 	@$(GO) run ./tests/bench --rounds $(or $(ROUNDS),5)
 	@$(GO) test -count=1 -v -run TestScale ./in_sls/internal/consumer
 

@@ -17,6 +17,7 @@ func TestParseReadsWhatGoTestPrints(t *testing.T) {
 		{"Encode/access/lz4", "ratio", 0.5},
 		{"Scale/workers=8", "MB/s", 15},
 	}, got)
+	require.Equal(t, []string{"e2e hosts used: flbhost"}, notes("goos: linux\nreport: e2e hosts used: flbhost\nPASS\n"))
 	_, err = parse("PASS\n")
 	require.ErrorIs(t, err, errNoSample)
 	_, err = parse("BenchmarkX 1 wrong ns/op\n")
@@ -57,8 +58,9 @@ func TestReportPrintsTableAndLines(t *testing.T) {
 	f := figure{name: "out_x", unit: "times", bar: bar{atLeast, 12}, over: "q/E/SET ns", under: "p/E/SET ns"}
 	require.NoError(t, f.compute(r))
 	var out strings.Builder
-	require.NoError(t, report(&out, []figure{f}, r, 2))
+	require.NoError(t, report(&out, []figure{f}, r, []string{"hosts used: b", "hosts used: b"}, 2))
 	require.Regexp(t, `(?m)^out_x +times +>= 12 +NO +11 \(10\.\.12\) +5 +7$`, out.String())
+	require.Equal(t, 1, strings.Count(out.String(), "hosts used: b"))
 	require.Regexp(t, `(?m)^q/E/access +ns +16 \(12\.\.20\)`, out.String())
 	require.True(t, strings.HasSuffix(out.String(), "\nbench: out_x 11 times\n"))
 }
@@ -82,7 +84,7 @@ func TestPlanNamesItsProbes(t *testing.T) {
 			seen[f.name] = true
 			for _, key := range []string{f.over, f.under} {
 				binary, rest, _ := strings.Cut(key, "/")
-				bench, _, _ := strings.Cut(rest, "/")
+				bench := rest[:max(strings.IndexAny(rest, "/ "), 0)]
 				require.True(t, key == "" || m.runs(binary, bench), "%s: nothing runs %s", f.name, key)
 			}
 		}
@@ -90,7 +92,7 @@ func TestPlanNamesItsProbes(t *testing.T) {
 			require.Contains(t, packages, p.binary)
 		}
 	}
-	require.Len(t, seen, 16)
+	require.Len(t, seen, 22)
 }
 
 func (m measurement) runs(binary, bench string) bool {

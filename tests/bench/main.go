@@ -87,7 +87,7 @@ func bench(ctx context.Context, build, only string, rounds int) error {
 			figures = append(figures, f)
 		}
 	}
-	return report(os.Stdout, figures, r.results, max(rounds, 1))
+	return report(os.Stdout, figures, r.results, r.notes, max(rounds, 1))
 }
 
 // figuresOf returns the figures whose name begins with prefix.

@@ -48,3 +48,13 @@ func parse(output string) ([]sample, error) {
 	}
 	return samples, nil
 }
+
+// notes are what a test binary reports of itself, one line each: which hosts it has used.
+func notes(output string) (found []string) {
+	for line := range strings.Lines(output) {
+		if note, ok := strings.CutPrefix(line, "report: "); ok {
+			found = append(found, strings.TrimSpace(note))
+		}
+	}
+	return found
+}

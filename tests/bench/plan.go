@@ -21,6 +21,7 @@ var packages = map[string]string{
 	"producer": "./out_sls/internal/producer",
 	"consumer": "./in_sls/internal/consumer",
 	"rivals":   "./tests/bench/rivals",
+	"e2e":      "./tests/e2e",
 }
 
 // measurements are all there are, with their bars.
@@ -88,6 +89,14 @@ func outMeasurements() []measurement {
 			}},
 		},
 		{
+			once:   true, // a difference, of two processes at the same time
+			probes: []probe{{"e2e", "^BenchmarkSteady$", "1x", ""}},
+			figures: []figure{{
+				name: "out_rss_steady_mb", unit: "MB", bar: bar{atMost, 24},
+				over: "e2e/Steady grown-MB",
+			}},
+		},
+		{
 			once:   true,
 			probes: []probe{{"producer", "^BenchmarkSmallChunks$", "1x", ""}},
 			figures: []figure{{
@@ -150,6 +159,27 @@ func inMeasurements() []measurement {
 				name: "in_drain_vs_sdk_consumer", unit: "fraction", bar: bar{atMost, 0.5},
 				over: "consumer/Drain/SET cpu-s/GB", under: "rivals/Drain/SET cpu-s/GB",
 			}},
+		},
+		{
+			probes: []probe{{"e2e", "^BenchmarkHandover$", "1x", ""}},
+			figures: []figure{{
+				name: "in_handover_mb_s", unit: "MB/s", bar: bar{atLeast, 150},
+				over: "e2e/Handover/SET MB/s",
+			}},
+		},
+		{
+			probes: []probe{{"e2e", "^BenchmarkLatency$", "1x", ""}},
+			figures: []figure{
+				{name: "in_latency_p50_ms", unit: "ms", bar: bar{atMost, 200}, over: "e2e/Latency p50-ms"},
+				{name: "in_latency_p99_ms", unit: "ms", bar: bar{atMost, 500}, over: "e2e/Latency p99-ms"},
+			},
+		},
+		{
+			probes: []probe{{"e2e", "^BenchmarkDrain$", "1x", ""}},
+			figures: []figure{
+				{name: "in_drain_s", unit: "s", bar: bar{atMost, 4}, over: "e2e/Drain s"},
+				{name: "in_rss_drain_mb", unit: "MB", bar: bar{atMost, 160}, over: "e2e/Drain resident-MB"},
+			},
 		},
 		{
 			aside: true,

@@ -14,7 +14,7 @@ import (
 )
 
 // report prints the tables and the lines.
-func report(out io.Writer, figures []figure, r results, rounds int) error {
+func report(out io.Writer, figures []figure, r results, notes []string, rounds int) error {
 	var b bytes.Buffer // writing to it cannot fail
 	say := func(format string, args ...any) { b.WriteString(fmt.Sprintf(format, args...)) }
 	say("%s, %d processors, %s, %d rounds; medians, with the least and the most of the rounds in brackets\n\n",
@@ -22,6 +22,10 @@ func report(out io.Writer, figures []figure, r results, rounds int) error {
 	say("figure\tunit\tbar\tmet\taccess\tkubernetes\tshort\n")
 	for _, f := range figures {
 		say("%s\n", f.row())
+	}
+	slices.Sort(notes)
+	for _, note := range slices.Compact(notes) {
+		say("\n%s\n", note)
 	}
 	say("\nmeasured\t\t\n")
 	for _, key := range slices.Sorted(maps.Keys(r)) {

@@ -21,8 +21,9 @@ type runner struct {
 	dir string
 	env []string // of the probes
 
-	mu      sync.Mutex // guards results
+	mu      sync.Mutex // guards the rest
 	results results
+	notes   []string // what probes report beside their figures
 }
 
 // build compiles the benchmarks.
@@ -124,7 +125,7 @@ func (r *runner) run(ctx context.Context, p probe) error {
 		args = append(args, "-test.cpu", p.procs)
 	}
 	cmd := exec.CommandContext(ctx, r.binary(p.binary), args...)
-	cmd.Env, cmd.Dir = r.env, r.dir
+	cmd.Env, cmd.Dir = r.env, packages[p.binary] // where go test runs it
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
@@ -136,6 +137,7 @@ func (r *runner) run(ctx context.Context, p probe) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.notes = append(r.notes, notes(out.String())...)
 	for _, s := range samples {
 		key := p.binary + "/" + s.name + " " + s.unit
 		r.results[key] = append(r.results[key], s.value)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -142,7 +143,7 @@ func monitored(so string, in, out section) (conf, url string) {
 }
 
 // fill stores about size bytes of plain lines, evenly on all shards, and returns how many.
-func (c *cloud) fill(t *testing.T, size int) (lines int) {
+func (c *cloud) fill(t testing.TB, size int) (lines int) {
 	t.Helper()
 	const perGroup = 500
 	line := strings.Repeat("0123456789abcdef", 16)
@@ -163,7 +164,7 @@ func (c *cloud) fill(t *testing.T, size int) (lines int) {
 }
 
 // peak is the largest resident size of a process so far, in MB.
-func peak(t *testing.T, pid int) float64 {
+func peak(t testing.TB, pid int) float64 {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	require.NoError(t, err)
@@ -194,32 +195,66 @@ func metricOf(ctx context.Context, url, series string) float64 {
 	return 0
 }
 
+// drain has a host read 132 MB of plain lines. It returns how long that took from its start
+// and how large it has become, in MB. flbhost has no mem_buf_limit.
+func drain(tb testing.TB, host Host, way, limit string) (took time.Duration, resident float64) {
+	tb.Helper()
+	c := newCloud(tb, 4)
+	lines := c.fill(tb, 132e6)
+	props := c.props("handover", way)
+	ctx, cancel := context.WithTimeout(tb.Context(), timeout)
+	defer cancel()
+	begun := time.Now()
+	if h, ok := host.(*testHost); ok {
+		p, reader, err := h.start(ctx, plugins.In, props)
+		require.NoError(tb, err)
+		all, got := make(chan struct{}), 0
+		reader.OnCollect(func(buf []byte) {
+			before := got
+			got += countEvents(buf)
+			if before < lines && got >= lines {
+				close(all)
+			}
+		})
+		select {
+		case <-all:
+		case <-ctx.Done():
+			require.NoError(tb, ctx.Err(), p.Log())
+		}
+		took, resident = time.Since(begun), peak(tb, p.Pid())
+		stop(tb, p.Stop)
+		return took, resident
+	}
+	in := section(with(props, map[string]string{"name": "sls", "tag": "x"}))
+	if limit != "" {
+		in["mem_buf_limit"] = limit
+	}
+	conf, url := monitored(plugins.In, in, section{"name": "null", "match": "*"})
+	e, err := host.(*fluentBit).start(ctx, conf)
+	require.NoError(tb, err)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for metricOf(ctx, url, `fluentbit_output_proc_records_total{name="null.0"}`) < float64(lines) {
+		require.NoError(tb, ctx.Err(), e.Log())
+		<-tick.C
+	}
+	took, resident = time.Since(begun), peak(tb, e.cmd.Process.Pid)
+	stop(tb, e.Stop)
+	return took, resident
+}
+
+// countEvents counts what begins as in_sls begins an event: an array of two, and in it one of
+// two with an EventTime.
+func countEvents(buf []byte) int { return bytes.Count(buf, []byte{0x92, 0x92, 0xd7, 0x00}) }
+
 // 132 MB of plain lines are drained by a real Fluent Bit, with and without a limit on its
-// memory. The figures are logged.
+// memory. The figures are logged; `make bench` has bars for them.
 func TestFluentBitDrains(t *testing.T) {
 	for _, host := range hosts[1:] {
 		for _, limit := range []string{"", "50M"} {
 			for _, way := range []string{"callback", "direct"} {
-				c := newCloud(t, 4)
-				lines := c.fill(t, 132e6)
-				in := section(with(c.props("handover", way), map[string]string{"name": "sls", "tag": "x"}))
-				if limit != "" {
-					in["mem_buf_limit"] = limit
-				}
-				conf, url := monitored(plugins.In, in, section{"name": "null", "match": "*"})
-				begun := time.Now()
-				e, err := host.(*fluentBit).start(t.Context(), conf)
-				require.NoError(t, err)
-				ctx, cancel := context.WithTimeout(t.Context(), timeout)
-				defer cancel()
-				tick := time.NewTicker(50 * time.Millisecond)
-				for metricOf(ctx, url, `fluentbit_output_proc_records_total{name="null.0"}`) < float64(lines) {
-					require.NoError(t, ctx.Err(), e.Log())
-					<-tick.C
-				}
-				t.Logf("%s, %s, mem_buf_limit %q: %d lines in %.1f s, %.0f MB resident at most",
-					host.Name(), way, limit, lines, time.Since(begun).Seconds(), peak(t, e.cmd.Process.Pid))
-				stop(t, e.Stop)
+				took, resident := drain(t, host, way, limit)
+				t.Logf("%s, %s, mem_buf_limit %q: %.1f s, %.0f MB resident at most", host.Name(), way, limit, took.Seconds(), resident)
 			}
 		}
 	}
@@ -263,46 +298,82 @@ func TestFluentBitBarriers(t *testing.T) {
 }
 
 // Single logs go through a real Fluent Bit within a fraction of a second. The figures are
-// logged.
+// logged; `make bench` has bars for them.
 func TestFluentBitLatency(t *testing.T) {
 	for _, host := range hosts[1:] {
 		for _, way := range []string{"callback", "direct"} {
-			c := newCloud(t, 4)
-			far, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-			require.NoError(t, err)
-			var took []time.Duration
-			received := make(chan time.Duration, 10_000)
-			go serveTimes(far, received)
-			_, port, _ := net.SplitHostPort(far.Addr().String())
-			in := section(with(c.props("handover", way), map[string]string{"name": "sls", "tag": "x"}))
-			conf := pipeline(plugins.In, in, section{"name": "tcp", "match": "*", "host": "127.0.0.1", "port": port, "format": "json_lines"})
-			e, err := host.(*fluentBit).start(t.Context(), strings.Replace(conf, "flush: 0.5", "flush: 0.05", 1))
-			require.NoError(t, err)
-			c.await(t, func() bool { return len(grep(e.Log(), "started, version")) == 1 })
-			shards := c.Shards(project, logstore)
-			const logs = 600
-			tick := time.NewTicker(20 * time.Millisecond)
-			for i := range logs + 100 {
-				<-tick.C
-				now := uint32(time.Now().Unix())
-				g := &sdk.LogGroup{Logs: []*sdk.Log{{Time: &now, Contents: []*sdk.LogContent{
-					{Key: proto.String("sent"), Value: proto.String(strconv.FormatInt(time.Now().UnixNano(), 10))},
-				}}}}
-				raw, err := g.Marshal()
-				require.NoError(t, err)
-				_, _, err = c.Append(project, logstore, shards[i%len(shards)].BeginKey, raw)
-				require.NoError(t, err)
-			}
-			for len(took) < logs+100 {
-				took = append(took, <-received)
-			}
-			took = took[100:] // while it starts
-			slices.Sort(took)
-			t.Logf("%s, %s: p50 %v, p99 %v", host.Name(), way, took[logs/2].Round(time.Millisecond), took[logs*99/100].Round(time.Millisecond))
-			stop(t, e.Stop)
-			require.NoError(t, far.Close())
+			half, most := latency(t, host, way)
+			t.Logf("%s, %s: p50 %v, p99 %v", host.Name(), way, half.Round(time.Millisecond), most.Round(time.Millisecond))
 		}
 	}
+}
+
+// latency stores fifty single logs a second and returns within which times a half and 99 of
+// 100 were received: from a real Fluent Bit over TCP behind `flush 0.05`, from flbhost when
+// they were handed over.
+func latency(tb testing.TB, host Host, way string) (half, most time.Duration) {
+	tb.Helper()
+	const logs, warm = 600, 100
+	c := newCloud(tb, 4)
+	received := make(chan time.Duration, logs+warm)
+	e := receiveTimes(tb, c, host, way, received)
+	c.await(tb, func() bool { return len(grep(e.Log(), "started, version")) == 1 })
+	shards := c.Shards(project, logstore)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for i := range logs + warm {
+		<-tick.C
+		now := uint32(time.Now().Unix())
+		g := &sdk.LogGroup{Logs: []*sdk.Log{{Time: &now, Contents: []*sdk.LogContent{
+			{Key: proto.String("sent"), Value: proto.String(strconv.FormatInt(time.Now().UnixNano(), 10))},
+		}}}}
+		raw, err := g.Marshal()
+		require.NoError(tb, err)
+		_, _, err = c.Append(project, logstore, shards[i%len(shards)].BeginKey, raw)
+		require.NoError(tb, err)
+	}
+	var took []time.Duration
+	for len(took) < logs+warm {
+		took = append(took, <-received)
+	}
+	stop(tb, e.Stop)
+	took = took[warm:] // not while it starts
+	slices.Sort(took)
+	return took[logs/2], took[logs*99/100]
+}
+
+// receiveTimes starts a host that reads c and sends how old each record is.
+func receiveTimes(tb testing.TB, c *cloud, host Host, way string, received chan<- time.Duration) Running {
+	tb.Helper()
+	props := c.props("handover", way)
+	if h, ok := host.(*testHost); ok {
+		p, reader, err := h.start(tb.Context(), plugins.In, props)
+		require.NoError(tb, err)
+		reader.OnCollectAt(func(buf []byte, at time.Time) {
+			events, err := decodeEvents(buf)
+			if err != nil {
+				tb.Error(err)
+			}
+			for _, e := range events {
+				sent, err := strconv.ParseInt(fmt.Sprint(e.Record["sent"]), 10, 64)
+				if err != nil {
+					tb.Error(err)
+				}
+				received <- at.Sub(time.Unix(0, sent))
+			}
+		})
+		return p
+	}
+	far, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = far.Close() })
+	go serveTimes(far, received)
+	_, port, _ := net.SplitHostPort(far.Addr().String())
+	in := section(with(props, map[string]string{"name": "sls", "tag": "x"}))
+	conf := pipeline(plugins.In, in, section{"name": "tcp", "match": "*", "host": "127.0.0.1", "port": port, "format": "json_lines"})
+	e, err := host.(*fluentBit).start(tb.Context(), strings.Replace(conf, "flush: 0.5", "flush: 0.05", 1))
+	require.NoError(tb, err)
+	return e
 }
 
 // serveTimes sends how old each record is that comes.

@@ -98,7 +98,7 @@ const (
 	keyID, keySecret  = "e2e-key", "e2e-secret"
 )
 
-func newCloud(t *testing.T, shards int) *cloud {
+func newCloud(t testing.TB, shards int) *cloud {
 	s := slsfake.New(slsfake.Config{AccessKeyID: keyID, AccessKeySecret: keySecret})
 	t.Cleanup(s.Close)
 	endpoint, err := s.Listen("127.0.0.1:0")
@@ -127,7 +127,7 @@ func (c *cloud) awaitStored(t *testing.T, n int) {
 }
 
 // await waits until cond, which looks at the emulator, holds.
-func (c *cloud) await(t *testing.T, cond func() bool) {
+func (c *cloud) await(t testing.TB, cond func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
@@ -226,7 +226,7 @@ func startHost(t *testing.T) (*flbhost.Host, *logBuffer) {
 
 // stop ends a host as the engine would, which must take less than the time a
 // Kubernetes node grants a pod.
-func stop(t *testing.T, end func(context.Context) error) {
+func stop(t testing.TB, end func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 25*time.Second)
 	defer cancel()

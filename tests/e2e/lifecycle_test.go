@@ -110,7 +110,7 @@ func TestHotReload(t *testing.T) {
 }
 
 // status reads a number from a process's status.
-func status(t *testing.T, pid int, field string) int {
+func status(t testing.TB, pid int, field string) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	require.NoError(t, err)
