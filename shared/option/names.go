@@ -53,9 +53,10 @@ func Gone(get Getter, names map[string]string) error {
 
 // Unknown returns one sentence for each name that was typed and is no option: the engine
 // keeps such a property and says nothing. The engine has no list of what was typed. So
-// Unknown asks for every name of hints and for the likely slips of the pen in the
-// options' own names. These are a few thousand, which take a millisecond or two at the
-// start.
+// Unknown asks for every name of hints and for the likely slips of the pen in the names of
+// the options and of the engine's own: without `worker` one flush at a time goes out, without
+// `retry_limits` a chunk is lost. These are a few thousand, which take a millisecond or two at
+// the start.
 func Unknown(get Getter, dir Direction, opts []Option, hints []Hint) []string {
 	asked := map[string]bool{}
 	var notes []string
@@ -84,6 +85,14 @@ func Unknown(get Getter, dir Direction, opts []Option, hints []Hint) []string {
 			ask(slip, opts[i].Name, "")
 		}
 	}
+	for _, name := range reservedNames(dir) {
+		if strings.HasSuffix(name, "*") || strings.HasPrefix(name, "tls") {
+			continue // of the engine's connections, which the plugins do not use
+		}
+		for _, slip := range slips(name) {
+			ask(slip, name, "")
+		}
+	}
 	return notes
 }
 
@@ -101,7 +110,7 @@ func unknown(name, meant, note string) string {
 // separated returns the name with other separators or none. camelCase is the latter, as
 // case does not count.
 func separated(name string) []string {
-	list := []string{name}
+	list := []string{name, strings.ReplaceAll(name, ".", "_")} // dots are of the engine's names
 	for _, separator := range []string{"", "-", "."} {
 		list = append(list, strings.ReplaceAll(name, "_", separator))
 	}

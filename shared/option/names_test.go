@@ -59,6 +59,10 @@ func TestUnknownNames(t *testing.T) {
 	f("access.key.secret", "`access.key.secret` is not an option: did you mean `access_key_secret`?")
 	f("acess_key_secret", "`acess_key_secret` is not an option: did you mean `access_key_secret`?")
 
+	f("worker", "`worker` is not an option: did you mean `workers`?")
+	f("retry_limits", "`retry_limits` is not an option: did you mean `retry_limit`?")
+	f("storage_total_limit_size", "`storage_total_limit_size` is not an option: did you mean `storage.total_limit_size`?")
+
 	f("logstore", "")
 	f("workers", "")        // the engine's
 	f("something_else", "") // nobody knows what that is for

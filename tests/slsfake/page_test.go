@@ -68,10 +68,17 @@ func TestPageInABrowser(t *testing.T) {
 		require.NoError(t, p.Wait("setFaults.length === 1"))
 		require.Error(t, write("store", "refused by the switch"))
 		shows("refused", "ShardWriteQuotaExceed")
-		shows("switches", "1 times")
+		shows("switches", "1 time")
 		require.NoError(t, p.Eval(`document.querySelector('[data-name="writes: shard quota used up"]').click()`, nil))
 		require.NoError(t, p.Wait("setFaults.length === 0"))
 		require.Empty(t, s.Faults())
+
+		// As SLS says it: a client that reads what is missing finds it.
+		require.NoError(t, p.Eval(`document.querySelector('[data-name="writes: a permission is missing"]').click()`, nil))
+		require.NoError(t, p.Wait("setFaults.length === 1"))
+		require.ErrorContains(t, write("store", "without the permission"), "denied by sts or ram, action: log:PostLogStoreLogs, resource: acs:log:")
+		require.NoError(t, p.Eval(`document.querySelector('[data-name="writes: a permission is missing"]').click()`, nil))
+		require.NoError(t, p.Wait("setFaults.length === 0"))
 		require.NoError(t, write("store", "taken again"))
 		shows("logs", "taken again")
 
