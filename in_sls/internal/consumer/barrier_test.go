@@ -182,6 +182,37 @@ func TestReleaseWaitsForDelivery(t *testing.T) {
 	})
 }
 
+// The children of a split wait for one barrier, whatever checkpoint_interval is: it begins
+// when the last record of their parent is handed over.
+func TestChildrenWaitForOneBarrier(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		sim := &engineSim{}
+		a := r.delivering(sim, "checkpoint_interval", "10m")
+		run := func(until func() bool) (took time.Duration) {
+			begin := time.Now()
+			for i := 0; !until() && time.Since(begin) < 30*time.Minute; i++ {
+				if i%10 == 0 {
+					sim.take(len(a.collect()))
+				}
+				sim.step(true)
+			}
+			return time.Since(begin)
+		}
+		r.put(0, 3)
+		run(func() bool { return len(a.got) == 3 })
+		r.split(0)
+		r.put(1, 1)
+		r.put(2, 1)
+		require.Less(t, run(func() bool { return len(a.got) == 5 }), 25*time.Second)
+		r.split(1)
+		r.put(3, 1)
+		require.Less(t, run(func() bool { return len(a.got) == 6 }), 25*time.Second)
+		require.EqualValues(t, 2, a.Stats().Barriers)
+		require.Zero(t, requireAll(t, 6, a))
+	})
+}
+
 // checkpoint off writes nothing, and yet the children of a split are read.
 func TestCheckpointOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

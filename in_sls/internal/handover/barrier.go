@@ -117,7 +117,7 @@ type Barrier struct {
 	delay    time.Duration // handoff_delay: what filters may hold back
 	took     metric.Histogram
 	log      *slog.Logger
-	due      chan struct{} // a shard waits to be released
+	due      chan struct{} // a shard waits to be released, or is read to its end
 	failure  retry.Failure
 }
 
@@ -158,17 +158,29 @@ func (b *Barrier) Ready(ctx context.Context) bool {
 	}
 }
 
-// Run makes barriers until ctx ends.
+// Run makes barriers until ctx ends. However many shards ask for one, one after the other,
+// the hand-over has as much time as the barrier before took.
 func (b *Barrier) Run(ctx context.Context) {
-	for retry.WaitOr(ctx, b.interval, b.due) {
+	var least time.Duration
+	for retry.Wait(ctx, least) && retry.WaitOr(ctx, b.interval-least, b.due) {
+		begin := time.Now()
 		b.once(ctx)
+		least = min(time.Since(begin), b.interval)
 	}
 }
 
 // once makes one barrier. However it ends, the hand-over goes on.
 func (b *Barrier) once(ctx context.Context) {
 	begin, delivered := time.Now(), false
-	defer func() { b.queues.proceed(delivered) }()
+	defer func() {
+		if delivered { // what was handed over before somebody asked is delivered
+			select {
+			case <-b.due:
+			default:
+			}
+		}
+		b.queues.proceed(delivered)
+	}()
 	if delivered = b.queues.suspend() && b.await(ctx); delivered {
 		b.took.Observe(time.Since(begin).Seconds())
 	}

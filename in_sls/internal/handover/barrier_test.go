@@ -1,9 +1,17 @@
 package handover
 
 import (
+	"context"
+	"log/slog"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+		"fluent-bit-sls/shared/buffer"
+	"fluent-bit-sls/shared/metric"
 )
 
 // One report proves nothing, and neither does time that only our clock saw pass.
@@ -77,4 +85,51 @@ func TestNoChunkAtAllIsProof(t *testing.T) {
 		}
 		require.Equal(t, c.at, at, name)
 	}
+}
+
+// slowOutput delivers what was handed over some seconds after it is first asked.
+type slowOutput struct {
+	began, asked time.Time
+	takes        time.Duration
+}
+
+func (o *slowOutput) Report(context.Context) (Report, error) {
+	now := time.Now()
+	if o.asked.IsZero() {
+		o.asked = now
+	}
+	r := Report{Uptime: int64(now.Sub(o.began).Seconds()), Records: 1 << 40, Chunks: 1}
+	if now.Sub(o.asked) >= o.takes {
+		r.Chunks, r.Empty = 0, true
+		o.asked = time.Time{}
+	}
+	return r, nil
+}
+
+// Shards that end one after the other ask for barriers. Half of the time is for the others.
+func TestBarriersThatAreAskedForLeaveHalfOfTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{Queues: NewQueues(1<<20, 0, true, NewBudget(1<<30, &buffer.Pool{}))}
+		b.renew(time.Hour)
+		q := b.open(0)
+		barrier := NewBarrier(b.Queues, &slowOutput{began: time.Now(), takes: 4 * time.Second}, time.Minute, 0, metric.Histogram{}, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { barrier.Run(ctx) })
+		open, barriers := 0, 0
+		for i := range 1000 {
+			b.add(t, q, "c", 0, i)
+			if got, _ := b.take(t); len(got) > 0 {
+				if open++; len(got) > 10 {
+					barriers++
+				}
+			}
+			barrier.Hasten()
+			<-time.After(100 * time.Millisecond)
+		}
+		cancel()
+		running.Wait()
+		require.Greater(t, open, 450)
+		require.Greater(t, barriers, 8)
+	})
 }

@@ -115,6 +115,9 @@ func (q *Queue) waiting() bool {
 	return len(q.batches) > 0
 }
 
+// HandedOver reports whether everything that was read has been handed over.
+func (q *Queue) HandedOver() bool { return !q.waiting() }
+
 // Safe returns the cursor up to which the shard may be committed, "" before Begin, and
 // whether nothing is left that may still become safe.
 func (q *Queue) Safe() (cursor string, complete bool) {

@@ -138,6 +138,7 @@ type Lease struct {
 	// Owned by Run.
 	readUp    bool      // the shard is read to its end or to stop_position
 	atEnd     bool      // to its end, and it is read-only
+	hastened  bool      // a barrier was asked for then
 	notBefore time.Time // of the next try, after a failed one
 	retry     retry.Backoff
 	failure   retry.Failure
@@ -244,6 +245,7 @@ func (l *Lease) hold(ctx, reading context.Context, ended <-chan shard.End) end {
 			l.watch(ctx, reading)
 		case <-finishing:
 			if _, complete := l.queue.Safe(); !complete {
+				l.hasten()
 				continue
 			}
 		}
@@ -260,6 +262,16 @@ func (l *Lease) hold(ctx, reading context.Context, ended <-chan shard.End) end {
 		case commitLater:
 		}
 	}
+}
+
+// hasten asks for a barrier when the last record of the shard has been handed over, once:
+// the shard's children wait for it, and each generation would wait for checkpoint_interval.
+func (l *Lease) hasten() {
+	if l.barrier == nil || l.hastened || !l.queue.HandedOver() {
+		return
+	}
+	l.hastened = true
+	l.barrier.Hasten()
 }
 
 // watch looks for the checkpoints of others. It belongs here because none of this lease's

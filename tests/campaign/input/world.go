@@ -45,6 +45,7 @@ type world struct {
 	phases     []faults.Phase
 	born       chan struct{} // closed when the group reads every shard
 	bornIn     time.Duration // how long that took
+	restIn     time.Duration // how long the reading of what was left took
 }
 
 // Attack runs the campaign against in_sls with that kind of checkpoint.
@@ -151,6 +152,8 @@ func (w *world) readRest(ctx context.Context) {
 	done, over := context.WithCancel(limit)
 	defer over()
 	w.expireGone()
+	begin := time.Now()
+	defer func() { w.restIn = time.Since(begin) }()
 	var wg sync.WaitGroup
 	for _, a := range w.agents[:2] {
 		wg.Go(func() {
@@ -220,6 +223,7 @@ func (w *world) print(s judge.Summary, causes map[string]int) {
 	f.Printf("%s: birth: %s", about, w.describeBirth())
 	f.Printf("%s: members %d; %s", about, len(w.history.Members), report.List(w.endings()))
 	f.Printf("%s: faults: %s", about, w.injector)
+	f.Printf("%s: what was left was read in %.1fs of %s at most", about, w.restIn.Seconds(), plan.DrainFor)
 	stats := w.server.Stats()
 	commits := stats.Ops[slsfake.OpUpdateCheckpoint]
 	f.Printf("%s: shards %d, leases %d, pulls %d, heartbeats %d, checkpoints %d (refused to a stale owner %d), members forgotten %d", about,
