@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"fluent-bit-sls/out_sls/internal/producer"
@@ -64,10 +63,10 @@ type instance struct {
 	log      *slog.Logger
 	client   *sls.Client
 	producer *producer.Producer
-	publish  func() // ends the publishing of the metrics
-	endCheck func() // ends startup_check
-	state    string // its file in state_path; "" = none
-	thread   int    // the engine's own, which starts the sections
+	publish  func()  // ends the publishing of the metrics
+	endCheck func()  // ends startup_check
+	state    string  // its file in state_path; "" = none
+	thread   uintptr // the engine's own, which starts the sections
 	warned   sync.Once
 }
 
@@ -76,7 +75,7 @@ var engineThread schedule.Thread
 
 // checkThread finds out once, and warns, when flushes run on the engine's own thread: the engine
 // does not tell a plugin how many workers its section has.
-func (i *instance) checkThread(id int) {
+func (i *instance) checkThread(id uintptr) {
 	if id != i.thread {
 		return
 	}
@@ -97,6 +96,9 @@ func fallbackName() string { return fmt.Sprintf("sls.%d", instances.Load()) }
 // problem of the configuration; nothing is sent to find one, except with
 // startup_check fail.
 func start(host *flb.Instance, log *slog.Logger) error {
+	if err := incoming.serve(); err != nil {
+		return err
+	}
 	var c config
 	opts := c.options()
 	startup.Names(host, option.Output, opts, hints(), log)
@@ -112,7 +114,7 @@ func start(host *flb.Instance, log *slog.Logger) error {
 		return err
 	}
 	c.send.Instance = host.Name()
-	i := &instance{host: host, log: log, client: client, state: c.send.StateFile(), thread: syscall.Gettid()}
+	i := &instance{host: host, log: log, client: client, state: c.send.StateFile(), thread: flb.Thread()}
 	if err := stateFiles.take(i.state, c.send.Instance); err != nil {
 		client.Close()
 		return err

@@ -6,11 +6,8 @@ package main
 import "C"
 
 import (
-	"context"
-	"syscall"
 	"unsafe"
 
-	"fluent-bit-sls/out_sls/internal/producer"
 	"fluent-bit-sls/shared/flb"
 	"fluent-bit-sls/shared/option"
 )
@@ -38,28 +35,6 @@ func startSection(plugin unsafe.Pointer) (ret int) {
 		return flb.Error
 	}
 	return flb.OK
-}
-
-// FLBPluginFlushCtx delivers one chunk. data belongs to the engine and tag to
-// its proxy: neither is used after the return.
-//
-//export FLBPluginFlushCtx
-func FLBPluginFlushCtx(ctx, data unsafe.Pointer, length C.size_t, tag *C.char) (ret int) {
-	i, ok := flb.Bound(ctx).(*instance)
-	if !ok {
-		return flb.Retry
-	}
-	defer flb.Recover(i.log, "FLBPluginFlushCtx", &ret, flb.Retry)
-	i.checkThread(syscall.Gettid())
-	chunk := unsafe.Slice((*byte)(data), int(length))
-	switch i.producer.Flush(context.Background(), C.GoString(tag), chunk) {
-	case producer.OK:
-		return flb.OK
-	case producer.Retry:
-		return flb.Retry
-	default:
-		return flb.Error
-	}
 }
 
 // FLBPluginExitCtx ends one [OUTPUT] section: at shutdown and at a hot reload.
