@@ -19,6 +19,10 @@ const (
 	// the server closes would be an ambiguous failure.
 	idleTimeout       = 50 * time.Second
 	maxResponseHeader = 64 << 10
+	// writeBuffer holds a small request, head and body. What does not fit in goes out by
+	// io.Copy, which makes a buffer of 32 KB for each request, and in more writes. Each
+	// connection has one.
+	writeBuffer = 64 << 10
 )
 
 // wire is what a transport is made from.
@@ -47,6 +51,7 @@ func (w wire) transport() *http.Transport {
 		MaxIdleConnsPerHost:    w.maxConns,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxResponseHeader,
+		WriteBufferSize:        writeBuffer,
 		DisableCompression:     true,
 		Protocols:              new(http.Protocols),
 	}
