@@ -12,14 +12,23 @@ const (
 	maxBatchGroups = 512
 )
 
+// returnFor is how long a request waits for the flushes that the one before has set free.
+// Fluent Bit's workers have their next chunks waiting, and bring them within two
+// milliseconds. The first to come back would else go out alone, and the others a whole answer
+// later.
+const returnFor = 5 * time.Millisecond
+
 // nextBatch is the queues of a logstore that have too little for a request of their own.
 // What waits in them goes out together, as a group batch. Scheduler.mu guards it.
 type nextBatch struct {
 	logstore *logstore
 	queues   list.List     // of *queue, each of which is in no other line
 	bytes    int           // waiting in them
+	segments int           // waiting in them
 	since    time.Time     // when the oldest of it was queued, or earlier
 	latest   *Request      // the last one to begin, while it is in flight
+	freed    int           // segments of it that SLS has accepted, once it has ended
+	ended    time.Time     // when it did
 	alarm    alarm         // runs while what waits waits for more
 	inReady  *list.Element // in logstore.ready; nil = no request may begin
 }
@@ -27,11 +36,13 @@ type nextBatch struct {
 // line has q in n if it belongs there.
 func (n *nextBatch) line(q *queue, belongs bool) {
 	n.bytes -= q.batchBytes
-	q.batchBytes = 0
+	n.segments -= q.batchSegments
+	q.batchBytes, q.batchSegments = 0, 0
 	keep(&n.queues, &q.inBatch, q, belongs)
 	if belongs {
-		q.batchBytes = q.bytes
-		n.bytes += q.bytes
+		q.batchBytes, q.batchSegments = q.bytes, len(q.waiting)
+		n.bytes += q.batchBytes
+		n.segments += q.batchSegments
 		if first := q.waiting[0].Queued; n.since.IsZero() || first.Before(n.since) {
 			n.since = first
 		}
@@ -67,6 +78,17 @@ func (s *Scheduler) batchLocked(n *nextBatch) *Request {
 	return r
 }
 
+// end takes note that r has ended.
+func (n *nextBatch) end(r *Request) {
+	if n.latest != r {
+		return
+	}
+	n.latest, n.freed = nil, 0
+	if r.accepted {
+		n.freed, n.ended = len(r.Segments()), time.Now()
+	}
+}
+
 // placeNextBatch does for n what placeQueue does for a queue.
 func (s *Scheduler) placeNextBatch(n *nextBatch) {
 	delay := s.nextBatchDelay(n)
@@ -81,6 +103,9 @@ func (s *Scheduler) nextBatchDelay(n *nextBatch) (d time.Duration) {
 	}
 	if !s.stopped && n.queues.Len() < maxBatchGroups {
 		d = s.cfg.Linger - time.Since(n.since)
+	}
+	if !s.stopped && n.segments < n.freed && n.bytes < worthARequest {
+		d = max(d, returnFor-time.Since(n.ended))
 	}
 	return max(d, gathering(n.latest, n.bytes))
 }

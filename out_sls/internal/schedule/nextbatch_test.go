@@ -61,6 +61,53 @@ func TestBatchesGather(t *testing.T) {
 	})
 }
 
+// The flushes that a batch has set free share the next one. It begins when as many segments
+// wait, when they are worth a request, or after returnFor.
+func TestFlushesThatABatchHasSetFreeShareTheNext(t *testing.T) {
+	for name, c := range map[string]struct {
+		then   func(*desk)
+		begins []string
+	}{
+		"all are back":     {then: func(d *desk) { d.add("a", "y", 10); d.add("a", "z", 10) }, begins: []string{"a/x/y/z"}},
+		"twice the same":   {then: func(d *desk) { d.add("a", "x", 10); d.add("a", "x", 10) }, begins: []string{"a/x"}},
+		"much":             {then: func(d *desk) { d.add("a", "y", worthARequest-10) }, begins: []string{"a/x/y"}},
+		"some are late":    {then: func(d *desk) { d.add("a", "y", 10); d.pass(returnFor) }, begins: []string{"a/x/y"}},
+		"the output stops": {then: func(d *desk) { _ = d.Stop() }, begins: []string{"a/x"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			atDesk(t, withBatches, func(t *testing.T, d *desk) {
+				d.batch(3)
+				d.answer(nil)
+				d.add("a", "x", 10)
+				require.Empty(t, d.begin())
+				c.then(d)
+				require.Equal(t, c.begins, d.begin())
+				d.end()
+			})
+		})
+	}
+}
+
+// Nothing waits for flushes that come back from a batch of one, from one that has failed, or
+// long after.
+func TestNobodyComesBack(t *testing.T) {
+	unavailable := &sls.Error{Status: 500, Code: "InternalServerError"}
+	for name, before := range map[string]func(*desk){
+		"alone":     func(d *desk) { d.batch(1); d.answer(nil) },
+		"failed":    func(d *desk) { d.batch(3); d.answer(unavailable) },
+		"long past": func(d *desk) { d.batch(3); d.answer(nil); d.pass(returnFor) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			atDesk(t, withBatches, func(t *testing.T, d *desk) {
+				before(d)
+				d.add("a", "x", 10)
+				require.Equal(t, []string{"a/x"}, d.begin())
+				d.end()
+			})
+		})
+	}
+}
+
 // What is small waits for the large request of its own destination that is in flight: it
 // does not go out alone because no batch is.
 func TestSmallSegmentsGatherBehindTheirLargeRequest(t *testing.T) {
@@ -185,6 +232,7 @@ func TestWhatDoesNotShareARequest(t *testing.T) {
 
 // batch begins a batch of that many destinations, beside which nothing is in flight.
 func (d *desk) batch(n int) *Request {
+	d.pass(returnFor) // nobody comes back from the batch before
 	d.add("a", "first", 10)
 	for i := range n {
 		d.add("a", fmt.Sprint(i), 10)

@@ -21,20 +21,21 @@ const gatherFor = time.Second
 // only while it has something waiting or in flight. Scheduler.mu guards it, but for to and
 // logstore, which never change.
 type queue struct {
-	scheduler  *Scheduler
-	to         segment.Address
-	logstore   *logstore
-	waiting    []*segment.Segment
-	bytes      int // waiting
-	logs       int // waiting
-	inFlight   int
-	latest     *Request      // the last one to begin for q alone, while it is in flight
-	alarm      alarm         // runs while what waits waits for more
-	inReady    *list.Element // in logstore.ready; nil = no request may begin
-	inBatch    *list.Element // in nextBatch.queues; nil = a request for q alone is due
-	batchBytes int           // that the batch has counted
-	apart      bool          // SLS has refused a batch with what waits
-	trial      *trial        // of that batch; nil = none
+	scheduler     *Scheduler
+	to            segment.Address
+	logstore      *logstore
+	waiting       []*segment.Segment
+	bytes         int // waiting
+	logs          int // waiting
+	inFlight      int
+	latest        *Request      // the last one to begin for q alone, while it is in flight
+	alarm         alarm         // runs while what waits waits for more
+	inReady       *list.Element // in logstore.ready; nil = no request may begin
+	inBatch       *list.Element // in nextBatch.queues; nil = a request for q alone is due
+	batchBytes    int           // that the batch has counted
+	batchSegments int           // that the batch has counted
+	apart         bool          // SLS has refused a batch with what waits
+	trial         *trial        // of that batch; nil = none
 }
 
 func (q *queue) add(s *segment.Segment) {

@@ -27,6 +27,7 @@ type Request struct {
 	scheduler *Scheduler
 	logstore  *logstore
 	began     time.Time
+	accepted  bool          // by SLS
 	abandoned chan struct{} // something left that may have been the last flush to wait
 	trial     *trial        // that r is part of; nil = none
 	queues    []*queue      // that it has segments of
@@ -170,6 +171,7 @@ func (r *Request) Answered(begin time.Time, batch bool, err error) (news News) {
 	s := r.scheduler
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	r.accepted = err == nil
 	news.Over = s.answeredLocked(r.logstore, begin, err)
 	switch {
 	case batch:

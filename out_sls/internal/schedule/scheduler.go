@@ -361,9 +361,7 @@ func (s *Scheduler) done(r *Request) {
 	defer s.mu.Unlock()
 	r.logstore.inFlight--
 	s.inFlight--
-	if r.logstore.batch.latest == r {
-		r.logstore.batch.latest = nil
-	}
+	r.logstore.batch.end(r)
 	for _, q := range r.queues {
 		if q.latest == r {
 			q.latest = nil
