@@ -109,11 +109,11 @@ func outMeasurements() []measurement {
 			figures: []figure{
 				{
 					name: "out_requests_per_small_group", unit: "requests", bar: bar{atMost, 0.16},
-					over: "producer/SmallGroups/auto requests/chunk",
+					over: "producer/SmallGroups auto-requests/chunk",
 				},
 				{
 					name: "out_cpu_small_group", unit: "times", bar: bar{atMost, 0.5},
-					over: "producer/SmallGroups/auto cpu-us/chunk", under: "producer/SmallGroups/off cpu-us/chunk",
+					over: "producer/SmallGroups auto-cpu-us/chunk", under: "producer/SmallGroups off-cpu-us/chunk",
 				},
 			},
 		},
