@@ -87,7 +87,11 @@ func TestReplicaIsTheSameGroup(t *testing.T) {
 		}
 		var got sls.LogGroup
 		require.NoError(t, proto.Unmarshal(append(out, fields...), &got))
-		require.Equal(t, copied(g).String(), got.String())
+		want, err := proto.Marshal(copied(g))
+		require.NoError(t, err)
+		written, err := proto.Marshal(&got)
+		require.NoError(t, err)
+		requireBytes(t, want, written)
 	}
 }
 
