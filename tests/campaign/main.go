@@ -50,6 +50,8 @@
 //     all that is behind the first checkpoints.
 //   - Some hosts pause every two seconds as long as they live. What they keep is committed in
 //     time all the same.
+//   - Most of the others hand over directly. Their appends fail, their rings stay full, some
+//     for longer than a lease, and they hear of a pause late.
 //
 // On either side the calls of one agent's hosts panic now and then, whether or not what they
 // asked for was carried out. No host may end of it.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-		"fluent-bit-sls/shared/buffer"
+	"fluent-bit-sls/shared/buffer"
 	"fluent-bit-sls/shared/metric"
 )
 

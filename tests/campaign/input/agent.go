@@ -206,8 +206,8 @@ func (h *host) props(name string, delay time.Duration) map[string]string {
 	if h.monitor != nil { // what is handed over between two barriers is all there is
 		p["monitor_url"], p["checkpoint_interval"] = h.monitor.Url, pick("500ms", "2s")
 		p["memory_limit"], p["buffer_size"] = pick("32M", "100M"), pick("1M", "16M")
-		if h.drain {
-			p["memory_limit"], p["buffer_size"] = "100M", "16M"
+		if h.drain { // a barrier takes some 3 s: what is left goes in the time between two
+			p["memory_limit"], p["buffer_size"], p["checkpoint_interval"] = "100M", "64M", "2s"
 		}
 	}
 	if r.IntN(2) == 0 {

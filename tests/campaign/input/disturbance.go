@@ -136,8 +136,11 @@ func (x *disturbance) refuse(ctx context.Context, d time.Duration) {
 			_ = i.FailAppends(1 + x.random.IntN(3))
 		}
 	}
+	if d *= 2; full && x.random.IntN(3) == 0 { // longer than a lease
+		d += 6 * time.Second
+	}
 	if full {
-		plan.Wait(ctx, 2*d)
+		plan.Wait(ctx, d)
 	}
 	for _, i := range x.inputs {
 		_ = i.FillRing(false)
