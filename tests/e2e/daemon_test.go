@@ -5,7 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,7 +37,8 @@ func TestNoDaemon(t *testing.T) {
 }
 
 // The same under the engine that users have: whichever way the mode is set, it ends with
-// the sentence and not with 0, and what it leaves behind ends as well.
+// the sentence and not with 0. What it leaves behind ends as well, but for the daemon of
+// Fluent Bit 2 and 3, which goes on without an input that has failed.
 func TestNoDaemonUnderFluentBit(t *testing.T) {
 	for _, host := range hosts[1:] {
 		engine := host.(*fluentBit)
@@ -63,6 +66,7 @@ func TestNoDaemonUnderFluentBit(t *testing.T) {
 				require.Equal(t, 1, exit.ExitCode(), e.Log())
 				require.Len(t, grep(e.Log(), noDaemon), 1, "%s\n%s", so, e.Log())
 				awaitText(t, log, noDaemon)
+				killThatNames(t, log)
 			}
 		}
 		require.Zero(t, c.Stats().Total().Requests)
@@ -85,5 +89,21 @@ func awaitText(t *testing.T, file, says string) {
 		case <-timer.C:
 			require.FailNow(t, "timed out", "%s", text)
 		}
+	}
+}
+
+// killThatNames ends the processes whose command line has that file in it.
+func killThatNames(t *testing.T, file string) {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(t, err)
+	for _, line := range lines {
+		text, _ := os.ReadFile(line) // it may have ended
+		if !strings.Contains(string(text), file) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(line)))
+		require.NoError(t, err)
+		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 }
