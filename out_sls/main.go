@@ -24,6 +24,7 @@ func FLBPluginRegister(def unsafe.Pointer) (ret int) {
 //
 //export startSection
 func startSection(plugin unsafe.Pointer) (ret int) {
+	flb.LimitMemory()
 	host := flb.NewInstance(plugin, flb.Output, fallbackName())
 	log := host.Logger()
 	defer flb.Recover(log, "FLBPluginInit", &ret, flb.Error)

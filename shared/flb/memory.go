@@ -1,0 +1,34 @@
+package flb
+
+// #include "engine.h"
+import "C"
+
+import (
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"fluent-bit-sls/shared/panics"
+)
+
+// How the garbage collector is paced. Go lets garbage grow as large as all that lives. What
+// lives in a plugin is mostly large buffers, which are lent again and leave no garbage. So here
+// it is a quarter of what lives, and of a reserve: that counts as living, but is never touched
+// and so takes no memory. A plugin that holds little collects about as seldom as by Go's default.
+const (
+	garbagePercent = 25
+	reserveBytes   = 8 << 20
+)
+
+// started is how long after its first section a plugin has read what only a start reads.
+const started = 15 * time.Second
+
+var reserve []byte
+
+// LimitMemory makes the plugin take less memory than a program of its own would. Its runtime
+// is its own, so this concerns nobody else. It may be called for each section.
+var LimitMemory = sync.OnceFunc(func() {
+	reserve = make([]byte, reserveBytes)
+	debug.SetGCPercent(garbagePercent)
+	panics.New(nil, nil).AfterFunc(started, "giving back pages", func() { C.sls_give_back() })
+})
