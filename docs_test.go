@@ -63,7 +63,7 @@ func names(t *testing.T) map[string]bool {
 var foreignNames = []string{
 	"flb_input_log_append", // of Fluent Bit
 	// Fluent Bit's options, and those of its plugins and filters
-	"coro_stack_size", "dns_retries", "dns_wait_time", "emitter_name", "exclude_path", "flush_ms", "hot_reload",
+	"dns_retries", "dns_wait_time", "emitter_name", "exclude_path", "flush_ms", "hot_reload",
 	"http_port", "http_server", "id_key", "mem_buf_limit", "plugins_file", "read_from_head", "retry_limit",
 	// plugins, functions, and Prometheus's setting
 	"aliyun_sls", "flb_upstream_conn_timeouts", "kinesis_streams", "rewrite_tag", "rule_files",

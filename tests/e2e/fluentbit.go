@@ -61,8 +61,8 @@ type section map[string]string
 func pipeline(so string, input, output section) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "plugins:\n  - %s\nservice:\n  flush: 0.5\n  grace: 10\n  log_level: info\n", so)
-	// Engines before v5.1 run a flush on a stack that is too small for Go.
-	b.WriteString("  coro_stack_size: 65536\npipeline:\n")
+	// The stack of a flush before v5.1: no Go code may run on it.
+	b.WriteString("  coro_stack_size: 24576\npipeline:\n")
 	for i, s := range []section{input, output} {
 		fmt.Fprintf(&b, "  %s:\n", []string{"inputs", "outputs"}[i])
 		lead := "    - "

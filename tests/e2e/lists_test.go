@@ -100,9 +100,9 @@ func TestListsAreWholeUnderFluentBit(t *testing.T) {
 			name, conf string
 			args       []string
 		}{
-			{"fluent-bit.yaml", "plugins:\n  - SO\nservice:\n  flush: 0.5\n  coro_stack_size: 65536\npipeline:\n  inputs:\n    - name: dummy\n      dummy: '" + record + "'\n" +
+			{"fluent-bit.yaml", "plugins:\n  - SO\nservice:\n  flush: 0.5\npipeline:\n  inputs:\n    - name: dummy\n      dummy: '" + record + "'\n" +
 				"  outputs:\n    - name: sls\n      match: '*'\n      workers: 1\n      exclude_keys: [password, token]\n", nil},
-			{"fluent-bit.conf", "[SERVICE]\n    flush 0.5\n    coro_stack_size 65536\n[INPUT]\n    Name dummy\n    Dummy " + record + "\n" +
+			{"fluent-bit.conf", "[SERVICE]\n    flush 0.5\n[INPUT]\n    Name dummy\n    Dummy " + record + "\n" +
 				"[OUTPUT]\n    Name sls\n    Match *\n    workers 1\n    exclude_keys password\n    exclude_keys token\n", []string{"-e", plugins.Out}},
 		} {
 			c := newCloud(t, 1)
