@@ -35,10 +35,6 @@ enum { FLB_ERROR = 0, SLS_LOG_ERROR = 1 };
  * fork of the one that loaded the plugin, and no Go code may run in it. See daemon.c. */
 int sls_may_start(void *plugin, int direction);
 
-/* Gives the pages of the plugin's own file back, from which they come again when they are
- * used: see pages.c. */
-void sls_give_back(void);
-
 /* The calling thread, as no other thread has it. */
 uintptr_t sls_thread(void);
 

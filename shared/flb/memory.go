@@ -1,14 +1,8 @@
 package flb
 
-// #include "engine.h"
-import "C"
-
 import (
 	"runtime/debug"
 	"sync"
-	"time"
-
-	"fluent-bit-sls/shared/panics"
 )
 
 // How the garbage collector is paced. Go lets garbage grow as large as all that lives. What
@@ -20,9 +14,6 @@ const (
 	reserveBytes   = 8 << 20
 )
 
-// started is how long after its first section a plugin has read what only a start reads.
-const started = 15 * time.Second
-
 var reserve []byte
 
 // LimitMemory makes the plugin take less memory than a program of its own would. Its runtime
@@ -30,5 +21,4 @@ var reserve []byte
 var LimitMemory = sync.OnceFunc(func() {
 	reserve = make([]byte, reserveBytes)
 	debug.SetGCPercent(garbagePercent)
-	panics.New(nil, nil).AfterFunc(started, "giving back pages", func() { C.sls_give_back() })
 })
