@@ -46,11 +46,19 @@ func TestSurplusIsDroppedAndWhatIsNeededStays(t *testing.T) {
 func TestCollectionDropsSurplus(t *testing.T) {
 	var p Pool
 	p.Put(make([]byte, 0, 1<<20))
-	for p.kept(1<<20) > 0 {
-		runtime.GC()
+	collectUntil(t, func() bool {
 		p.mu.Lock()
 		p.looked = time.Time{} // long ago
 		p.mu.Unlock()
+		return p.kept(1<<20) == 0
+	})
+}
+
+// collectUntil collects garbage until something that a collection begins is done.
+func collectUntil(t *testing.T, done func() bool) {
+	t.Helper()
+	for begin := time.Now(); !done(); runtime.GC() {
+		require.Less(t, time.Since(begin), 20*time.Second)
 	}
 }
 
@@ -62,14 +70,14 @@ func TestPoolIsCollected(t *testing.T) {
 		runtime.AddCleanup(p, func(gone chan struct{}) { close(gone) }, gone)
 		p.Put(make([]byte, 0, 1<<20))
 	}()
-	for {
-		runtime.GC()
+	collectUntil(t, func() bool {
 		select {
 		case <-gone:
-			return
+			return true
 		default:
+			return false
 		}
-	}
+	})
 }
 
 // A buffer that is put back is lent again, whichever processor asks.

@@ -14,7 +14,7 @@ const (
 	reserveBytes   = 8 << 20
 )
 
-var reserve []byte
+var reserve []byte //nolint:unused // it is there to count as living
 
 // LimitMemory makes the plugin take less memory than a program of its own would. Its runtime
 // is its own, so this concerns nobody else. It may be called for each section.
