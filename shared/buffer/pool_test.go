@@ -51,7 +51,11 @@ func TestBuffersFit(t *testing.T) {
 		}
 		var p buffer.Pool
 		b := make([]byte, 0, n)
-		p.Put(b)
-		require.Same(t, &b[:1][0], &p.Get(n)[:1][0], n)
+		again := false
+		for range 100 { // with the race detector a sync.Pool loses some at random
+			p.Put(b)
+			again = again || &b[:1][0] == &p.Get(n)[:1][0]
+		}
+		require.True(t, again, n)
 	}
 }
