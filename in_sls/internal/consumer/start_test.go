@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -268,9 +269,12 @@ func TestTwoParentsPlaceOneChild(t *testing.T) {
 		require.NoError(t, r.srv.MergeShards(testProject, testLogstore, 0)) // 2, of 0 and 1
 		r.put(2, 5)
 		advance(40 * time.Minute)
-		opened := time.Now().Add(15 * time.Second) // each member has one shard by then
+		opened := time.Now().Add(20 * time.Second) // each member has one shard by then
+		var mu sync.Mutex
 		first := ""
 		r.srv.Hook(slsfake.OpGetCursor, func(c *slsfake.Call) {
+			mu.Lock()
+			defer mu.Unlock()
 			switch {
 			case c.Shard < 2:
 				c.Delay(time.Until(opened))
@@ -280,23 +284,26 @@ func TestTwoParentsPlaceOneChild(t *testing.T) {
 				c.Delay(4 * time.Second)
 			}
 		})
-		agents := map[string]*agent{}
-		for _, name := range []string{"a", "b", "c"} {
-			agents[name] = r.agent(name, "start_position", "end", "in_order", "off", "heartbeat_timeout", "6s")
+		// One after the other, so that it is clear who gets which shard. When a parent is
+		// finished SLS may take a shard from one that has as many as others: not from "a".
+		var alive []*agent
+		const dead = "a"
+		for _, one := range []struct {
+			name  string
+			shard int
+		}{{"c", 0}, {dead, 2}, {"b", 1}} {
+			a := r.agent(one.name, "start_position", "end", "in_order", "off", "heartbeat_timeout", "6s")
+			if one.name != dead {
+				alive = append(alive, a)
+			}
+			advance(6 * time.Second)
+			require.Contains(t, r.holds(one.name), one.shard)
 		}
-		advance(16 * time.Second)
+		require.Equal(t, [][]int{{0}, {1}, {2}}, [][]int{r.holds("c"), r.holds("b"), r.holds(dead)})
+		advance(time.Until(opened) + time.Second)
 		r.put(2, 3)
 		advance(4 * time.Second)
-		var alive []*agent
-		dead := ""
-		for name, a := range agents {
-			if slices.Equal(r.holds(name), []int{2}) {
-				dead = name
-				continue
-			}
-			alive = append(alive, a)
-		}
-		require.Len(t, alive, 2, "one has the child, the two others a parent each")
+		require.Equal(t, []int{2}, r.holds(dead))
 		for _, op := range []slsfake.Op{slsfake.OpHeartbeat, slsfake.OpUpdateCheckpoint, slsfake.OpPullLogs} {
 			r.srv.Hook(op, func(c *slsfake.Call) {
 				if c.AccessKeyID == dead {
