@@ -1,6 +1,9 @@
 package handover
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // With direct hand-over the input appends to the engine itself, as the engine's own inputs
 // do: in pieces, as data comes, and it gets a result. It may do so on its own thread only,
@@ -40,6 +43,14 @@ type Engine interface {
 type piece struct {
 	tag    string
 	events []byte
+	parts  []part
+}
+
+// part is what one queue has given for a piece.
+type part struct {
+	of      *Queue
+	end     int // of it in the piece
+	records int
 }
 
 // quota bounds what is appended in any quarter of a second. That is what may lie in the ring
@@ -144,23 +155,56 @@ func (h *Queues) begin(now time.Time) bool {
 }
 
 // fill makes the next piece, of limit bytes at most or one larger event. One that was not
-// taken stays as it is. open is false when the input is paused or closed.
+// taken goes before it. open is false when the input is paused or closed.
 func (h *Queues) fill(limit int, now time.Time) (ready, open bool) {
 	var got taken
 	func() {
 		h.mu.Lock()
 		defer h.mu.Unlock() // also after a panic: the next call is to work
-		open = !h.paused
-		if !open || h.copying || h.suspended {
+		if open = !h.paused; !open {
 			return
 		}
+		if h.copying {
+			if ready = h.refreshLocked(now); ready || h.copying {
+				return
+			}
+		}
+		if h.suspended {
+			return
+		}
+		got.parts = h.piece.parts[:0]
 		h.piece.events = h.collectLocked(h.piece.events[:0], limit, now, &got)
-		h.piece.tag = got.tag
-		h.copying = len(h.piece.events) > 0
+		h.piece.tag, h.piece.parts = got.tag, got.parts
+		ready = len(h.piece.events) > 0
+		h.copying = ready
 		h.records += int64(got.records)
 	}()
 	h.free(got.done)
-	return h.copying, open
+	return ready, open
+}
+
+// refreshLocked cuts out of a piece that was not taken what is of leases that have ended
+// since: another member may be handing it over. It returns whether the piece may be appended.
+// Not while a lease has run out that may still go on, and not when nothing is left.
+func (h *Queues) refreshLocked(now time.Time) bool {
+	p := &h.piece
+	if slices.ContainsFunc(p.parts, func(s part) bool { return !s.of.closed && s.of.expired(now) }) {
+		return false
+	}
+	events, parts, begin := p.events[:0], p.parts[:0], 0
+	for _, s := range p.parts {
+		of := p.events[begin:s.end]
+		begin = s.end
+		if s.of.closed {
+			h.records -= int64(s.records)
+			continue
+		}
+		events = append(events, of...)
+		parts = append(parts, part{s.of, len(events), s.records})
+	}
+	p.events, p.parts = events, parts
+	h.copying = len(events) > 0
+	return h.copying
 }
 
 // append hands the piece over. The time that it takes is no time in which the engine can

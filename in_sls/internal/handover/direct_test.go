@@ -244,6 +244,52 @@ func TestFailedAppendIsKept(t *testing.T) {
 	})
 }
 
+// A piece that was not taken went out at the next call whatever had become of the leases: a
+// second later, or when a full ring was emptied, when another member read the shard already.
+// What is of a lease that has ended is cut out. While one has run out and may go on, the piece waits.
+func TestFailedAppendOutlivedItsLease(t *testing.T) {
+	for name, ends := range map[string]struct {
+		ended []int
+		got   []int
+	}{
+		"none":  {nil, []int{1, 2, 3, 4, 5, 6}},
+		"first": {[]int{0}, []int{3, 4, 5, 6}},
+		"last":  {[]int{2}, []int{1, 2, 3, 4}},
+		"all":   {[]int{0, 1, 2}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e, b := newEngine(t, 64<<20)
+				var queues []*Queue
+				for shard := range 3 {
+					q := b.open(shard)
+					b.add(t, q, "c", 0, 2*shard+1, 2*shard+2)
+					queues = append(queues, q)
+				}
+				b.turn = 2 // the next call begins with the first
+				e.fail = 1
+				b.HandOver(e)
+				require.Equal(t, int64(6), b.recordsHandedOver())
+				b.renew(0)
+				e.call()
+				require.Empty(t, e.got(), "the leases may go on")
+				b.renew(time.Minute)
+				for _, shard := range ends.ended {
+					queues[shard].Close()
+				}
+				e.call()
+				require.Equal(t, ends.got, e.got())
+				require.Equal(t, int64(len(ends.got)), b.recordsHandedOver())
+				_, running := b.quietSince()
+				require.True(t, running)
+				b.add(t, b.open(3), "c", 0, 7)
+				e.call()
+				require.Equal(t, append(ends.got, 7), e.got())
+			})
+		})
+	}
+}
+
 // News ends the stay before anything more is appended. Without news known, a pause is heard
 // of when the thread is back.
 func TestNewsEndsTheStay(t *testing.T) {

@@ -210,6 +210,7 @@ type taken struct {
 	begun   bool
 	tag     string // of all of it
 	records int
+	parts   []part
 	done    []batch // handed over to the end: their buffers are free
 }
 
@@ -229,6 +230,7 @@ func (q *Queue) take(dst []byte, share, room int, empty bool, at time.Duration, 
 	}
 	q.Counters.Records.Add(uint64(got.records - before))
 	q.Counters.Bytes.Add(uint64(len(dst) - start))
+	got.parts = append(got.parts, part{q, len(dst), got.records - before})
 	got.done = append(got.done, q.batches[:finished]...)
 	q.batches = slices.Delete(q.batches, 0, finished)
 	return dst
