@@ -84,7 +84,7 @@ func (s *Scheduler) Admit() (*Admission, error) {
 	switch {
 	case s.stopped:
 		return nil, ErrStopped
-	case !s.health.out(now, s.cfg.Patience, s.forget()):
+	case !s.out(&s.health, now):
 		return a, nil
 	}
 	ok := s.thread == nil || s.thread.turn(&s.turn, now)
@@ -238,6 +238,11 @@ func (s *Scheduler) aloneLocked(q *queue) *Request {
 	return r
 }
 
+// out tells whether h knows of an outage.
+func (s *Scheduler) out(h *health, now time.Time) bool {
+	return h.out(now, s.cfg.Patience, s.forget())
+}
+
 // sentLocked takes note that a request to l is on its way.
 func (s *Scheduler) sentLocked(l *logstore) {
 	now := time.Now()
@@ -250,7 +255,7 @@ func (s *Scheduler) sentLocked(l *logstore) {
 // each was of that.
 func (s *Scheduler) answeredLocked(l *logstore, begin time.Time, err error) (over *Outage) {
 	now, ok, all := time.Now(), hasAnswered(err), s.health
-	out, before := all.out(now, s.cfg.Patience, s.forget()), s.outageLocked(now)
+	out, before := s.out(&all, now), s.outageLocked(now)
 	l.health.ended(now, ok)
 	s.health.ended(now, ok)
 	if ok && (out || l.failures > 0 && !s.othersWork(l)) {
@@ -344,7 +349,7 @@ func (s *Scheduler) othersWork(l *logstore) bool {
 func (s *Scheduler) outage(l *logstore) *health {
 	now := time.Now()
 	for _, h := range []*health{&s.health, &l.health} {
-		if h.out(now, s.cfg.Patience, s.forget()) {
+		if s.out(h, now) {
 			return h
 		}
 	}
@@ -390,7 +395,7 @@ func (s *Scheduler) Stop() *Outage {
 		return nil
 	}
 	var outage *Outage
-	if now := time.Now(); s.health.out(now, s.cfg.Patience, s.forget()) {
+	if now := time.Now(); s.out(&s.health, now) {
 		outage = s.outageLocked(now)
 	}
 	close(s.stop)
