@@ -280,6 +280,7 @@ func TestTwoParentsPlaceOneChild(t *testing.T) {
 				c.Delay(time.Until(opened))
 			case first == "":
 				first = c.AccessKeyID
+				c.Delay(time.Second) // until both have looked whether there is a checkpoint
 			case c.AccessKeyID != first:
 				c.Delay(4 * time.Second)
 			}
@@ -300,9 +301,9 @@ func TestTwoParentsPlaceOneChild(t *testing.T) {
 			require.Contains(t, r.holds(one.name), one.shard)
 		}
 		require.Equal(t, [][]int{{0}, {1}, {2}}, [][]int{r.holds("c"), r.holds("b"), r.holds(dead)})
-		advance(time.Until(opened) + time.Second)
+		advance(time.Until(opened) + 2*time.Second)
 		r.put(2, 3)
-		advance(4 * time.Second)
+		advance(3 * time.Second)
 		require.Equal(t, []int{2}, r.holds(dead))
 		for _, op := range []slsfake.Op{slsfake.OpHeartbeat, slsfake.OpUpdateCheckpoint, slsfake.OpPullLogs} {
 			r.srv.Hook(op, func(c *slsfake.Call) {
