@@ -24,7 +24,7 @@ func TestDefaults(t *testing.T) {
 		Shards: "all", InOrder: true,
 		StartPosition: "begin", FallbackPosition: "begin", HeartbeatTimeout: time.Minute,
 		FetchMaxGroups: 100, FetchInterval: 100 * time.Millisecond,
-		MemoryLimit: 48 << 20, Handover: "auto",
+		MemoryLimit: 40 << 20, Handover: "auto",
 		CheckpointInterval: 5 * time.Second, HandoffDelay: 2 * time.Second, Compress: "lz4",
 		Checkpoint: "handoff", MonitorURL: "http://127.0.0.1:2020", MaxFetches: 64, Format: "flat", MetaIn: "record",
 	}, cfg)

@@ -141,7 +141,7 @@ func (c *Config) pullOptions() []option.Option {
 			Help: "pulls that may be under way at once, of all shards together",
 		},
 		{
-			Name: "memory_limit", Dst: &c.MemoryLimit, Example: "200M", Default: "48M", Min: "1M", Max: "64G",
+			Name: "memory_limit", Dst: &c.MemoryLimit, Example: "200M", Default: "40M", Min: "1M", Max: "64G",
 			Help: "bytes all shards together may hold, decompressed or decoded, until they are handed over",
 		},
 		{
