@@ -95,8 +95,8 @@ func (h *History) Answered(requestID string, took time.Duration) {
 }
 
 // accepted records that the emulator stored the write, of which l is a log of a feed, and
-// returns the incarnation that sent it, by its key. An error is a request that nobody noted, a key that nobody has, or a write
-// after an exit or a reload, which must leave nothing behind.
+// returns the incarnation that sent it, by its key. An error is a request that nobody noted, a
+// key that nobody has, or a write after an exit or a reload, which must leave nothing behind.
 func (h *History) accepted(number int, feed uint32, l *slsfake.Log) (incarnation int32, err error) {
 	keyID := l.AccessKeyID
 	n, err := strconv.Atoi(keyID[strings.LastIndexByte(keyID, '-')+1:])
