@@ -90,7 +90,7 @@ func New(views func() []View) *Metrics {
 		LeasesLost:   s.Counter("leases_lost_total", "Shards that ended without a release.", "logstore"),
 		Barrier: s.Histogram("barrier_duration_seconds", "Time without a hand-over until checkpoint delivered found everything delivered.",
 			[]float64{1, 2.5, 5, 7.5, 10, 15, 30, 60, 120, 300, 600}).With(),
-		AppendsFailed: s.Counter("appends_failed_total", "Pieces that Fluent Bit did not take, as its ring buffer was full. They were handed over later.").With(),
+		AppendsFailed: s.Counter("appends_failed_total", "Pieces that Fluent Bit did not take, as its ring buffer was full. They were handed over later, or by the next owner of the shard.").With(),
 		CappedGroups:  s.Counter("capped_log_groups_total", "Log groups handed over under the section's own tag, because tag_template had given 1,000 others.").With(),
 		Panics:        s.Counter("panics_total", "Panics in the plugin's own goroutines, which it survived. Please report them.").With(),
 	}
