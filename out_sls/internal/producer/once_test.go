@@ -16,6 +16,7 @@ import (
 	"fluent-bit-sls/shared/option"
 	"fluent-bit-sls/tests/slsfake"
 )
+
 // sentWrites are the key and number of each write, in order.
 type sentWrites struct {
 	mu  sync.Mutex // guards all
